@@ -1,0 +1,68 @@
+import { ConfigError } from '../errors.ts';
+
+/**
+ * Every key of a run, built and parsed in one place. A run's files lie under one prefix: the
+ * case's folder on a laptop, `cases/<dataset>/<case>/<run>` in a site's bucket.
+ */
+export interface RunKeys {
+  readonly prefix: string;
+  readonly manifest: string;
+  readonly mask: string;
+  readonly report: string;
+  readonly reportHtml: string;
+  readonly overlay: string;
+  /** Everything below `work/` can be made again and is removed when the report is written. */
+  readonly work: string;
+  slab(index: number): string;
+  slabMasks(index: number): string;
+  slabRecords(index: number): string;
+}
+
+const padded = (index: number): string => String(index).padStart(5, '0');
+
+export function runKeys(prefix: string): RunKeys {
+  const work = `${prefix}/work/`;
+  return {
+    prefix,
+    manifest: `${work}manifest.json`,
+    mask: `${prefix}/mask.nii.gz`,
+    report: `${prefix}/report.json`,
+    reportHtml: `${prefix}/report.html`,
+    overlay: `${prefix}/overlay.png`,
+    work,
+    slab: (index) => `${work}slabs/${padded(index)}.slab`,
+    slabMasks: (index) => `${work}masks/${padded(index)}.masks`,
+    slabRecords: (index) => `${work}masks/${padded(index)}.json`,
+  };
+}
+
+/** Case and dataset names become folder names and S3 key segments. */
+const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/;
+
+export function assertSegment(name: string, what: string): string {
+  if (SEGMENT.test(name) && !name.includes('..')) return name;
+  throw new ConfigError({
+    code: 'bad-name',
+    subject: what,
+    expected: 'letters, digits, ".", "_", "+" or "-" (at most 128, the first a letter or digit)',
+    found: JSON.stringify(name),
+    remedy: 'Rename it.',
+  });
+}
+
+const IMAGE_SUFFIX = /\.(nii|nii\.gz|hdr|img|hdr\.gz|img\.gz)$/i;
+
+/**
+ * A case's name from its image's file name: the suffix goes, the nnU-Net channel `_0000` goes, and
+ * what cannot stand in a key becomes `-`.
+ */
+export function caseIdFromFileName(fileName: string): string {
+  const stem = fileName.replace(IMAGE_SUFFIX, '').replace(/_0000$/, '');
+  const clean = stem
+    .normalize('NFKD')
+    .replace(/[^A-Za-z0-9._+-]+/g, '-')
+    .replace(/\.{2,}/g, '.')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 128);
+  return assertSegment(clean === '' ? 'case' : clean, `the case name of ${fileName}`);
+}

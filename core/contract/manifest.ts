@@ -1,0 +1,143 @@
+import { z } from 'zod';
+
+/** What the split stage found and wrote, and all that the later stages need to know of the input. */
+
+export const Parameters = z.strictObject({
+  /** Keep only the largest 26-connected component of the volume. */
+  largestComponent3d: z.boolean(),
+  /** Fill cavities of the volume that do not reach its border. */
+  fillHoles: z.boolean(),
+});
+export type Parameters = z.infer<typeof Parameters>;
+
+export const Problem = z.strictObject({
+  code: z.string(),
+  severity: z.enum(['error', 'warning']),
+  message: z.string(),
+  remedy: z.string(),
+});
+export type Problem = z.infer<typeof Problem>;
+
+const Count = z.int().positive();
+
+export const GridSchema = z.strictObject({
+  columns: Count,
+  rows: Count,
+  slices: Count,
+  spacingMm: z.strictObject({
+    column: z.number().positive(),
+    row: z.number().positive(),
+    slice: z.number().positive(),
+  }),
+});
+
+/** Where the slice lies inside the square that the model sees, in pixels of that square. */
+export const LetterboxSchema = z.strictObject({
+  sizePx: Count,
+  x0: z.int().nonnegative(),
+  y0: z.int().nonnegative(),
+  width: Count,
+  height: Count,
+});
+
+export const InputIdentity = z.strictObject({
+  /** File name without its folder. */
+  name: z.string(),
+  bytes: z.int().nonnegative(),
+  /**
+   * Changes whenever the content may have changed and is known without reading it all in the cloud:
+   * `s3:<version id>` there, `sha256:<hex>` on a laptop. The run id is derived from it.
+   */
+  version: z.string().min(1),
+});
+export type InputIdentity = z.infer<typeof InputIdentity>;
+
+export const InputGeometry = z.strictObject({
+  niftiVersion: z.union([z.literal(1), z.literal(2)]),
+  dtype: z.string(),
+  /** As stored, axes i, j, k. */
+  shape: z.tuple([Count, Count, Count]),
+  /** Axis codes of the stored axes, e.g. `LPS`: the direction in which each index grows. */
+  orientation: z.string().length(3),
+  /** Voxel index to RAS+ millimetres, 4 rows of 4 (nibabel's convention). */
+  affine: z.array(z.array(z.number()).length(4)).length(4),
+  affineSource: z.enum(['sform', 'qform', 'pixdim']),
+  /** The canonical grid, see core/volume/grid.ts. */
+  grid: GridSchema,
+});
+export type InputGeometry = z.infer<typeof InputGeometry>;
+
+export const HuSummary = z.strictObject({
+  min: z.number(),
+  max: z.number(),
+  p01: z.number(),
+  p50: z.number(),
+  p99: z.number(),
+});
+
+export const RunIdentity = z.strictObject({
+  runId: z.string().regex(/^[0-9a-f]{16}$/),
+  caseId: z.string(),
+  input: InputIdentity,
+  bundleDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  parameters: Parameters,
+});
+export type RunIdentity = z.infer<typeof RunIdentity>;
+
+export const CaseManifest = z.strictObject({
+  schemaVersion: z.literal(1),
+  run: RunIdentity,
+  /** Of the bytes as stored (still compressed), computed while splitting. */
+  inputSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  geometry: InputGeometry,
+  hu: HuSummary,
+  problems: z.array(Problem),
+  letterbox: LetterboxSchema,
+  /** The input's header and extensions, base64: the mask is written with it. */
+  headerBase64: z.base64(),
+  splitSeconds: z.number().nonnegative(),
+  slabs: z
+    .array(
+      z.strictObject({
+        index: z.int().nonnegative(),
+        firstSlice: z.int().nonnegative(),
+        slices: Count,
+      }),
+    )
+    .min(1),
+});
+export type CaseManifest = z.infer<typeof CaseManifest>;
+
+/** What the method says of one canonical axial slice. */
+export const SliceRecord = z.strictObject({
+  index: z.int().nonnegative(),
+  /** Probability that the slice shows the target. */
+  probability: z.number().min(0).max(1),
+  /** Area of the CAM mask in pixels of the model's square; null below the threshold. */
+  camAreaPx: z.int().nonnegative().nullable(),
+  /** True where the map had no positive value and the centre box stood in. */
+  camEmpty: z.boolean(),
+  /** Inclusive pixel indices x0, y0, x1, y1 in the model's square. */
+  box: z.tuple([z.int(), z.int(), z.int(), z.int()]).nullable(),
+  /** The decoder's own score of the chosen mask. */
+  predictedIou: z.number().nullable(),
+  /** Intersection over union of the CAM mask and the drawn mask, in the model's square. */
+  camMaskIou: z.number().min(0).max(1).nullable(),
+  /** Voxels of the slice in the drawn mask, before the volume clean-up. */
+  maskVoxels: z.int().nonnegative(),
+});
+export type SliceRecord = z.infer<typeof SliceRecord>;
+
+export const SlabRecords = z.strictObject({
+  schemaVersion: z.literal(1),
+  index: z.int().nonnegative(),
+  backend: z.string(),
+  seconds: z.strictObject({
+    classifier: z.number(),
+    encoder: z.number(),
+    decoder: z.number(),
+    total: z.number(),
+  }),
+  slices: z.array(SliceRecord),
+});
+export type SlabRecords = z.infer<typeof SlabRecords>;

@@ -1,0 +1,154 @@
+import { z } from 'zod';
+import {
+  HuSummary,
+  InputGeometry,
+  InputIdentity,
+  Parameters,
+  Problem,
+  SliceRecord,
+} from './manifest.ts';
+
+/**
+ * `report.json`: what happened to one case. A case that could not be processed gets a report too,
+ * with `status: "failed"` and the fault; `schemaVersion` rises with every incompatible change.
+ */
+
+/** One thing that a reader should look at before trusting the mask. */
+export const QualityFlag = z.strictObject({
+  code: z.enum([
+    'slice-jump',
+    'cam-disagreement',
+    'low-predicted-iou',
+    'touches-border',
+    'several-components',
+    'cam-empty',
+    'no-liver-found',
+    'input-warning',
+  ]),
+  severity: z.enum(['info', 'review']),
+  message: z.string(),
+  /** Canonical slice indices, where the flag belongs to slices. */
+  slices: z.array(z.int().nonnegative()),
+});
+export type QualityFlag = z.infer<typeof QualityFlag>;
+
+/** A number that may be infinite: JSON has no infinity, so it is written as "inf". */
+export const Extended = z.union([z.number(), z.literal('inf')]);
+
+/** One measured value beside the definition it follows. */
+export const MetricValue = z.strictObject({
+  name: z.string(),
+  value: Extended,
+  unit: z.enum(['', 'mm', 'ml', '%']),
+  definition: z.string(),
+});
+export type MetricValue = z.infer<typeof MetricValue>;
+
+export const Comparison = z.strictObject({
+  labelName: z.string(),
+  status: z.enum(['both-empty', 'missed', 'spurious', 'compared']),
+  /** Volume protocol: all slices, the input's grid, millimetres from the header's spacing. */
+  metrics: z.array(MetricValue),
+  /** Dice per canonical slice; null where neither side has the target. */
+  sliceDice: z.array(z.number().min(0).max(1).nullable()),
+  labelVolumeMl: z.number().nonnegative(),
+});
+export type Comparison = z.infer<typeof Comparison>;
+
+export const Provenance = z.strictObject({
+  sammixVersion: z.string(),
+  onnxRuntimeVersion: z.string(),
+  backend: z.string(),
+  node: z.string(),
+  platform: z.string(),
+});
+export type Provenance = z.infer<typeof Provenance>;
+
+const Common = {
+  schemaVersion: z.literal(1),
+  caseId: z.string(),
+  runId: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+  provenance: Provenance,
+};
+
+export const SegmentedReport = z.strictObject({
+  ...Common,
+  status: z.literal('segmented'),
+  input: InputIdentity,
+  inputSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  geometry: InputGeometry,
+  hu: HuSummary,
+  problems: z.array(Problem),
+  parameters: Parameters,
+  bundle: z.strictObject({
+    name: z.string(),
+    digest: z.string(),
+    classifierThreshold: z.number(),
+    windowHu: z.tuple([z.number(), z.number()]),
+    sliceSizePx: z.int(),
+    licences: z.array(z.string()),
+  }),
+  slices: z.array(SliceRecord),
+  volumeMl: z.number().nonnegative(),
+  /** Before the clean-up; the clean-up removed or filled the difference. */
+  rawVolumeMl: z.number().nonnegative(),
+  components: z.int().nonnegative(),
+  flags: z.array(QualityFlag),
+  comparison: Comparison.nullable(),
+  timings: z.strictObject({
+    splitSeconds: z.number(),
+    classifierSeconds: z.number(),
+    encoderSeconds: z.number(),
+    decoderSeconds: z.number(),
+    segmentSeconds: z.number(),
+    assembleSeconds: z.number(),
+  }),
+  peakMemoryMiB: z.number().nullable(),
+});
+export type SegmentedReport = z.infer<typeof SegmentedReport>;
+
+export const FailedReport = z.strictObject({
+  ...Common,
+  status: z.literal('failed'),
+  inputName: z.string(),
+  stage: z.enum(['preflight', 'split', 'segment', 'assemble', 'compare', 'report']),
+  fault: z.strictObject({
+    code: z.string(),
+    subject: z.string(),
+    expected: z.string(),
+    found: z.string(),
+    remedy: z.string(),
+  }),
+});
+export type FailedReport = z.infer<typeof FailedReport>;
+
+export const CaseReport = z.discriminatedUnion('status', [SegmentedReport, FailedReport]);
+export type CaseReport = z.infer<typeof CaseReport>;
+
+/** One row of `summary.json` and `summary.csv`. */
+export const SummaryRow = z.strictObject({
+  caseId: z.string(),
+  status: z.enum(['segmented', 'failed']),
+  resumed: z.boolean(),
+  volumeMl: z.number().nullable(),
+  flags: z.array(z.string()),
+  dice: z.number().nullable(),
+  hd95Mm: Extended.nullable(),
+  seconds: z.number().nullable(),
+  reason: z.string().nullable(),
+});
+export type SummaryRow = z.infer<typeof SummaryRow>;
+
+export const RunSummary = z.strictObject({
+  schemaVersion: z.literal(1),
+  bundleDigest: z.string(),
+  cases: z.array(SummaryRow),
+  segmented: z.int().nonnegative(),
+  failed: z.int().nonnegative(),
+  skipped: z.int().nonnegative(),
+  /** Mean Dice over the compared cases, and over all labelled ones with failures counted as 0. */
+  meanDice: z.number().nullable(),
+  meanDiceFailuresAsZero: z.number().nullable(),
+});
+export type RunSummary = z.infer<typeof RunSummary>;

@@ -1,0 +1,46 @@
+/**
+ * Errors that a user can act on. Every one says what was expected, what was found, in which case or
+ * file, and what to do; anything else that is thrown is a defect of ours and keeps its stack.
+ */
+export interface Fault {
+  /** Stable machine-readable reason, kebab-case, e.g. `truncated-gzip`. */
+  readonly code: string;
+  /** The file, case, bundle or setting that is at fault. */
+  readonly subject: string;
+  readonly expected: string;
+  readonly found: string;
+  /** What the reader can do about it. */
+  readonly remedy: string;
+}
+
+export class SammixError extends Error {
+  readonly fault: Fault;
+
+  constructor(fault: Fault, options?: { cause?: unknown }) {
+    super(
+      `${fault.subject}: expected ${fault.expected}, found ${fault.found}. ${fault.remedy}`,
+      options,
+    );
+    this.name = new.target.name;
+    this.fault = fault;
+  }
+
+  get code(): string {
+    return this.fault.code;
+  }
+}
+
+/** The input image or label cannot be processed; the case is quarantined with this reason. */
+export class InputError extends SammixError {}
+
+/** The ONNX bundle is incomplete, corrupted or not of this version. */
+export class BundleError extends SammixError {}
+
+/** Image and label (or prediction) do not lie on the same grid. */
+export class GeometryError extends SammixError {}
+
+/** A command line, environment or site setting is wrong. */
+export class ConfigError extends SammixError {}
+
+/** The storage refused: no permission, no space, object gone. */
+export class StorageError extends SammixError {}

@@ -1,0 +1,37 @@
+/**
+ * The two seams between the domain and the world. Each stage takes them as arguments; `adapters/`
+ * implements them for a folder, for S3 and for ONNX Runtime.
+ */
+
+export type ByteStream = AsyncIterable<Uint8Array>;
+
+export interface BlobInfo {
+  readonly key: string;
+  readonly bytes: number;
+  /** Changes whenever the content changes: an S3 version id or ETag, or a file's size and mtime. */
+  readonly version: string;
+}
+
+export interface BlobStore {
+  /** Streams an object. Throws `StorageError` (`blob-missing`) where there is none. */
+  read(key: string): ByteStream;
+  get(key: string): Promise<Uint8Array>;
+  stat(key: string): Promise<BlobInfo | undefined>;
+  /** Writes atomically: a reader sees the old content or the whole of the new, never a part. */
+  put(key: string, body: Uint8Array | ByteStream, contentType?: string): Promise<void>;
+  list(prefix: string): AsyncIterable<BlobInfo>;
+  /** Removing what is not there is not an error. */
+  remove(key: string): Promise<void>;
+}
+
+export interface FloatTensor {
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+}
+
+export type Feeds = Readonly<Record<string, FloatTensor>>;
+
+export type GraphRole = 'classifier' | 'encoder' | 'decoder';
+
+/** Runs one graph of the bundle: float32 tensors by name in, float32 tensors by name out. */
+export type Infer = (graph: GraphRole, feeds: Feeds) => Promise<Feeds>;

@@ -1,0 +1,167 @@
+import type { BundleManifest } from '../contract/bundle.ts';
+import type { SliceRecord } from '../contract/manifest.ts';
+import type { Feeds, FloatTensor, GraphRole, Infer } from '../ports.ts';
+import { type CamPrompt, CamPrompter } from './cam.ts';
+import type { NativeGridMapper } from './native.ts';
+import { type ChosenMask, chooseMasks, decoderFeeds } from './sam.ts';
+
+/** Slices a graph sees at once: large enough to fill the device, small enough for a laptop. */
+const BATCH: Readonly<Record<'classifier' | 'sam', number>> = { classifier: 16, sam: 4 };
+
+/** What the method made of one slice. `mask` is rows x columns on the slice's own grid. */
+export interface SegmentedSlice {
+  readonly record: SliceRecord;
+  readonly mask: Uint8Array | null;
+  readonly cam: CamPrompt | null;
+}
+
+interface Classified {
+  /** Position in the batch that was handed in. */
+  readonly at: number;
+  readonly probability: number;
+  readonly prompt: CamPrompt | null;
+}
+
+/**
+ * SAM-Mix on a run of slices, in the order of the method:
+ *
+ * 1. the classifier gives each slice a probability and a class activation map,
+ * 2. slices below the bundle's threshold end here and never reach SAM,
+ * 3. the map becomes a dense prompt and a box,
+ * 4. SAM's encoder and decoder draw three masks with scores,
+ * 5. the best-scored mask goes back to the slice's own grid.
+ *
+ * @param images float32[n, 1, size, size] in [0, 1], from `SlicePreprocessor`
+ * @param firstSlice canonical index of the first
+ */
+export async function segmentSlices(
+  images: Float32Array,
+  firstSlice: number,
+  bundle: BundleManifest,
+  native: NativeGridMapper,
+  infer: Infer,
+): Promise<SegmentedSlice[]> {
+  const sizePx = bundle.preprocess.sliceSizePx;
+  const classified = await classify(images, bundle, infer);
+  const results: SegmentedSlice[] = classified.map(({ at, probability }) => ({
+    record: emptyRecord(firstSlice + at, probability),
+    mask: null,
+    cam: null,
+  }));
+  const positives = classified.filter((slice) => slice.prompt !== null);
+  for (const batch of batches(positives, BATCH.sam)) {
+    const prompts = batch.map((slice) => slice.prompt!);
+    const pixels = gather(
+      images,
+      batch.map((slice) => slice.at),
+      sizePx,
+    );
+    const encoded = await infer('encoder', { image: pixels });
+    const decoded = await infer('decoder', decoderFeeds(encoded, prompts, sizePx));
+    const masks = chooseMasks(
+      output(decoded, 'decoder', 'mask_logits'),
+      output(decoded, 'decoder', 'scores'),
+    );
+    batch.forEach((slice, position) => {
+      const index = firstSlice + slice.at;
+      results[slice.at] = drawn(index, slice, masks[position]!, bundle, native);
+    });
+  }
+  return results;
+}
+
+async function classify(
+  images: Float32Array,
+  bundle: BundleManifest,
+  infer: Infer,
+): Promise<Classified[]> {
+  const sizePx = bundle.preprocess.sliceSizePx;
+  const count = images.length / (sizePx * sizePx);
+  const classified: Classified[] = [];
+  let prompter: CamPrompter | undefined;
+  for (const batch of batches([...Array(count).keys()], BATCH.classifier)) {
+    const outputs = await infer('classifier', { image: gather(images, batch, sizePx) });
+    const logit = output(outputs, 'classifier', 'logit').data;
+    const cam = output(outputs, 'classifier', 'cam');
+    const gridPx = cam.dims.at(-1)!;
+    prompter ??= new CamPrompter(gridPx, sizePx, bundle.cam);
+    for (const [position, at] of batch.entries()) {
+      const probability = 1 / (1 + Math.exp(-logit[position]!));
+      const map = cam.data.subarray(position * gridPx ** 2, (position + 1) * gridPx ** 2);
+      const prompt = probability >= bundle.classifier.threshold ? prompter.prompt(map) : null;
+      classified.push({ at, probability, prompt });
+    }
+  }
+  return classified;
+}
+
+function drawn(
+  index: number,
+  slice: Classified,
+  chosen: ChosenMask,
+  bundle: BundleManifest,
+  native: NativeGridMapper,
+): SegmentedSlice {
+  const prompt = slice.prompt!;
+  const threshold = bundle.decoder.maskThresholdLogit;
+  const mask = native.mask(chosen.logits, threshold);
+  return {
+    mask,
+    cam: prompt,
+    record: {
+      ...emptyRecord(index, slice.probability),
+      camAreaPx: prompt.areaPx,
+      camEmpty: prompt.empty,
+      box: [...prompt.box],
+      predictedIou: chosen.predictedIou,
+      camMaskIou: overlap(prompt.mask, chosen.logits, threshold),
+      maskVoxels: mask.reduce((sum, voxel) => sum + voxel, 0),
+    },
+  };
+}
+
+const emptyRecord = (index: number, probability: number): SliceRecord => ({
+  index,
+  probability,
+  camAreaPx: null,
+  camEmpty: false,
+  box: null,
+  predictedIou: null,
+  camMaskIou: null,
+  maskVoxels: 0,
+});
+
+/** IoU of the CAM mask and the drawn mask; 0 where both are empty cannot occur, a CAM mask never is. */
+function overlap(cam: Uint8Array, logits: Float32Array, threshold: number): number {
+  let both = 0;
+  let either = 0;
+  for (let at = 0; at < cam.length; at++) {
+    const inMask = logits[at]! > threshold ? 1 : 0;
+    both += cam[at]! & inMask;
+    either += cam[at]! | inMask;
+  }
+  return both / either;
+}
+
+/** The slices at `indices` as one float32[n, 1, size, size] tensor. */
+function gather(images: Float32Array, indices: readonly number[], sizePx: number): FloatTensor {
+  const plane = sizePx * sizePx;
+  const data = new Float32Array(indices.length * plane);
+  indices.forEach((index, at) => {
+    data.set(images.subarray(index * plane, (index + 1) * plane), at * plane);
+  });
+  return { data, dims: [indices.length, 1, sizePx, sizePx] };
+}
+
+function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {
+  for (let from = 0; from < items.length; from += size) yield items.slice(from, from + size);
+}
+
+function output(outputs: Feeds, graph: GraphRole, name: string): FloatTensor {
+  const tensor = outputs[name];
+  if (!tensor)
+    throw new Error(
+      `the ${graph} graph gave no output "${name}", only ${Object.keys(outputs).join(', ')}`,
+    );
+  return tensor;
+}
