@@ -128,10 +128,18 @@ export const SliceRecord = z.strictObject({
 });
 export type SliceRecord = z.infer<typeof SliceRecord>;
 
+/** What ran the graphs. */
+export const Backend = z.strictObject({
+  /** ONNX Runtime's execution provider: cuda, cpu. */
+  provider: z.string(),
+  onnxRuntimeVersion: z.string(),
+});
+export type Backend = z.infer<typeof Backend>;
+
 export const SlabRecords = z.strictObject({
   schemaVersion: z.literal(1),
   index: z.int().nonnegative(),
-  backend: z.string(),
+  backend: Backend,
   seconds: z.strictObject({
     classifier: z.number(),
     encoder: z.number(),

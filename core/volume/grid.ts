@@ -20,6 +20,22 @@ export interface MaskVolume {
   readonly data: Uint8Array;
 }
 
+/** Half-open voxel ranges: `columnStart <= i < columnEnd`, likewise rows (j) and slices (k). */
+export interface VoxelBox {
+  readonly columnStart: number;
+  readonly columnEnd: number;
+  readonly rowStart: number;
+  readonly rowEnd: number;
+  readonly sliceStart: number;
+  readonly sliceEnd: number;
+}
+
+/** A box cut out of a larger binary volume; every voxel of the volume outside the box is 0. */
+export interface CroppedMask {
+  readonly mask: MaskVolume;
+  readonly box: VoxelBox;
+}
+
 export const voxelCount = (grid: Grid): number => grid.columns * grid.rows * grid.slices;
 
 export const voxelVolumeMl = (grid: Grid): number =>

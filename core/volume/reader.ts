@@ -1,0 +1,275 @@
+import { InputError } from '../errors.ts';
+import type { ByteStream } from '../ports.ts';
+import { ByteReader } from './byte-reader.ts';
+import { asNumbers, DTYPES, type NumberArray, toHostOrder } from './dtype.ts';
+import { type Geometry, geometryOf } from './geometry.ts';
+import { gunzip, isGzip } from './gzip.ts';
+import { headerSize, type NiftiHeader, parseHeader, SMALLEST_HEADER_BYTES } from './header.ts';
+import {
+  type CanonicalStrides,
+  canonicalStrides,
+  gatherFloats,
+  gatherIntegers,
+  type Scaling,
+} from './slice-kernel.ts';
+
+export interface OpenOptions {
+  /** Names the file in errors. */
+  readonly subject: string;
+  /** The `.img` of a `.hdr`/`.img` pair, plain or gzipped. */
+  readonly imageSource?: ByteStream;
+}
+
+/** One canonical axial slice. */
+export interface AxialSlice {
+  /** Slice index k on the canonical grid. */
+  readonly index: number;
+  /**
+   * Scaled voxels, rows x columns: Hounsfield units where the file holds CT. The buffer is used
+   * again for the next slice: copy what is to be kept.
+   */
+  readonly hu: Float32Array;
+}
+
+/** Slices gathered at once where slices are not planes of the file: 16 MiB of 512 x 512. */
+const BLOCK_SLICES = 16;
+
+/** The header file of a pair is read whole; beyond this it is no header. */
+const PAIR_HEADER_LIMIT = 256 * 2 ** 20;
+
+/**
+ * Opens a NIfTI-1 or NIfTI-2 file, plain or gzipped (by its first bytes, not its name), and reads
+ * the header only. Throws `InputError` with the codes of `parseHeader`, `geometryOf`, `gunzip`, and
+ * `pair-without-image`, `bad-scaling`.
+ */
+export async function openNifti(source: ByteStream, options: OpenOptions): Promise<NiftiReader> {
+  const { subject, imageSource } = options;
+  const { bytes, compressed } = await inflated(source, subject);
+  try {
+    const header = await readHeader(bytes, subject);
+    const geometry = geometryOf(header, subject);
+    const scaling = scalingOf(header, subject);
+    if (header.singleFile)
+      return new NiftiReader({ subject, header, geometry, scaling, compressed }, bytes);
+    if (imageSource === undefined) throw pairWithoutImage(subject);
+    await bytes.close();
+    const image = await inflated(imageSource, subject);
+    const facts = { subject, header, geometry, scaling, compressed: image.compressed };
+    await skip(image.bytes, header.voxOffset, facts);
+    return new NiftiReader(facts, image.bytes);
+  } catch (error) {
+    await bytes.close();
+    throw error;
+  }
+}
+
+async function inflated(
+  source: ByteStream,
+  subject: string,
+): Promise<{ bytes: ByteReader; compressed: boolean }> {
+  const bytes = new ByteReader(source);
+  if (!isGzip(await bytes.peek(2))) return { bytes, compressed: false };
+  return { bytes: new ByteReader(gunzip(bytes.rest(), subject)), compressed: true };
+}
+
+/** Takes the header and all before the first voxel; for a pair, the whole header file. */
+async function readHeader(bytes: ByteReader, subject: string): Promise<NiftiHeader> {
+  const start = await bytes.peek(SMALLEST_HEADER_BYTES);
+  const fixed = await bytes.read(headerSize(start, subject));
+  const alone = parseHeader(fixed, subject);
+  const more = alone.singleFile ? alone.voxOffset - fixed.byteLength : PAIR_HEADER_LIMIT;
+  const rest = await bytes.read(more);
+  if (rest.byteLength === 0) return alone;
+  return parseHeader(Buffer.concat([fixed, rest]), subject);
+}
+
+/** nibabel's rule: a slope of 0 or one that is not finite means that voxels are not scaled. */
+function scalingOf({ sclSlope, sclInter }: NiftiHeader, subject: string): Scaling {
+  if (sclSlope === 0 || !Number.isFinite(sclSlope)) return { slope: 1, inter: 0 };
+  if (Number.isFinite(sclInter)) return { slope: sclSlope, inter: sclInter };
+  throw new InputError({
+    code: 'bad-scaling',
+    subject,
+    expected: 'a finite scl_inter beside a scl_slope',
+    found: `scl_slope ${sclSlope}, scl_inter ${sclInter}`,
+    remedy: 'Convert the series anew.',
+  });
+}
+
+interface VolumeFacts {
+  readonly subject: string;
+  readonly header: NiftiHeader;
+  readonly geometry: Geometry;
+  readonly scaling: Scaling;
+  /** Whether the voxels are gzipped. */
+  readonly compressed: boolean;
+}
+
+/** An opened volume. Its voxels can be read once. */
+export class NiftiReader {
+  readonly subject: string;
+  readonly header: NiftiHeader;
+  readonly geometry: Geometry;
+  readonly scaling: Scaling;
+  readonly compressed: boolean;
+  /** Voxels so far that were NaN or infinite and were read as -1024. */
+  nonFiniteVoxels = 0;
+  /** Bytes after the last voxel; known once all slices are read. */
+  trailingBytes = 0;
+  private readonly bytes: ByteReader;
+
+  constructor(facts: VolumeFacts, bytes: ByteReader) {
+    this.subject = facts.subject;
+    this.header = facts.header;
+    this.geometry = facts.geometry;
+    this.scaling = facts.scaling;
+    this.compressed = facts.compressed;
+    this.bytes = bytes;
+  }
+
+  /** True where slices lie one after the other in the file, so that one at a time is held. */
+  get streams(): boolean {
+    return this.geometry.transform.storedAxis[2] === 2;
+  }
+
+  /**
+   * All canonical axial slices in the order in which they lie in memory, each exactly once. Where
+   * the axial axis is the slowest in memory (`streams`), memory is bounded by a few slices whatever
+   * their number; else the stored voxels are held once as a whole (512 x 512 x 400 int16: 200 MiB)
+   * and slices come in ascending order. The stream is read to its end, so that a checksum or length
+   * that does not hold throws even after the last slice was given out.
+   * Throws `InputError`: `truncated-data`, `truncated-gzip`, `corrupt-gzip`.
+   */
+  async *axialSlices(): AsyncGenerator<AxialSlice, void, undefined> {
+    try {
+      yield* this.streams ? this.slicesFromPlanes() : this.slicesFromVolume();
+      this.trailingBytes = await this.bytes.drain();
+    } finally {
+      await this.close();
+    }
+  }
+
+  /** Lets go of the source; only needed where the slices are not read to their end. */
+  close(): Promise<void> {
+    return this.bytes.close();
+  }
+
+  private async *slicesFromPlanes(): AsyncGenerator<AxialSlice, void, undefined> {
+    const { shape, transform } = this.geometry;
+    const strides = canonicalStrides([shape[0], shape[1], 1], transform);
+    const plane = this.allocate(shape[0] * shape[1]);
+    const hu = new Float32Array(shape[0] * shape[1]);
+    for (let z = 0; z < shape[2]; z++) {
+      const raw = await this.fill(plane, z * plane.byteLength);
+      this.gather(raw, strides.origin, strides, hu);
+      yield { index: transform.flipped[2] ? shape[2] - 1 - z : z, hu };
+    }
+  }
+
+  private async *slicesFromVolume(): AsyncGenerator<AxialSlice, void, undefined> {
+    const { shape, transform, grid } = this.geometry;
+    const strides = canonicalStrides(shape, transform);
+    const raw = await this.fill(this.allocate(shape[0] * shape[1] * shape[2]), 0);
+    const plane = grid.rows * grid.columns;
+    const block = new Float32Array(Math.min(BLOCK_SLICES, grid.slices) * plane);
+    for (let first = 0; first < grid.slices; first += BLOCK_SLICES) {
+      const count = Math.min(BLOCK_SLICES, grid.slices - first);
+      this.gatherBlock(raw, strides, first, block.subarray(0, count * plane));
+      for (let n = 0; n < count; n++) {
+        yield { index: first + n, hu: block.subarray(n * plane, (n + 1) * plane) };
+      }
+    }
+  }
+
+  /** Row by row through all slices of the block, so that a cache line serves all of them. */
+  private gatherBlock(
+    raw: NumberArray,
+    strides: CanonicalStrides,
+    first: number,
+    block: Float32Array,
+  ): void {
+    const { rows, columns } = this.geometry.grid;
+    for (let row = 0; row < rows; row++) {
+      for (let start = 0, k = first; start < block.length; start += rows * columns, k++) {
+        const origin = strides.origin + k * strides.slice + row * strides.row;
+        const at = start + row * columns;
+        this.gather(raw, origin, strides, block.subarray(at, at + columns));
+      }
+    }
+  }
+
+  private gather(
+    raw: NumberArray,
+    origin: number,
+    strides: CanonicalStrides,
+    hu: Float32Array,
+  ): void {
+    const { columns } = this.geometry.grid;
+    const shape = { rows: hu.length / columns, columns };
+    if (DTYPES[this.header.dtype].integer) {
+      gatherIntegers(raw, origin, strides, shape, this.scaling, hu);
+    } else {
+      this.nonFiniteVoxels += gatherFloats(raw, origin, strides, shape, this.scaling, hu);
+    }
+  }
+
+  private allocate(voxels: number): Uint8Array<ArrayBuffer> {
+    const bytes = voxels * DTYPES[this.header.dtype].bytes;
+    try {
+      return new Uint8Array(bytes);
+    } catch (cause) {
+      throw new InputError(
+        {
+          code: 'volume-too-large',
+          subject: this.subject,
+          expected: 'a volume that fits into memory',
+          found: `${this.geometry.shape.join(' x ')} ${this.header.dtype}, orientation ${this.geometry.orientation}`,
+          remedy: 'Reorient it so that axial slices follow each other (e.g. to RAS or LPS).',
+        },
+        { cause },
+      );
+    }
+  }
+
+  private async fill(target: Uint8Array<ArrayBuffer>, offset: number): Promise<NumberArray> {
+    const found = await this.bytes.readInto(target);
+    const { header, geometry } = this;
+    const elementBytes = DTYPES[header.dtype].bytes;
+    if (found < target.byteLength) {
+      throw truncated(
+        this,
+        geometry.shape[0] * geometry.shape[1] * geometry.shape[2] * elementBytes,
+        offset + found,
+      );
+    }
+    toHostOrder(target, elementBytes, header.littleEndian);
+    return asNumbers(target, header.dtype);
+  }
+}
+
+async function skip(bytes: ByteReader, length: number, facts: VolumeFacts): Promise<void> {
+  const found = (await bytes.read(length)).byteLength;
+  if (found < length) throw truncated(facts, length, found);
+}
+
+const truncated = (
+  volume: { subject: string; geometry: Geometry; header: NiftiHeader },
+  expected: number,
+  found: number,
+): InputError =>
+  new InputError({
+    code: 'truncated-data',
+    subject: volume.subject,
+    expected: `${expected} bytes of voxels (${volume.geometry.shape.join(' x ')} ${volume.header.dtype})`,
+    found: `${found}`,
+    remedy: 'The file is cut off: copy or download it again.',
+  });
+
+const pairWithoutImage = (subject: string): InputError =>
+  new InputError({
+    code: 'pair-without-image',
+    subject,
+    expected: 'the voxels (.img) beside the header (.hdr)',
+    found: 'a header only',
+    remedy: 'Put the .img file of the same name beside the .hdr file.',
+  });
