@@ -27,8 +27,8 @@ export const BundleManifest = z
     name: z.string().regex(/^[a-z0-9][a-z0-9.-]*$/),
     createdAt: z.iso.datetime({ offset: true }),
     trainer: z.strictObject({ version: z.string(), commit: z.string(), configSha256: Sha256 }),
-    /** `labelValue` is the voxel value of the target in the masks that the runtime writes. */
-    target: z.strictObject({ name: z.string(), labelValue: z.int().min(1).max(255) }),
+    /** The masks that the runtime writes are binary: the target is 1. */
+    target: z.strictObject({ name: z.string(), labelValue: z.literal(1) }),
     licences: z.array(z.strictObject({ source: z.string(), licence: z.string(), use: z.string() })),
     base: z
       .strictObject({ checkpoint: z.string(), sha256: Sha256, licence: z.string() })
@@ -159,3 +159,23 @@ function checkGraphs(bundle: Draft, context: z.RefinementCtx): void {
   if (!hashed.has(bundle.golden.file))
     issue(['files'], `an entry with the sha256 of ${bundle.golden.file}`);
 }
+
+/** What a case report keeps of the bundle. */
+export const BundleDisplay = z.strictObject({
+  name: z.string(),
+  digest: z.string(),
+  classifierThreshold: z.number(),
+  windowHu: z.tuple([z.number(), z.number()]),
+  sliceSizePx: z.int(),
+  licences: z.array(z.string()),
+});
+export type BundleDisplay = z.infer<typeof BundleDisplay>;
+
+export const bundleDisplay = (bundle: BundleManifest, digest: string): BundleDisplay => ({
+  name: bundle.name,
+  digest,
+  classifierThreshold: bundle.classifier.threshold,
+  windowHu: bundle.preprocess.windowHu,
+  sliceSizePx: bundle.preprocess.sliceSizePx,
+  licences: bundle.licences.map(({ source, licence }) => `${source}: ${licence}`),
+});

@@ -60,6 +60,7 @@ export function caseIdFromFileName(fileName: string): string {
   const stem = fileName.replace(IMAGE_SUFFIX, '').replace(/_0000$/, '');
   const clean = stem
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .replace(/[^A-Za-z0-9._+-]+/g, '-')
     .replace(/\.{2,}/g, '.')
     .replace(/^[^A-Za-z0-9]+/, '')

@@ -1,5 +1,8 @@
 import { z } from 'zod';
+import { CasePanel, ExtendedNumber } from '../metrics/panel.ts';
+import { BundleDisplay } from './bundle.ts';
 import {
+  Backend,
   HuSummary,
   InputGeometry,
   InputIdentity,
@@ -32,33 +35,19 @@ export const QualityFlag = z.strictObject({
 });
 export type QualityFlag = z.infer<typeof QualityFlag>;
 
-/** A number that may be infinite: JSON has no infinity, so it is written as "inf". */
-export const Extended = z.union([z.number(), z.literal('inf')]);
-
-/** One measured value beside the definition it follows. */
-export const MetricValue = z.strictObject({
-  name: z.string(),
-  value: Extended,
-  unit: z.enum(['', 'mm', 'ml', '%']),
-  definition: z.string(),
-});
-export type MetricValue = z.infer<typeof MetricValue>;
-
 export const Comparison = z.strictObject({
   labelName: z.string(),
-  status: z.enum(['both-empty', 'missed', 'spurious', 'compared']),
+  /** Changes with the label file, so that a new label makes a new comparison. */
+  labelVersion: z.string(),
   /** Volume protocol: all slices, the input's grid, millimetres from the header's spacing. */
-  metrics: z.array(MetricValue),
-  /** Dice per canonical slice; null where neither side has the target. */
-  sliceDice: z.array(z.number().min(0).max(1).nullable()),
-  labelVolumeMl: z.number().nonnegative(),
+  panel: CasePanel,
 });
 export type Comparison = z.infer<typeof Comparison>;
 
 export const Provenance = z.strictObject({
   sammixVersion: z.string(),
-  onnxRuntimeVersion: z.string(),
-  backend: z.string(),
+  /** Null where the case failed before a graph ran. */
+  backend: Backend.nullable(),
   node: z.string(),
   platform: z.string(),
 });
@@ -72,6 +61,14 @@ const Common = {
   provenance: Provenance,
 };
 
+const FaultSchema = z.strictObject({
+  code: z.string(),
+  subject: z.string(),
+  expected: z.string(),
+  found: z.string(),
+  remedy: z.string(),
+});
+
 export const SegmentedReport = z.strictObject({
   ...Common,
   status: z.literal('segmented'),
@@ -81,14 +78,7 @@ export const SegmentedReport = z.strictObject({
   hu: HuSummary,
   problems: z.array(Problem),
   parameters: Parameters,
-  bundle: z.strictObject({
-    name: z.string(),
-    digest: z.string(),
-    classifierThreshold: z.number(),
-    windowHu: z.tuple([z.number(), z.number()]),
-    sliceSizePx: z.int(),
-    licences: z.array(z.string()),
-  }),
+  bundle: BundleDisplay,
   slices: z.array(SliceRecord),
   volumeMl: z.number().nonnegative(),
   /** Before the clean-up; the clean-up removed or filled the difference. */
@@ -96,6 +86,8 @@ export const SegmentedReport = z.strictObject({
   components: z.int().nonnegative(),
   flags: z.array(QualityFlag),
   comparison: Comparison.nullable(),
+  /** Why a label that was given could not be compared with; the mask stands all the same. */
+  comparisonFault: FaultSchema.nullable(),
   timings: z.strictObject({
     splitSeconds: z.number(),
     classifierSeconds: z.number(),
@@ -112,14 +104,8 @@ export const FailedReport = z.strictObject({
   ...Common,
   status: z.literal('failed'),
   inputName: z.string(),
-  stage: z.enum(['preflight', 'split', 'segment', 'assemble', 'compare', 'report']),
-  fault: z.strictObject({
-    code: z.string(),
-    subject: z.string(),
-    expected: z.string(),
-    found: z.string(),
-    remedy: z.string(),
-  }),
+  stage: z.enum(['preflight', 'split', 'segment', 'assemble', 'report']),
+  fault: FaultSchema,
 });
 export type FailedReport = z.infer<typeof FailedReport>;
 
@@ -134,7 +120,7 @@ export const SummaryRow = z.strictObject({
   volumeMl: z.number().nullable(),
   flags: z.array(z.string()),
   dice: z.number().nullable(),
-  hd95Mm: Extended.nullable(),
+  hd95Mm: ExtendedNumber.nullable(),
   seconds: z.number().nullable(),
   reason: z.string().nullable(),
 });

@@ -1,0 +1,89 @@
+import type { SliceRecord } from '../contract/manifest.ts';
+import type { SegmentedReport } from '../contract/report.ts';
+import { svgPath } from './contour.ts';
+import { html, type Insert, SafeHtml } from './html.ts';
+import { hexOf, LAYERS, type Layer } from './layers.ts';
+import { encodePng, layerContours } from './overlay-png.ts';
+import type { SlicePicture } from './picture.ts';
+
+export const figureId = (index: number): string => `slice-${index}`;
+
+/** The montage: one figure per picture, the layers of all of them switched by the checkboxes. */
+export function montage(report: SegmentedReport, pictures: readonly SlicePicture[]): SafeHtml {
+  const layers = LAYERS.filter(({ key }) => key !== 'label' || report.comparison !== null);
+  return html`
+<fieldset class="layers">
+<legend>Layers</legend>
+${layers.map(layerSwitch)}
+</fieldset>
+<p class="note">Slices run from inferior to superior. The left of an image is the patient’s right
+(R). <span class="on-screen">Select an image to enlarge it.</span></p>
+<div class="montage">
+${pictures.map((picture) => sliceFigure(report, picture))}
+</div>`;
+}
+
+function layerSwitch(layer: Layer): SafeHtml {
+  const dash = layer.dashPx.map((length) => length * 1.5).join(' ');
+  return html`<label><input type="checkbox" id="show-${layer.key}" checked>
+<svg class="swatch" viewBox="0 0 44 12" aria-hidden="true"><rect width="44" height="12" rx="2"/>
+<path d="M2 6H42" stroke="${hexOf(layer)}" stroke-width="${layer.widthPx * 2}" stroke-dasharray="${dash}"/></svg>
+<span><b>${layer.name}</b> <span class="meaning">${layer.meaning}</span></span></label>
+`;
+}
+
+function sliceFigure(report: SegmentedReport, picture: SlicePicture): SafeHtml {
+  const { record } = picture;
+  const flags = report.flags.filter(({ slices }) => slices.includes(record.index));
+  const id = figureId(record.index);
+  return html`<figure id="${id}"${flags.length > 0 && html` class="flagged"`}>
+<a class="enlarge" href="#${id}" aria-label="Enlarge slice ${record.index}">${sliceSvg(picture)}</a>
+<figcaption><b>Slice ${record.index}</b> ${factsOf(report, record)}
+${flags.map(({ code, severity }) => html`<span class="chip ${severity}">${code}</span> `)}
+<a class="shrink" href="#slices">smaller</a></figcaption>
+</figure>
+`;
+}
+
+function factsOf(report: SegmentedReport, record: SliceRecord): string {
+  const { column, row } = report.geometry.grid.spacingMm;
+  const dice = report.comparison?.panel.sliceDice[record.index];
+  return [
+    `p ${record.probability.toFixed(3)}`,
+    record.maskVoxels > 0 && `${((record.maskVoxels * column * row) / 100).toFixed(1)} cm²`,
+    record.predictedIou !== null && `predicted IoU ${record.predictedIou.toFixed(2)}`,
+    typeof dice === 'number' && `Dice ${dice.toFixed(3)}`,
+  ]
+    .filter(Boolean)
+    .join(' · ');
+}
+
+/** The grey slice with its contours; two units of the viewBox are one pixel. */
+function sliceSvg(picture: SlicePicture): SafeHtml {
+  const { sizePx, image, record } = picture;
+  const side = sizePx * 2;
+  const png = Buffer.from(encodePng(image, sizePx, sizePx, 'grey')).toString('base64');
+  return html`<svg viewBox="0 0 ${side} ${side}" role="img" aria-label="${altText(picture)}">
+<image width="${side}" height="${side}" href="data:image/png;base64,${new SafeHtml(png)}"/>
+${LAYERS.map((layer) => layerPath(picture, layer))}
+<text x="10" y="${sizePx}">R</text><text x="${side - 10}" y="${sizePx}" text-anchor="end">L</text>
+<text class="index" x="10" y="30">${record.index}</text></svg>`;
+}
+
+function layerPath(picture: SlicePicture, layer: Layer): Insert {
+  const contours = layerContours(picture, layer.key);
+  if (contours === undefined) return null;
+  return html`<path class="layer ${layer.key}" d="${svgPath(contours)}"/>
+`;
+}
+
+function altText({ record, cam, mask, label }: SlicePicture): string {
+  const parts = [
+    record.box &&
+      `CAM box from ${record.box[0]}, ${record.box[1]} to ${record.box[2]}, ${record.box[3]}`,
+    cam?.includes(1) && 'CAM outline',
+    mask.includes(1) ? 'mask outline' : 'no mask',
+    label?.includes(1) && 'label outline',
+  ].filter(Boolean);
+  return `Axial CT slice ${record.index}: ${parts.join(', ')}.`;
+}

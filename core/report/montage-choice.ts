@@ -1,0 +1,81 @@
+import type { SegmentedReport } from '../contract/report.ts';
+
+/** What the choice looks at, so that a test need not build a whole report. */
+export type MontageFacts = Pick<SegmentedReport, 'slices' | 'flags' | 'comparison'>;
+
+/**
+ * The slices that a reader should see: those that a flag names (at most half of `count`, what needs
+ * review first), the one with the worst Dice, and the rest evenly over the target's extent.
+ *
+ * @returns canonical slice indices, ascending, without repeats, at most `count`.
+ */
+export function chooseMontageSlices(report: MontageFacts, count: number): number[] {
+  const extent = extentOf(report);
+  const chosen = new Set<number>();
+  const known = new Set(report.slices.map(({ index }) => index));
+  for (const index of worthALook(report)) {
+    if (chosen.size < Math.floor(count / 2) && known.has(index)) chosen.add(index);
+  }
+  const free = count - chosen.size;
+  // The second and third round only fill what coincides with a flagged slice.
+  for (const index of [...evenly(extent, free), ...evenly(extent, count), ...extent]) {
+    if (chosen.size < count) chosen.add(index);
+  }
+  return [...chosen].sort((a, b) => a - b);
+}
+
+/** Slices from the first to the last with a mask, a label or a positive gate; else all of them. */
+function extentOf({ slices, comparison }: MontageFacts): number[] {
+  const shows = slices.filter(
+    (slice) =>
+      slice.maskVoxels > 0 ||
+      slice.camAreaPx !== null ||
+      typeof comparison?.panel.sliceDice[slice.index] === 'number',
+  );
+  const first = shows[0]?.index ?? Number.NEGATIVE_INFINITY;
+  const last = shows.at(-1)?.index ?? Number.POSITIVE_INFINITY;
+  return slices.map(({ index }) => index).filter((index) => index >= first && index <= last);
+}
+
+/** Flagged slices in turn from each flag, so that one long flag does not crowd out the others. */
+function worthALook({ flags, comparison }: MontageFacts): number[] {
+  const lists = [...flags]
+    .sort((a, b) => Number(b.severity === 'review') - Number(a.severity === 'review'))
+    .map(({ slices }) => evenly(slices, slices.length));
+  const longest = Math.max(0, ...lists.map((list) => list.length));
+  const inTurn = Array.from({ length: longest }, (_, n) => lists.map((list) => list[n])).flat();
+  const worst = worstDice(comparison?.panel.sliceDice ?? []);
+  return [worst, ...inTurn].filter((index) => index !== undefined);
+}
+
+function worstDice(sliceDice: readonly (number | null)[]): number | undefined {
+  const scored = sliceDice.flatMap((dice, index) => (dice === null ? [] : [{ dice, index }]));
+  if (scored.length === 0) return undefined;
+  return scored.reduce((worst, slice) => (slice.dice < worst.dice ? slice : worst)).index;
+}
+
+/**
+ * Up to `count` of the items, evenly spaced with both ends included, ordered so that every prefix
+ * is spread out: the middle, the ends, then the halves between them.
+ */
+function evenly(items: readonly number[], count: number): number[] {
+  const n = Math.min(count, items.length);
+  const places = Array.from({ length: n }, (_, at) =>
+    n === 1 ? Math.floor(items.length / 2) : Math.round((at * (items.length - 1)) / (n - 1)),
+  );
+  return spreadOrder(n).map((at) => items[places[at]!]!);
+}
+
+/** 0..n-1, breadth first through the halves of the range. */
+function spreadOrder(n: number): number[] {
+  const order: number[] = [];
+  const ranges: [number, number][] = n > 0 ? [[0, n - 1]] : [];
+  for (let range = ranges.shift(); range; range = ranges.shift()) {
+    const [low, high] = range;
+    const middle = Math.floor((low + high) / 2);
+    order.push(middle);
+    if (low < middle) ranges.push([low, middle - 1]);
+    if (middle < high) ranges.push([middle + 1, high]);
+  }
+  return order;
+}

@@ -1,0 +1,122 @@
+import type { FailedReport, SegmentedReport } from '../contract/report.ts';
+import { curveFigures } from './curves.ts';
+import { montage } from './figures.ts';
+import { html, type Insert, type SafeHtml } from './html.ts';
+import {
+  comparisonTable,
+  formatMetric,
+  measuresTable,
+  perSliceTable,
+  sliceRanges,
+} from './numbers.ts';
+import { page } from './page.ts';
+import type { SlicePicture } from './picture.ts';
+import { failureProvenance, provenance } from './provenance.ts';
+
+/**
+ * The report's drawing side. Import this module lazily: it pulls in the charting library, which
+ * takes longer to load than a short command runs.
+ */
+export { chooseMontageSlices } from './montage-choice.ts';
+export { renderOverlayPng } from './overlay-png.ts';
+
+/** `report.html` of a segmented case: one file without script, font, image or link from outside. */
+export function renderCaseReport(
+  report: SegmentedReport,
+  pictures: readonly SlicePicture[],
+): string {
+  const shown = new Set(pictures.map(({ record }) => record.index));
+  return page(
+    `Liver report: ${report.caseId}`,
+    html`<header>
+<h1>Liver segmentation: <bdi>${report.caseId}</bdi></h1>
+<p class="note"><bdi>${report.input.name}</bdi> · model <bdi>${report.bundle.name}</bdi> · ${report.createdAt.slice(0, 10)}</p>
+${headline(report)}
+</header>
+<main>
+${findings(report, shown)}
+<section aria-labelledby="slices"><h2 id="slices">Slices</h2>
+${montage(report, pictures)}
+</section>
+<section aria-labelledby="curves"><h2 id="curves">Curves over the slices</h2>
+<div class="curves">
+${curveFigures(report).map(
+  ({
+    title,
+    summary,
+    svg,
+  }) => html`<figure><h3>${title}</h3><div role="img" aria-label="${summary}">${svg}</div></figure>
+`,
+)}
+</div>
+${perSliceTable(report, shown)}
+</section>
+<section class="measures" aria-labelledby="numbers"><h2 id="numbers">Numbers</h2>
+${measuresTable(report)}
+${comparisonTable(report)}
+</section>
+<section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>
+${provenance(report)}
+</section>
+</main>`,
+  );
+}
+
+/** `report.html` of a case that failed: what is wrong with it and what to do. */
+export function renderFailureReport(report: FailedReport): string {
+  const { fault } = report;
+  return page(
+    `Failed: ${report.caseId}`,
+    html`<header>
+<h1>Not segmented: <bdi>${report.caseId}</bdi></h1>
+<p>The case stopped at the stage <b>${report.stage}</b>. No mask was written.</p>
+</header>
+<main>
+<section aria-labelledby="reason"><h2 id="reason">Reason</h2>
+<dl>
+<div><dt>Input</dt><dd><bdi>${report.inputName}</bdi></dd></div>
+<div><dt>At fault</dt><dd><bdi>${fault.subject}</bdi></dd></div>
+<div><dt>Expected</dt><dd>${fault.expected}</dd></div>
+<div><dt>Found</dt><dd>${fault.found}</dd></div>
+<div><dt>Code</dt><dd><code>${fault.code}</code></dd></div>
+</dl></section>
+<section aria-labelledby="remedy"><h2 id="remedy">What to do</h2>
+<p class="finding info">${fault.remedy}</p></section>
+<section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>
+${failureProvenance(report)}
+</section>
+</main>`,
+  );
+}
+
+function headline(report: SegmentedReport): SafeHtml {
+  const review = report.flags.filter(({ severity }) => severity === 'review').length;
+  const shownMetrics = ['dice', 'hd95Mm'] as const;
+  const metrics = shownMetrics.flatMap((name) => {
+    const metric = report.comparison?.panel.metrics.find((entry) => entry.name === name);
+    return metric ? [{ title: name === 'dice' ? 'Dice' : 'HD95', text: formatMetric(metric) }] : [];
+  });
+  return html`<ul class="facts">
+<li><b>${report.volumeMl.toFixed(0)} ml</b>liver volume</li>
+${metrics.map(({ title, text }) => html`<li><b>${text}</b>${title} against the label</li>`)}
+<li><b>${review === 0 ? 'none' : review}</b>${review === 1 ? 'finding' : 'findings'} to review</li>
+</ul>`;
+}
+
+function findings({ flags }: SegmentedReport, shown: ReadonlySet<number>): Insert {
+  return html`<section aria-labelledby="findings"><h2 id="findings">Findings</h2>
+${
+  flags.length === 0
+    ? html`<p class="finding">No automatic check found anything. The checks are hints, not a clearance.</p>`
+    : html`<ul class="findings">${flags.map(
+        ({
+          code,
+          severity,
+          message,
+          slices,
+        }) => html`<li class="finding ${severity}"><span class="chip ${severity}">${severity === 'review' ? 'review' : 'note'}: ${code}</span>
+${message}${slices.length > 0 && html` Slices ${sliceRanges(slices, shown)}.`}</li>
+`,
+      )}</ul>`
+}</section>`;
+}

@@ -1,0 +1,161 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { fiveNumbers, honestMean } from '../../../core/metrics/aggregate.ts';
+import { bootstrapInterval, pairedDifference } from '../../../core/metrics/bootstrap.ts';
+import {
+  accuracy,
+  calibrationBins,
+  calibrationError,
+  confusion,
+  liverSliceRecall,
+  rocAuc,
+  rocCurve,
+  sensitivity,
+  specificity,
+} from '../../../core/metrics/classification.ts';
+import { quantile } from '../../../core/metrics/quantile.ts';
+import { wilcoxonSignedRank } from '../../../core/metrics/wilcoxon.ts';
+import golden from '../../golden/metrics/statistics.json' with { type: 'json' };
+import { expectClose } from './tolerance.ts';
+
+const { roc, wilcoxon, quantiles } = golden.cases;
+
+describe('classification', () => {
+  it.each(roc)('ROC curve and AUC equal scikit-learn 1.9.1 ($auc)', (c) => {
+    const items = c.scores.map((score, n) => ({ score, positive: c.labels[n] === 1 }));
+    expectClose(rocAuc(items)!, c.auc, 'AUC', 1e-12);
+    const points = rocCurve(items)!.map((p) => [p.falsePositiveRate, p.truePositiveRate]);
+    expect(points).toEqual(c.points);
+  });
+
+  it('counts a score at the threshold as positive', () => {
+    const items = [
+      { score: 0.5, positive: true },
+      { score: 0.4, positive: true },
+      { score: 0.6, positive: false },
+      { score: 0.1, positive: false },
+      { score: 0.2, positive: false },
+    ];
+    const counts = confusion(items, 0.5);
+    expect(counts).toEqual({
+      truePositives: 1,
+      falsePositives: 1,
+      trueNegatives: 2,
+      falseNegatives: 1,
+    });
+    expect(accuracy(counts)).toBe(0.6);
+    expect(sensitivity(counts)).toBe(0.5);
+    expect(specificity(counts)).toBe(2 / 3);
+  });
+
+  it('says null, not a number, where a class is absent', () => {
+    const items = [{ score: 0.5, positive: true }];
+    expect(rocAuc(items)).toBeNull();
+    expect(specificity(confusion(items, 0.5))).toBeNull();
+    expect(accuracy(confusion([], 0.5))).toBeNull();
+    expect(liverSliceRecall([{ labelVoxels: 0, predictionVoxels: 3 }])).toBeNull();
+  });
+
+  it('bins scores for calibration, 1 in the last bin', () => {
+    const items = [
+      { score: 0.1, positive: false },
+      { score: 0.3, positive: true },
+      { score: 1, positive: true },
+    ];
+    expect(calibrationBins(items, 2)).toEqual([
+      { lower: 0, upper: 0.5, count: 2, meanScore: 0.2, positiveShare: 0.5 },
+      { lower: 0.5, upper: 1, count: 1, meanScore: 1, positiveShare: 1 },
+    ]);
+    expectClose(calibrationError(items, 2)!, 0.2, 'calibration error', 1e-12);
+  });
+
+  it('counts liver slices that the prediction reaches', () => {
+    const slices = [
+      { labelVoxels: 5, predictionVoxels: 1 },
+      { labelVoxels: 5, predictionVoxels: 0 },
+      { labelVoxels: 0, predictionVoxels: 9 },
+    ];
+    expect(liverSliceRecall(slices)).toBe(0.5);
+  });
+});
+
+describe('Wilcoxon signed-rank', () => {
+  it.each(wilcoxon)('equals scipy 1.17.1 ($method, p $p)', ({ a, b, statistic, p, method }) => {
+    const ours = wilcoxonSignedRank(a, b);
+    expect(ours.statistic).toBe(statistic);
+    expect(ours.method).toBe(method);
+    expectClose(ours.pValue, p, 'p', 1e-9);
+  });
+
+  it('finds no difference between equal samples', () => {
+    expect(wilcoxonSignedRank([1, 2, 3], [1, 2, 3]).pValue).toBe(1);
+  });
+});
+
+describe('bootstrap over patients', () => {
+  const values = quantiles.values;
+  const mean = (v: readonly number[]): number => v.reduce((s, x) => s + x, 0) / v.length;
+
+  it('repeats with its seed and changes with another', () => {
+    const first = bootstrapInterval(values, mean, { seed: 7 });
+    expect(bootstrapInterval(values, mean, { seed: 7 })).toEqual(first);
+    expect(bootstrapInterval(values, mean, { seed: 8 })).not.toEqual(first);
+  });
+
+  it('is as wide as the standard error says', () => {
+    const { estimate, lower, upper } = bootstrapInterval(values, mean, { seed: 1, draws: 4000 });
+    const deviation = Math.sqrt(mean(values.map((v) => (v - estimate) ** 2)) / values.length);
+    expect(estimate).toBe(mean(values));
+    expect((upper - lower) / (2 * 1.96 * deviation)).toBeGreaterThan(0.93);
+    expect((upper - lower) / (2 * 1.96 * deviation)).toBeLessThan(1.07);
+  });
+
+  it('keeps pairs together: a constant shift has no spread', () => {
+    const interval = pairedDifference([4, 8, 16], [3, 7, 15]);
+    expect(interval).toEqual({ estimate: 1, lower: 1, upper: 1 });
+    expect(() => pairedDifference([1], [])).toThrow(RangeError);
+  });
+});
+
+describe('aggregates', () => {
+  it('quantiles equal NumPy 2.4.6', () => {
+    for (const [q, value] of quantiles.at) {
+      expectClose(quantile(quantiles.values, q!), value!, `${q}`, 1e-12);
+    }
+  });
+
+  it('a missed organ never improves the mean unseen', () => {
+    const cases = fc.array(fc.double({ min: 0, max: 100, noNaN: true }), { minLength: 1 });
+    fc.assert(
+      fc.property(cases, fc.nat(5), (finite, missed) => {
+        const all = [...finite, ...new Array<number>(missed).fill(Number.POSITIVE_INFINITY)];
+        const result = honestMean(all, 500);
+        expect(result.leftOut).toBe(missed);
+        expect(result.count).toBe(finite.length);
+        expect(result.meanWithWorst! >= result.mean!).toBe(true);
+      }),
+    );
+  });
+
+  it('has no mean of nothing', () => {
+    expect(honestMean([], 1)).toEqual({
+      mean: null,
+      count: 0,
+      leftOut: 0,
+      meanWithWorst: null,
+      worst: 1,
+    });
+    expect(honestMean([Number.NaN], 0).meanWithWorst).toBe(0);
+    expect(fiveNumbers([])).toBeNull();
+  });
+
+  it('sorts infinities to the end', () => {
+    expect(fiveNumbers([3, Number.POSITIVE_INFINITY, 1, 2])).toEqual({
+      min: 1,
+      lowerQuartile: 1.75,
+      median: 2.5,
+      upperQuartile: Number.POSITIVE_INFINITY,
+      max: Number.POSITIVE_INFINITY,
+    });
+  });
+});
