@@ -1,0 +1,129 @@
+import { existsSync, mkdirSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import { DEFAULT_BUNDLE } from '../cli/default-bundle.ts';
+import { type Measured, ours, peer, wallSeconds } from './process.ts';
+import { type BenchRow, row } from './row.ts';
+
+const WORK = path.join(import.meta.dirname, 'work');
+const DATA = process.env.SAMMIX_DATA ?? path.join(import.meta.dirname, '../../shared/data');
+/** A whole real scan at full resolution where the data is present, else the synthetic volume. */
+const REAL = path.join(DATA, 'volumes/ircad_17_ct.nii.gz');
+
+async function volume(slices: number): Promise<string> {
+  const file = path.join(WORK, `ct-512x512x${slices}.nii.gz`);
+  mkdirSync(WORK, { recursive: true });
+  if (!existsSync(file)) await peer('make-volume', file, String(slices));
+  return file;
+}
+
+const scratch = async (name: string): Promise<string> => {
+  const folder = path.join(WORK, name);
+  await rm(folder, { recursive: true, force: true });
+  return folder;
+};
+
+const split = async (file: string, name = 'split'): Promise<Measured> =>
+  ours('split', file, await scratch(name), DEFAULT_BUNDLE);
+
+/** A against B in turn, so that a change of the machine's speed meets both. */
+async function pairs<A, B>(
+  n: number,
+  a: () => Promise<A>,
+  b: () => Promise<B>,
+): Promise<{ a: A; b: B }[]> {
+  const measured: { a: A; b: B }[] = [];
+  for (let pair = 0; pair < n; pair++) measured.push({ a: await a(), b: await b() });
+  return measured;
+}
+
+export async function splitRows(n = 5): Promise<BenchRow[]> {
+  const file = await volume(400);
+  const nibabel = await pairs(
+    n,
+    () => split(file),
+    async () => peer('split', file, await scratch('split-peer')),
+  );
+  const gzip = await pairs(
+    n,
+    () => split(file),
+    () => wallSeconds('sh', ['-c', `gzip -dc '${file}' > /dev/null`]),
+  );
+  return [
+    row(
+      'split 512x512x400 int16 .nii.gz: nibabel seconds / ours',
+      'nibabel + NumPy + Pillow',
+      nibabel.map(({ a, b }) => b.seconds / a.seconds),
+      { atLeast: 3 },
+    ),
+    row(
+      'split 512x512x400 int16 .nii.gz: our peak memory / nibabel',
+      'nibabel + NumPy + Pillow',
+      nibabel.map(({ a, b }) => a.peakMiB / b.peakMiB),
+      { atMost: 0.2 },
+    ),
+    row(
+      'split 512x512x400 int16 .nii.gz: our seconds / gzip',
+      'gzip -dc',
+      gzip.map(({ a, b }) => a.seconds / b),
+      { atMost: 1.3 },
+    ),
+  ];
+}
+
+export async function inferenceRows(n = 3): Promise<BenchRow[]> {
+  const file = existsSync(REAL) ? REAL : await volume(400);
+  await split(file, 'slabs');
+  const slabs = path.join(WORK, 'slabs');
+  const infer = () => ours<Measured>('infer', slabs, DEFAULT_BUNDLE);
+  const ort = await pairs(n, infer, () => peer('ort', slabs, DEFAULT_BUNDLE));
+  const torch = await pairs(n, infer, () => peer('torch', slabs, 'small'));
+  const name = 'default bundle over a real scan (all slices, all graphs)';
+  return [
+    row(
+      `${name}: our seconds / Python's`,
+      'onnxruntime (Python)',
+      ort.map(({ a, b }) => a.seconds / b.seconds),
+      { atMost: 1.03 },
+    ),
+    row(
+      `${name}: PyTorch's seconds / ours`,
+      'PyTorch eager',
+      torch.map(({ a, b }) => b.seconds / a.seconds),
+      { atLeast: 1.5 },
+    ),
+  ];
+}
+
+export async function wholeRunRows(n = 3): Promise<BenchRow[]> {
+  const file = existsSync(REAL) ? REAL : await volume(400);
+  const ratios: number[] = [];
+  for (let at = 0; at < n; at++) {
+    const { seconds, graphSeconds } = await ours<Measured & { graphSeconds: number }>(
+      'run',
+      file,
+      await scratch('run'),
+      DEFAULT_BUNDLE,
+    );
+    ratios.push(seconds / graphSeconds);
+  }
+  return [
+    row(
+      'sammix run on a real scan: whole seconds / seconds inside its own graphs',
+      'its own session.run',
+      ratios,
+      { atMost: 1.15 },
+    ),
+  ];
+}
+
+/** Peak memory against its limits in MiB: a ratio to a number that we promise. */
+export async function memoryRows(): Promise<BenchRow[]> {
+  const file = await volume(600);
+  const splitPeak = (await split(file)).peakMiB;
+  const runPeak = (await ours('run', file, await scratch('run'), DEFAULT_BUNDLE)).peakMiB;
+  return [
+    row('split 512x512x600: peak MiB / 200', '200 MiB', [splitPeak / 200], { atMost: 1 }),
+    row('sammix run 512x512x600: peak MiB / 900', '900 MiB', [runPeak / 900], { atMost: 1 }),
+  ];
+}

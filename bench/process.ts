@@ -1,0 +1,59 @@
+import { spawn } from 'node:child_process';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+
+/** What a measured process says of itself in the last line of its output. */
+export interface Measured {
+  /** Of the work alone, without start and imports. */
+  readonly seconds: number;
+  readonly peakMiB: number;
+}
+
+/** The Python with torch, onnxruntime, nibabel and Pillow: the trainer's environment, unless told. */
+export const PYTHON =
+  process.env.SAMMIX_BENCH_PYTHON ??
+  path.join(import.meta.dirname, '../gpu-jobs/train/.venv/bin/python');
+
+/** Two threads a side, and no spinning that would starve the other side on a small machine. */
+export const THREADS = 2;
+
+const ENVIRONMENT = { ...process.env, OMP_NUM_THREADS: String(THREADS) };
+
+export const ours = <T extends Measured>(task: string, ...args: string[]): Promise<T> => {
+  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+  const file = path.join(import.meta.dirname, 'tasks.ts');
+  return measure<T>(process.execPath, ['--import', tsx, file, task, ...args]);
+};
+
+export const peer = <T extends Measured>(task: string, ...args: string[]): Promise<T> =>
+  measure<T>(PYTHON, [path.join(import.meta.dirname, 'peers.py'), task, ...args]);
+
+/** Runs a process whose last line of output is JSON. */
+export async function measure<T>(command: string, args: readonly string[]): Promise<T> {
+  const { output } = await run(command, args);
+  return JSON.parse(output.trim().split('\n').at(-1)!) as T;
+}
+
+/** Wall seconds of a process that says nothing of itself. */
+export async function wallSeconds(command: string, args: readonly string[]): Promise<number> {
+  const startedMs = performance.now();
+  await run(command, args);
+  return (performance.now() - startedMs) / 1000;
+}
+
+function run(command: string, args: readonly string[]): Promise<{ output: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, {
+      env: ENVIRONMENT,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const chunks: Buffer[] = [];
+    child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve({ output: Buffer.concat(chunks.slice(-64)).toString('utf8') });
+      else reject(new Error(`${command} ${args.join(' ')} ended with ${code}`));
+    });
+  });
+}

@@ -1,0 +1,16 @@
+/** Exit codes of the `sammix` command; part of its interface, listed in docs/cli.md. */
+export const EXIT = {
+  ok: 0,
+  /** At least one case failed or has errors; the others were done. */
+  someCasesFailed: 1,
+  /** The command line or a setting is wrong; nothing was done. */
+  usage: 2,
+  /** The bundle is missing, corrupted or not understood. */
+  bundle: 3,
+  /** The output cannot be written: permission, full disk. */
+  storage: 4,
+  /** A defect of ours: please report it with the message. */
+  defect: 70,
+  /** Stopped by SIGINT (128 + 2); finished slabs are kept and the next run goes on from them. */
+  interrupted: 130,
+} as const;

@@ -1,0 +1,46 @@
+import ort from 'onnxruntime-node';
+import { DirStore } from '../adapters/dir-store.ts';
+import { availableProviders } from '../adapters/onnx.ts';
+import { provenance } from '../adapters/provenance.ts';
+import { openBundle } from '../core/stage/open-bundle.ts';
+import { DEFAULT_BUNDLE } from './default-bundle.ts';
+import { EXIT } from './exit-codes.ts';
+
+/** `sammix info`: the bundle, verified, and what this machine can run it with. */
+export async function infoCommand(options: {
+  readonly bundle?: string;
+}): Promise<{ result: unknown; text: string; exitCode: number }> {
+  const folder = options.bundle ?? DEFAULT_BUNDLE;
+  const { manifest, digest } = await openBundle(new DirStore(folder), folder);
+  const backends = availableProviders();
+  const { sammixVersion, node, platform } = provenance(null);
+  const { training } = manifest;
+  const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
+  const lines: readonly (readonly [string, string])[] = [
+    ['sammix', `${sammixVersion}, Node ${node}, ${platform}`],
+    ['ONNX Runtime', `${ort.env.versions.node ?? 'unknown'}, can run on ${backends.join(', ')}`],
+    ['bundle', `${manifest.name} (${(bytes / 1e6).toFixed(1)} MB) in ${folder}`],
+    ['digest', digest],
+    ['made', `${manifest.createdAt} by trainer ${manifest.trainer.version}`],
+    ['window', `${manifest.preprocess.windowHu.join(' to ')} HU`],
+    ['input', `${manifest.preprocess.sliceSizePx} x ${manifest.preprocess.sliceSizePx} px`],
+    ['threshold', `P(liver) >= ${manifest.classifier.threshold}`],
+    [
+      'trained',
+      `${training.protocol}: ${training.labelledSlices} labelled and ${training.unlabelledSlices} unlabelled slices, ${training.epochs} epochs, seed ${training.seed}, on ${training.device}`,
+    ],
+    ...manifest.metrics.map(
+      ({ name, dataset, protocol, value, n }) =>
+        ['measured', `${name} ${value.toFixed(3)} on ${dataset} (${protocol}, n = ${n})`] as const,
+    ),
+    ...manifest.licences.map(
+      ({ source, licence, use }) => ['data', `${source}: ${licence} (${use})`] as const,
+    ),
+    ['use', 'research only; not a medical device'],
+  ];
+  return {
+    result: { sammixVersion, node, platform, backends, digest, bundle: manifest },
+    text: lines.map(([name, value]) => `${name.padEnd(13)} ${value}`).join('\n'),
+    exitCode: EXIT.ok,
+  };
+}

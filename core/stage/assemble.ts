@@ -1,0 +1,153 @@
+import type { RunKeys } from '../contract/keys.ts';
+import type { Backend, CaseManifest, SlabRecords, SliceRecord } from '../contract/manifest.ts';
+import { StorageError } from '../errors.ts';
+import { boundingBox, boxGrid, type CroppedMask, unionBox, type VoxelBox } from '../mask/bounds.ts';
+import { connectedComponents, eraseSmallerComponents } from '../mask/components.ts';
+import { countSet } from '../mask/count.ts';
+import { fillHolesInPlace } from '../mask/holes.ts';
+import type { BlobStore, ByteStream } from '../ports.ts';
+import { decodeMasks } from '../slice/slab-codec.ts';
+import { geometryOf } from '../volume/geometry.ts';
+import type { Grid } from '../volume/grid.ts';
+import { parseHeader } from '../volume/header.ts';
+import { writeMask } from '../volume/mask-writer.ts';
+import { finishedSlab } from './segment.ts';
+
+/** The whole case again, after its last slab. */
+export interface AssembledCase {
+  /** The final mask inside its bounding box; undefined where no voxel was drawn. */
+  readonly mask: CroppedMask | undefined;
+  readonly slices: readonly SliceRecord[];
+  /** Voxels as drawn, and after the clean-up. */
+  readonly rawVoxels: number;
+  readonly voxels: number;
+  /** 26-connected components as drawn, and the size of the largest. */
+  readonly components: number;
+  readonly largestVoxels: number;
+  readonly backend: Backend;
+  readonly seconds: SlabRecords['seconds'] & { readonly assemble: number };
+}
+
+export interface AssembleInput {
+  readonly manifest: CaseManifest;
+  readonly keys: RunKeys;
+}
+
+/**
+ * Puts the slabs together, cleans the volume up as the run's parameters say and writes the mask in
+ * the input's own geometry. Needs memory for the bounding box of the mask, not for the volume.
+ *
+ * @throws StorageError (`slab-missing`) where a slab has no records
+ */
+export async function assembleCase(
+  { manifest, keys }: AssembleInput,
+  { store }: { store: BlobStore },
+): Promise<AssembledCase> {
+  const startedMs = performance.now();
+  const slabs = await readSlabs(manifest, keys, store);
+  const { grid } = manifest.geometry;
+  const drawn = cropDrawn(slabs, grid);
+  const raw = drawn && connectedComponents(drawn.mask);
+  const rawVoxels = drawn ? countSet(drawn.mask.data) : 0;
+  if (drawn) cleanUp(drawn, manifest.run.parameters);
+
+  await store.put(keys.mask, maskFile(manifest, drawn), 'application/gzip');
+  return {
+    mask: drawn,
+    slices: slabs.flatMap((slab) => slab.records.slices),
+    rawVoxels,
+    voxels: drawn ? countSet(drawn.mask.data) : 0,
+    components: raw?.count ?? 0,
+    largestVoxels: raw ? (raw.sizesVoxels[raw.largest] ?? 0) : 0,
+    backend: slabs[0]!.records.backend,
+    seconds: { ...sumSeconds(slabs), assemble: (performance.now() - startedMs) / 1000 },
+  };
+}
+
+interface Slab {
+  readonly records: SlabRecords;
+  readonly masks: () => ReadonlyMap<number, Uint8Array>;
+}
+
+/** Masks stay compressed until they are needed: twice, for the box and for the voxels. */
+async function readSlabs(manifest: CaseManifest, keys: RunKeys, store: BlobStore): Promise<Slab[]> {
+  const slabs: Slab[] = [];
+  for (const { index } of manifest.slabs) {
+    const records = await finishedSlab(keys, index, store);
+    if (!records) throw missingSlab(manifest, index);
+    const bytes = await store.get(keys.slabMasks(index));
+    const masks = (): ReadonlyMap<number, Uint8Array> =>
+      new Map(
+        [...decodeMasks(bytes, records.slices, manifest)].map(([k, slice]) => [k, slice.mask]),
+      );
+    slabs.push({ records, masks });
+  }
+  return slabs;
+}
+
+function cropDrawn(slabs: readonly Slab[], grid: Grid): CroppedMask | undefined {
+  const box = slabs.map((slab) => drawnBox(slab, grid)).reduce(unionBox, undefined);
+  if (!box) return undefined;
+  const cropGrid = boxGrid(box, grid);
+  const data = new Uint8Array(cropGrid.columns * cropGrid.rows * cropGrid.slices);
+  for (const slab of slabs)
+    for (const [k, mask] of slab.masks()) copySlice(mask, grid.columns, k, box, data);
+  return { mask: { grid: cropGrid, data }, box };
+}
+
+function drawnBox(slab: Slab, grid: Grid): VoxelBox | undefined {
+  let box: VoxelBox | undefined;
+  for (const [k, data] of slab.masks()) {
+    const slice = boundingBox({ grid: { ...grid, slices: 1 }, data });
+    if (slice) box = unionBox(box, { ...slice, sliceStart: k, sliceEnd: k + 1 });
+  }
+  return box;
+}
+
+/** Copies the part of slice `k` inside `box` to its place in the cropped `data`. */
+function copySlice(
+  mask: Uint8Array,
+  columns: number,
+  k: number,
+  box: VoxelBox,
+  data: Uint8Array,
+): void {
+  if (k < box.sliceStart || k >= box.sliceEnd) return;
+  const width = box.columnEnd - box.columnStart;
+  const height = box.rowEnd - box.rowStart;
+  for (let j = 0; j < height; j++) {
+    const from = (box.rowStart + j) * columns + box.columnStart;
+    data.set(mask.subarray(from, from + width), ((k - box.sliceStart) * height + j) * width);
+  }
+}
+
+function cleanUp({ mask }: CroppedMask, parameters: CaseManifest['run']['parameters']): void {
+  if (parameters.largestComponent3d) eraseSmallerComponents(mask);
+  if (parameters.fillHoles) fillHolesInPlace(mask);
+}
+
+function maskFile(manifest: CaseManifest, drawn: CroppedMask | undefined): ByteStream {
+  const subject = manifest.run.input.name;
+  const header = parseHeader(Buffer.from(manifest.headerBase64, 'base64'), subject);
+  return writeMask(header, geometryOf(header, subject), drawn);
+}
+
+function sumSeconds(slabs: readonly Slab[]): SlabRecords['seconds'] {
+  const sum = (part: keyof SlabRecords['seconds']): number =>
+    slabs.reduce((total, { records }) => total + records.seconds[part], 0);
+  return {
+    classifier: sum('classifier'),
+    encoder: sum('encoder'),
+    decoder: sum('decoder'),
+    total: sum('total'),
+  };
+}
+
+const missingSlab = (manifest: CaseManifest, index: number): StorageError =>
+  new StorageError({
+    code: 'slab-missing',
+    subject: `${manifest.run.caseId} (run ${manifest.run.runId})`,
+    expected: `the results of all ${manifest.slabs.length} slabs`,
+    found: `none of slab ${index}`,
+    remedy: 'Run the segmentation of the case again; finished slabs are kept.',
+  });

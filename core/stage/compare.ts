@@ -1,0 +1,95 @@
+import type { CaseManifest } from '../contract/manifest.ts';
+import type { Comparison } from '../contract/report.ts';
+import {
+  boundingBox,
+  type CroppedMask,
+  cropMask,
+  unionBox,
+  type VoxelBox,
+} from '../mask/bounds.ts';
+import { comparisonPanel } from '../metrics/panel.ts';
+import type { ByteStream } from '../ports.ts';
+import { assertSameGrid, geometryOf } from '../volume/geometry.ts';
+import { type Grid, type MaskVolume, voxelCount } from '../volume/grid.ts';
+import { parseHeader } from '../volume/header.ts';
+import { readLabel } from '../volume/label.ts';
+
+/** A label that may or may not be read. */
+export interface LabelInput {
+  readonly name: string;
+  /** Changes with the content. */
+  readonly version: string;
+  open(): ByteStream;
+}
+
+export interface ComparedCase {
+  readonly comparison: Comparison;
+  /** Undefined where the label is empty. */
+  readonly label: CroppedMask | undefined;
+}
+
+/**
+ * Measures the mask against a label of the same grid. Both are cut to their common bounding box
+ * first: every metric of the panel takes what lies outside a volume for background, so the numbers
+ * are those of the whole volumes.
+ *
+ * @throws GeometryError where the label lies on another grid, InputError where it is no label
+ */
+export async function compareWithLabel(
+  manifest: CaseManifest,
+  mask: CroppedMask | undefined,
+  source: LabelInput,
+): Promise<ComparedCase> {
+  const { grid } = manifest.geometry;
+  const label = await readLabel(source.open(), { subject: source.name });
+  const imageName = manifest.run.input.name;
+  const header = parseHeader(Buffer.from(manifest.headerBase64, 'base64'), imageName);
+  assertSameGrid(
+    { subject: imageName, geometry: geometryOf(header, imageName) },
+    { subject: source.name, geometry: label.geometry },
+  );
+  const labelBox = boundingBox(label.mask);
+  // Where both are empty any box will do: one voxel of background.
+  const box = unionBox(mask?.box, labelBox) ?? ONE_VOXEL;
+  const truth = cropMask(label.mask, box);
+  const prediction = expand(mask, box, truth.mask.grid);
+  const panel = comparisonPanel(prediction, truth.mask);
+  const sliceDice = Array.from(
+    { length: grid.slices },
+    (_, k) => panel.sliceDice[k - box.sliceStart] ?? null,
+  );
+  return {
+    label: labelBox && truth,
+    comparison: {
+      labelName: source.name,
+      labelVersion: source.version,
+      panel: { ...panel, sliceDice },
+    },
+  };
+}
+
+const ONE_VOXEL: VoxelBox = {
+  columnStart: 0,
+  columnEnd: 1,
+  rowStart: 0,
+  rowEnd: 1,
+  sliceStart: 0,
+  sliceEnd: 1,
+};
+
+/** The same mask in a larger box; `grid` is that box's grid. */
+function expand(cropped: CroppedMask | undefined, box: VoxelBox, grid: Grid): MaskVolume {
+  const data = new Uint8Array(voxelCount(grid));
+  if (!cropped) return { grid, data };
+  const { mask, box: inner } = cropped;
+  const { columns, rows, slices } = mask.grid;
+  for (let k = 0; k < slices; k++)
+    for (let j = 0; j < rows; j++) {
+      const from = (k * rows + j) * columns;
+      const slice = inner.sliceStart - box.sliceStart + k;
+      const row = inner.rowStart - box.rowStart + j;
+      const to = (slice * grid.rows + row) * grid.columns + inner.columnStart - box.columnStart;
+      data.set(mask.data.subarray(from, from + columns), to);
+    }
+  return { grid, data };
+}

@@ -1,0 +1,149 @@
+import type { CaseManifest, SliceRecord } from '../contract/manifest.ts';
+import type { QualityFlag } from '../contract/report.ts';
+
+/** What the flags are computed from. Areas and slices are canonical. */
+export interface QualityInput {
+  readonly slices: readonly SliceRecord[];
+  /** Voxels of the final mask per canonical slice, after the clean-up. */
+  readonly voxelsPerSlice: readonly number[];
+  readonly sliceSpacingMm: number;
+  /** Whether the final mask reaches the first or last slice, or the in-plane border. */
+  readonly touches: { readonly ends: boolean; readonly sides: boolean };
+  /** Share of the drawn voxels outside the largest component, before the clean-up. */
+  readonly strayShare: number;
+  readonly components: number;
+  readonly problems: CaseManifest['problems'];
+}
+
+/**
+ * Thresholds of the flags. They are review hints, not accept or reject decisions; docs/report.md
+ * says how they were chosen.
+ */
+export const QUALITY_LIMITS = {
+  /** Allowed relative change of area between neighbours: a base and a share per mm between them. */
+  jumpBase: 0.35,
+  jumpPerMm: 0.06,
+  /** Changes between slices smaller than this share of the largest slice are the organ's poles. */
+  jumpIgnoreBelow: 0.25,
+  camMaskIou: 0.15,
+  predictedIou: 0.75,
+  strayShare: 0.02,
+} as const;
+
+/** Flags in the order in which a reader should look at them. */
+export function qualityFlags(input: QualityInput): QualityFlag[] {
+  const flags = [
+    noLiver(input),
+    touchesBorder(input),
+    sliceJumps(input),
+    strayComponents(input),
+    lowPredictedIou(input),
+    camDisagreement(input),
+    camEmpty(input),
+    ...input.problems.map(inputWarning),
+  ];
+  return flags.filter((flag) => flag !== undefined);
+}
+
+function noLiver({ voxelsPerSlice }: QualityInput): QualityFlag | undefined {
+  if (voxelsPerSlice.some((voxels) => voxels > 0)) return undefined;
+  return flag('no-liver-found', 'review', 'No slice shows liver: the mask is empty.');
+}
+
+function touchesBorder({ touches }: QualityInput): QualityFlag | undefined {
+  if (!touches.ends && !touches.sides) return undefined;
+  const where = [
+    touches.ends && 'the first or last slice',
+    touches.sides && 'the side of the image',
+  ]
+    .filter(Boolean)
+    .join(' and ');
+  return flag(
+    'touches-border',
+    'review',
+    `The mask reaches ${where}: the liver may be cut off and its volume too small.`,
+  );
+}
+
+function sliceJumps({ voxelsPerSlice, sliceSpacingMm }: QualityInput): QualityFlag | undefined {
+  const allowed = Math.min(
+    0.95,
+    QUALITY_LIMITS.jumpBase + QUALITY_LIMITS.jumpPerMm * sliceSpacingMm,
+  );
+  const ignoreBelow = QUALITY_LIMITS.jumpIgnoreBelow * Math.max(...voxelsPerSlice);
+  const jumps: number[] = [];
+  for (let k = 0; k + 1 < voxelsPerSlice.length; k++) {
+    const [a, b] = [voxelsPerSlice[k]!, voxelsPerSlice[k + 1]!];
+    const larger = Math.max(a, b);
+    if (larger > ignoreBelow && Math.abs(a - b) / larger > allowed) jumps.push(k);
+  }
+  if (jumps.length === 0) return undefined;
+  return flag(
+    'slice-jump',
+    'review',
+    `The area changes by more than ${Math.round(allowed * 100)} % from one slice to the next.`,
+    jumps,
+  );
+}
+
+function strayComponents({ strayShare, components }: QualityInput): QualityFlag | undefined {
+  if (components < 2 || strayShare <= QUALITY_LIMITS.strayShare) return undefined;
+  return flag(
+    'several-components',
+    'review',
+    `${components} separate pieces were drawn; ${(strayShare * 100).toFixed(1)} % of the voxels lie outside the largest.`,
+  );
+}
+
+function lowPredictedIou({ slices }: QualityInput): QualityFlag | undefined {
+  const low = drawn(slices).filter(
+    (slice) => (slice.predictedIou ?? 1) < QUALITY_LIMITS.predictedIou,
+  );
+  if (low.length === 0) return undefined;
+  return flag(
+    'low-predicted-iou',
+    low.length > drawn(slices).length / 5 ? 'review' : 'info',
+    `The decoder itself expects an IoU below ${QUALITY_LIMITS.predictedIou} in ${slicesText(low)}.`,
+    low.map((slice) => slice.index),
+  );
+}
+
+function camDisagreement({ slices }: QualityInput): QualityFlag | undefined {
+  const apart = drawn(slices).filter(
+    (slice) => (slice.camMaskIou ?? 1) < QUALITY_LIMITS.camMaskIou,
+  );
+  if (apart.length === 0) return undefined;
+  return flag(
+    'cam-disagreement',
+    apart.length > drawn(slices).length / 5 ? 'review' : 'info',
+    `Classifier map and mask lie apart (IoU below ${QUALITY_LIMITS.camMaskIou}) in ${slicesText(apart)}.`,
+    apart.map((slice) => slice.index),
+  );
+}
+
+function camEmpty({ slices }: QualityInput): QualityFlag | undefined {
+  const empty = slices.filter((slice) => slice.camEmpty);
+  if (empty.length === 0) return undefined;
+  return flag(
+    'cam-empty',
+    'review',
+    `The classifier map was empty in ${slicesText(empty)}; the centre of the image prompted SAM.`,
+    empty.map((slice) => slice.index),
+  );
+}
+
+const inputWarning = (problem: CaseManifest['problems'][number]): QualityFlag =>
+  flag('input-warning', 'review', `${problem.message}. ${problem.remedy}`);
+
+const slicesText = (slices: readonly unknown[]): string =>
+  slices.length === 1 ? '1 slice' : `${slices.length} slices`;
+
+const drawn = (slices: readonly SliceRecord[]): SliceRecord[] =>
+  slices.filter((slice) => slice.maskVoxels > 0);
+
+const flag = (
+  code: QualityFlag['code'],
+  severity: QualityFlag['severity'],
+  message: string,
+  slices: number[] = [],
+): QualityFlag => ({ code, severity, message, slices });

@@ -1,0 +1,183 @@
+import { bundleDisplay } from '../contract/bundle.ts';
+import type { RunKeys } from '../contract/keys.ts';
+import type { CaseManifest } from '../contract/manifest.ts';
+import type { FailedReport, Provenance, SegmentedReport } from '../contract/report.ts';
+import { type Fault, SammixError } from '../errors.ts';
+import { boundingBox, type CroppedMask } from '../mask/bounds.ts';
+import { countSet } from '../mask/count.ts';
+import type { BlobStore } from '../ports.ts';
+import { voxelVolumeMl } from '../volume/grid.ts';
+import type { AssembledCase } from './assemble.ts';
+import { type ComparedCase, compareWithLabel, type LabelInput } from './compare.ts';
+import type { OpenBundle } from './open-bundle.ts';
+import { slicePictures } from './pictures.ts';
+import { qualityFlags } from './quality.ts';
+
+export interface ReportInput {
+  readonly manifest: CaseManifest;
+  readonly assembled: AssembledCase;
+  readonly bundle: Pick<OpenBundle, 'manifest' | 'digest'>;
+  readonly keys: RunKeys;
+  readonly label: LabelInput | undefined;
+  readonly provenance: Provenance;
+  readonly peakMemoryMiB: number | null;
+}
+
+/** Slices shown in the montage: enough to see the organ, few enough for one page. */
+const MONTAGE_SLICES = 16;
+
+/**
+ * Measures, flags, draws and writes the three reports of a case. `report.json` is written last: a
+ * case with a report is done.
+ */
+export async function reportCase(
+  input: ReportInput,
+  { store }: { store: BlobStore },
+): Promise<SegmentedReport> {
+  const { manifest, assembled, keys, label } = input;
+  const compared = label && (await compareOrFault(manifest, assembled.mask, label));
+  const report = segmentedReport(input, compared);
+  // Loaded when needed: the drawing library costs more to load than a short Lambda runs.
+  const { chooseMontageSlices, renderCaseReport, renderOverlayPng } = await import(
+    '../report/render.ts'
+  );
+  const pictures = await slicePictures(
+    {
+      manifest,
+      keys,
+      slices: assembled.slices,
+      chosen: chooseMontageSlices(report, MONTAGE_SLICES),
+      mask: assembled.mask,
+      label: compared?.label,
+    },
+    store,
+  );
+  await store.put(keys.overlay, renderOverlayPng(pictures), 'image/png');
+  await store.put(keys.reportHtml, Buffer.from(renderCaseReport(report, pictures)), 'text/html');
+  await putJson(store, keys.report, report);
+  return report;
+}
+
+type Compared = Partial<ComparedCase> & { readonly fault: Fault | null };
+
+/** A label that cannot be used costs the comparison, never the mask. */
+async function compareOrFault(
+  manifest: CaseManifest,
+  mask: CroppedMask | undefined,
+  label: LabelInput,
+): Promise<Compared> {
+  try {
+    return { ...(await compareWithLabel(manifest, mask, label)), fault: null };
+  } catch (error) {
+    if (!(error instanceof SammixError)) throw error;
+    return { fault: error.fault };
+  }
+}
+
+export interface FailureInput {
+  readonly keys: RunKeys;
+  readonly caseId: string;
+  readonly runId: string | null;
+  readonly inputName: string;
+  readonly stage: FailedReport['stage'];
+  readonly error: SammixError;
+  readonly provenance: Provenance;
+}
+
+/** Every case ends in a report; this is the one of a case that failed. */
+export async function reportFailure(
+  input: FailureInput,
+  { store }: { store: BlobStore },
+): Promise<FailedReport> {
+  const report: FailedReport = {
+    schemaVersion: 1,
+    status: 'failed',
+    caseId: input.caseId,
+    runId: input.runId,
+    createdAt: new Date().toISOString(),
+    provenance: input.provenance,
+    inputName: input.inputName,
+    stage: input.stage,
+    fault: input.error.fault,
+  };
+  const { renderFailureReport } = await import('../report/render.ts');
+  await store.put(input.keys.reportHtml, Buffer.from(renderFailureReport(report)), 'text/html');
+  await putJson(store, input.keys.report, report);
+  return report;
+}
+
+const putJson = (store: BlobStore, key: string, value: unknown): Promise<void> =>
+  store.put(key, Buffer.from(`${JSON.stringify(value, null, 2)}\n`), 'application/json');
+
+function segmentedReport(input: ReportInput, compared: Compared | undefined): SegmentedReport {
+  const { manifest, assembled, bundle } = input;
+  const { grid } = manifest.geometry;
+  const mlPerVoxel = voxelVolumeMl(grid);
+  return {
+    schemaVersion: 1,
+    status: 'segmented',
+    caseId: manifest.run.caseId,
+    runId: manifest.run.runId,
+    createdAt: new Date().toISOString(),
+    provenance: input.provenance,
+    input: manifest.run.input,
+    inputSha256: manifest.inputSha256,
+    geometry: manifest.geometry,
+    hu: manifest.hu,
+    problems: manifest.problems,
+    parameters: manifest.run.parameters,
+    bundle: bundleDisplay(bundle.manifest, bundle.digest),
+    slices: [...assembled.slices],
+    volumeMl: assembled.voxels * mlPerVoxel,
+    rawVolumeMl: assembled.rawVoxels * mlPerVoxel,
+    components: assembled.components,
+    flags: qualityFlags({
+      slices: assembled.slices,
+      voxelsPerSlice: voxelsPerSlice(assembled.mask, grid.slices),
+      sliceSpacingMm: grid.spacingMm.slice,
+      touches: touches(assembled.mask, manifest),
+      strayShare: 1 - assembled.largestVoxels / Math.max(1, assembled.rawVoxels),
+      components: assembled.components,
+      problems: manifest.problems,
+    }),
+    comparison: compared?.comparison ?? null,
+    comparisonFault: compared?.fault ?? null,
+    timings: {
+      splitSeconds: manifest.splitSeconds,
+      classifierSeconds: assembled.seconds.classifier,
+      encoderSeconds: assembled.seconds.encoder,
+      decoderSeconds: assembled.seconds.decoder,
+      segmentSeconds: assembled.seconds.total,
+      assembleSeconds: assembled.seconds.assemble,
+    },
+    peakMemoryMiB: input.peakMemoryMiB,
+  };
+}
+
+function voxelsPerSlice(cropped: CroppedMask | undefined, slices: number): number[] {
+  const counts = new Array<number>(slices).fill(0);
+  if (!cropped) return counts;
+  const { mask, box } = cropped;
+  const area = mask.grid.columns * mask.grid.rows;
+  for (let k = 0; k < mask.grid.slices; k++)
+    counts[box.sliceStart + k] = countSet(mask.data.subarray(k * area, (k + 1) * area));
+  return counts;
+}
+
+function touches(
+  cropped: CroppedMask | undefined,
+  { geometry: { grid } }: CaseManifest,
+): { ends: boolean; sides: boolean } {
+  // The crop is of the mask as drawn; the clean-up may have left less.
+  const final = cropped && boundingBox(cropped.mask);
+  if (!final) return { ends: false, sides: false };
+  const { columnStart, rowStart, sliceStart } = cropped.box;
+  const within = (start: number, end: number, offset: number, size: number): boolean =>
+    offset + start > 0 && offset + end < size;
+  return {
+    ends: !within(final.sliceStart, final.sliceEnd, sliceStart, grid.slices),
+    sides:
+      !within(final.columnStart, final.columnEnd, columnStart, grid.columns) ||
+      !within(final.rowStart, final.rowEnd, rowStart, grid.rows),
+  };
+}

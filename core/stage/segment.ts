@@ -1,0 +1,80 @@
+import type { BundleManifest } from '../contract/bundle.ts';
+import type { RunKeys } from '../contract/keys.ts';
+import { type Backend, type CaseManifest, SlabRecords } from '../contract/manifest.ts';
+import type { BlobStore, GraphRole, Infer } from '../ports.ts';
+import { NativeGridMapper } from '../slice/native.ts';
+import { segmentSlices } from '../slice/segment-slices.ts';
+import { decodeImages, encodeMasks, type SliceMasks } from '../slice/slab-codec.ts';
+
+export interface SegmentInput {
+  readonly manifest: CaseManifest;
+  readonly slabIndex: number;
+  readonly bundle: BundleManifest;
+  readonly keys: RunKeys;
+}
+
+export interface SegmentPorts {
+  readonly store: BlobStore;
+  readonly infer: Infer;
+  /** Named in the report. */
+  readonly backend: Backend;
+}
+
+/**
+ * Runs the method on one slab and writes its masks and records. The records are written last, so a
+ * slab with records is done: running it again (a spot reclaim, a duplicate event) changes nothing.
+ */
+export async function segmentSlab(input: SegmentInput, ports: SegmentPorts): Promise<SlabRecords> {
+  const done = await finishedSlab(input.keys, input.slabIndex, ports.store);
+  if (done) return done;
+  const { manifest, bundle, keys } = input;
+  const slab = manifest.slabs[input.slabIndex]!;
+  const startedMs = performance.now();
+  const { infer, seconds } = timed(ports.infer);
+  const images = decodeImages(await ports.store.get(keys.slab(slab.index)));
+  const { rows, columns } = manifest.geometry.grid;
+  const native = new NativeGridMapper(manifest.letterbox, rows, columns);
+  const slices = await segmentSlices(images, slab.firstSlice, bundle, native, infer);
+
+  const masks = slices.flatMap(({ mask, cam }): SliceMasks[] =>
+    mask && cam ? [{ mask, cam: cam.mask }] : [],
+  );
+  await ports.store.put(keys.slabMasks(slab.index), encodeMasks(masks), 'application/gzip');
+  const records: SlabRecords = {
+    schemaVersion: 1,
+    index: slab.index,
+    backend: ports.backend,
+    seconds: { ...seconds, total: (performance.now() - startedMs) / 1000 },
+    slices: slices.map((slice) => slice.record),
+  };
+  await ports.store.put(
+    keys.slabRecords(slab.index),
+    Buffer.from(JSON.stringify(records)),
+    'application/json',
+  );
+  return records;
+}
+
+/** The records of a slab that an earlier run finished. */
+export async function finishedSlab(
+  keys: RunKeys,
+  index: number,
+  store: BlobStore,
+): Promise<SlabRecords | undefined> {
+  const key = keys.slabRecords(index);
+  if (!(await store.stat(key))) return undefined;
+  return SlabRecords.parse(JSON.parse(Buffer.from(await store.get(key)).toString('utf8')));
+}
+
+function timed(infer: Infer): { infer: Infer; seconds: Record<GraphRole, number> } {
+  const seconds: Record<GraphRole, number> = { classifier: 0, encoder: 0, decoder: 0 };
+  return {
+    seconds,
+    infer: async (graph, feeds) => {
+      const startedMs = performance.now();
+      const outputs = await infer(graph, feeds);
+      seconds[graph] += (performance.now() - startedMs) / 1000;
+      return outputs;
+    },
+  };
+}

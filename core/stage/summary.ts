@@ -1,0 +1,69 @@
+import type { CaseReport, RunSummary, SummaryRow } from '../contract/report.ts';
+import { metricValue, toExtended } from '../metrics/panel.ts';
+
+export interface SummarisedCase {
+  readonly report: CaseReport;
+  readonly resumed: boolean;
+  readonly seconds: number;
+}
+
+/** All cases of a run. Failed ones stay in the table and, where a label was meant, in a second mean. */
+export function summarise(cases: readonly SummarisedCase[], bundleDigest: string): RunSummary {
+  const rows = cases.map(toRow);
+  const compared = rows.flatMap((row) => (row.dice === null ? [] : [row.dice]));
+  const failed = rows.filter((row) => row.status === 'failed').length;
+  const sum = compared.reduce((total, dice) => total + dice, 0);
+  return {
+    schemaVersion: 1,
+    bundleDigest,
+    cases: rows,
+    segmented: rows.length - failed,
+    failed,
+    skipped: rows.filter((row) => row.resumed).length,
+    meanDice: compared.length === 0 ? null : sum / compared.length,
+    meanDiceFailuresAsZero: compared.length === 0 ? null : sum / (compared.length + failed),
+  };
+}
+
+function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow {
+  const row = { caseId: report.caseId, status: report.status, resumed, seconds };
+  if (report.status === 'failed') {
+    const { expected, found } = report.fault;
+    const reason = `${report.fault.code}: expected ${expected}, found ${found}`;
+    return { ...row, volumeMl: null, flags: [], dice: null, hd95Mm: null, reason };
+  }
+  const panel = report.comparison?.panel;
+  return {
+    ...row,
+    volumeMl: report.volumeMl,
+    flags: report.flags.map((flag) => flag.code),
+    dice: panel ? metricValue(panel, 'dice') : null,
+    hd95Mm: panel ? toExtended(metricValue(panel, 'hd95Mm')) : null,
+    reason: report.comparisonFault?.code ?? null,
+  };
+}
+
+const COLUMNS = [
+  'caseId',
+  'status',
+  'resumed',
+  'volumeMl',
+  'dice',
+  'hd95Mm',
+  'flags',
+  'seconds',
+  'reason',
+] as const satisfies readonly (keyof SummaryRow)[];
+
+/** RFC 4180, one header line. */
+export function summaryCsv(summary: RunSummary): string {
+  const lines = summary.cases.map((row) => COLUMNS.map((column) => cell(row[column])).join(','));
+  return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
+}
+
+function cell(value: SummaryRow[keyof SummaryRow]): string {
+  const text = Array.isArray(value) ? value.join(' ') : String(value ?? '');
+  // A leading = + - @ would be run as a formula by a spreadsheet; numbers are ours and stay.
+  const safe = typeof value === 'string' && /^[=+\-@]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+}

@@ -1,0 +1,58 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { assertSegment, caseIdFromFileName, runKeys } from '../../../core/contract/keys.ts';
+import { runId } from '../../../core/contract/run-id.ts';
+
+describe('case names', () => {
+  it.each([
+    ['volume-12.nii', 'volume-12'],
+    ['liver_001_0000.nii.gz', 'liver_001'],
+    ['Müller CT (portal).nii.gz', 'Muller-CT-portal-'],
+    ['..hidden...nii', 'hidden.'],
+    ['$$$.nii', 'case'],
+  ])('%s becomes %s', (file, caseId) => {
+    expect(caseIdFromFileName(file)).toBe(caseId);
+  });
+
+  it('always makes a name that can stand in a key', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (name) => {
+        const caseId = caseIdFromFileName(`${name}.nii.gz`);
+        expect(assertSegment(caseId, 'test')).toBe(caseId);
+      }),
+    );
+  });
+
+  it.each(['', '..', 'a/b', '.x', 'a b', 'x'.repeat(129)])('refuses %j as a name', (name) => {
+    expect(() => assertSegment(name, 'the dataset')).toThrow(/the dataset: expected letters/);
+  });
+});
+
+describe('keys', () => {
+  it('sort slabs in numeric order', () => {
+    const keys = runKeys('cases/d/c/r');
+    const slabs = [0, 9, 10, 11, 100, 9999].map((index) => keys.slab(index));
+    expect([...slabs].sort()).toEqual(slabs);
+    expect(slabs.every((key) => key.startsWith(keys.work))).toBe(true);
+  });
+});
+
+describe('run id', () => {
+  const input = { name: 'a.nii', version: 'sha256:1' };
+  const parameters = { largestComponent3d: true, fillHoles: true };
+  const id = runId(input, 'bundle', parameters);
+
+  it('is stable: stored runs must be found by later versions', () => {
+    expect(id).toBe('ed35fc54bbf11ef6');
+  });
+
+  it.each([
+    ['input', runId({ ...input, version: 'sha256:2' }, 'bundle', parameters)],
+    ['name', runId({ ...input, name: 'b.nii' }, 'bundle', parameters)],
+    ['bundle', runId(input, 'other', parameters)],
+    ['parameters', runId(input, 'bundle', { ...parameters, fillHoles: false })],
+  ])('changes with the %s', (_, other) => {
+    expect(other).toMatch(/^[0-9a-f]{16}$/);
+    expect(other).not.toBe(id);
+  });
+});

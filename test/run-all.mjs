@@ -1,0 +1,63 @@
+// `npm test`: every suite, TypeScript and Python. Prepares the Python environment of the trainer
+// itself; where Python is missing it says what was not run, and fails in CI.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
+const train = path.join(root, 'gpu-jobs/train');
+const venv = path.join(train, '.venv');
+const windows = process.platform === 'win32';
+const venvPython = path.join(venv, windows ? 'Scripts/python.exe' : 'bin/python');
+
+function run(command, args, options = {}) {
+  console.log(`\n> ${[path.basename(command), ...args].join(' ')}`);
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', ...options });
+  if (error) console.error(error.message);
+  return status === 0;
+}
+
+function findPython() {
+  const atLeast = 'import sys, venv; sys.exit(sys.version_info < (3, 10))';
+  return ['python3', 'python'].find((name) => spawnSync(name, ['-c', atLeast]).status === 0);
+}
+
+/** Installs the locked requirements once; the stamp says for which lock the environment was made. */
+function preparePython(python) {
+  const lock = path.join(train, 'requirements.lock');
+  const stamp = path.join(venv, 'lock.sha256');
+  const wanted = createHash('sha256').update(readFileSync(lock)).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return true;
+  const made =
+    (existsSync(venvPython) || run(python, ['-m', 'venv', venv])) &&
+    run(venvPython, ['-m', 'pip', 'install', '--quiet', '-r', lock]);
+  if (made) writeFileSync(stamp, wanted);
+  return made;
+}
+
+function testTypeScript() {
+  return run(process.execPath, [path.join(root, 'node_modules/vitest/vitest.mjs'), 'run']);
+}
+
+function testPython() {
+  const python = findPython();
+  if (!python) {
+    const message =
+      'NOT RUN: the Python suite (gpu-jobs/train) needs Python 3.10 or newer with venv.';
+    console.error(`\n${message}`);
+    return !process.env.CI;
+  }
+  // Two-thread PyTorch spins itself to a halt on a busy machine unless its threads wait passively.
+  const env = { ...process.env, OMP_WAIT_POLICY: 'PASSIVE', GOMP_SPINCOUNT: '0' };
+  return (
+    preparePython(python) &&
+    run(venvPython, ['-m', 'ruff', 'check', '.'], { cwd: train, env }) &&
+    run(venvPython, ['-m', 'ruff', 'format', '--check', '.'], { cwd: train, env }) &&
+    run(venvPython, ['-m', 'pytest', '-q'], { cwd: train, env })
+  );
+}
+
+const results = [testTypeScript(), testPython()];
+process.exit(results.every(Boolean) ? 0 : 1);
