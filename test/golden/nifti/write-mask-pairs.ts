@@ -5,7 +5,7 @@
  *     npx tsx test/golden/nifti/write-mask-pairs.ts OUT [INPUT...]
  *     SAMMIX_MASK_PAIRS=OUT/pairs.json pytest test/golden/nifti
  *
- * Without inputs: every fixture in files/.
+ * Always every fixture in files/, and the inputs besides.
  */
 import { createReadStream, createWriteStream, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -37,7 +37,7 @@ async function main([out, ...inputs]: string[]): Promise<void> {
   if (out === undefined) throw new Error('name the output folder');
   const files = fileURLToPath(new URL('files/', import.meta.url));
   const fixtures = readdirSync(files).filter((name) => !name.endsWith('.img'));
-  const all = inputs.length > 0 ? inputs : fixtures.map((name) => path.join(files, name));
+  const all = [...fixtures.map((name) => path.join(files, name)), ...inputs];
   mkdirSync(out, { recursive: true });
   const pairs: { input: string; mask: string; threshold: number }[] = [];
   for (const [n, input] of all.entries()) {
