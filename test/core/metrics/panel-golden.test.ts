@@ -19,7 +19,7 @@ interface GoldenCase {
 const cases = golden.cases as unknown as readonly GoldenCase[];
 const NAMES = Object.keys(METRIC_DEFINITIONS) as MetricName[];
 const bothFilled = ({ expected }: GoldenCase): boolean =>
-  expected['predictionVoxels'] !== 0 && expected['labelVoxels'] !== 0;
+  expected.predictionVoxels !== 0 && expected.labelVoxels !== 0;
 
 describe('panel against MONAI 1.6.1 and surface-distance 0.1', () => {
   it.each(cases.filter(bothFilled))('$name', ({ shape, spacing, prediction, label, expected }) => {
@@ -33,7 +33,7 @@ describe('panel against MONAI 1.6.1 and surface-distance 0.1', () => {
       if (!(name in expected)) continue;
       expectClose(metricValue(panel, name), expected[name] as number, name);
     }
-    expectClose(metricValue(panel, 'dice'), expected['monaiDice'] as number, 'monaiDice');
+    expectClose(metricValue(panel, 'dice'), expected.monaiDice as number, 'monaiDice');
   });
 
   it.each(cases.filter((c) => !bothFilled(c)))('$name follows the house convention', (c) => {

@@ -19,7 +19,7 @@ interface GoldenCase {
   readonly filledVoxels: number;
 }
 
-const DATA = process.env['SAMMIX_DATA'] ?? join(import.meta.dirname, '../../../../shared/data');
+const DATA = process.env.SAMMIX_DATA ?? join(import.meta.dirname, '../../../../shared/data');
 const cases = golden.cases as unknown as readonly GoldenCase[];
 const present = existsSync(join(DATA, cases[0]!.path));
 const title = present
