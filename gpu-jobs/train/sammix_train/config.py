@@ -1,0 +1,175 @@
+"""Model and training configuration: frozen dataclasses, one docstring line per field."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+SLICE_SIZE_PX = 256
+WINDOW_HU = (0.0, 255.0)
+CAM_THRESHOLD_OF_MAX = 0.2
+NUM_SEEDED_LABELS = (5, 50, 100)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """Shapes of the three networks.
+
+    Attributes:
+        name: bundle name.
+        encoder: "hybrid" (convolutions + ViT, trained whole) or "vit" (SAM's, adapted by LoRA).
+        image_size: side S the slice is enlarged to before the image encoder.
+        classifier_width: channels of the classifier's first stage; ResNet-38 has 64.
+        classifier_blocks: residual blocks per stage; ResNet-38 has 3, 4, 8, 3.
+        cam_grid: side of the class activation map, 8 or 16.
+        widths: hybrid encoder channels at strides 2, 4, 8, 16.
+        vit_dim, vit_depth, vit_heads: transformer blocks (hybrid: `widths[3]` is the dim).
+        window: window of SAM's windowed blocks; unused by the hybrid encoder.
+        global_blocks: indices of SAM's global-attention blocks.
+        channels: embedding channels C.
+        decoder_mlp: hidden width of the decoder's transformer MLP.
+        lora_rank: 0 trains the encoder whole.
+    """
+
+    name: str = "sammix-small"
+    encoder: str = "hybrid"
+    image_size: int = 256
+    classifier_width: int = 16
+    classifier_blocks: tuple[int, int, int, int] = (3, 4, 8, 3)
+    cam_grid: int = 16
+    widths: tuple[int, int, int, int] = (24, 40, 80, 160)
+    vit_dim: int = 160
+    vit_depth: int = 4
+    vit_heads: int = 5
+    window: int = 14
+    global_blocks: tuple[int, ...] = ()
+    channels: int = 128
+    decoder_mlp: int = 512
+    lora_rank: int = 0
+
+    def __post_init__(self) -> None:
+        if self.encoder not in ("hybrid", "vit"):
+            raise ValueError(f'encoder must be "hybrid" or "vit", got {self.encoder!r}')
+        if self.cam_grid not in (8, 16):
+            raise ValueError(f"cam_grid must be 8 or 16, got {self.cam_grid}")
+        if self.encoder == "hybrid" and self.vit_dim != self.widths[3]:
+            raise ValueError(f"vit_dim {self.vit_dim} must equal widths[3] {self.widths[3]}")
+
+    @property
+    def embedding_grid(self) -> int:
+        """Side E of the embedding; mask prompts and low-resolution masks have 4E."""
+        return self.image_size // (8 if self.encoder == "hybrid" else 16)
+
+
+MODEL_SIZES = {
+    "tiny": ModelConfig(
+        name="sammix-tiny",
+        classifier_width=8,
+        classifier_blocks=(1, 1, 1, 1),
+        widths=(8, 16, 24, 48),
+        vit_dim=48,
+        vit_depth=1,
+        vit_heads=3,
+        channels=32,
+        decoder_mlp=64,
+    ),
+    "small": ModelConfig(),
+    "vit_b": ModelConfig(
+        name="sammix-vit-b",
+        encoder="vit",
+        image_size=512,
+        classifier_width=64,
+        cam_grid=8,
+        vit_dim=768,
+        vit_depth=12,
+        vit_heads=12,
+        global_blocks=(2, 5, 8, 11),
+        channels=256,
+        decoder_mlp=2048,
+        lora_rank=8,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """One training run.
+
+    Attributes:
+        size: key of `MODEL_SIZES`.
+        labels: "all" or the number of labelled slices (5 in 50 in 100, nested).
+        seed: seeds weights, the labelled draw, sampling and augmentation.
+        steps: length of the schedule in steps; used when `minutes` is 0.
+        minutes: length of the schedule in wall-clock minutes. Convenient on shared machines, but
+            only `steps` makes two runs with the same seed equal.
+        labelled_per_step, negatives_per_step, unlabelled_per_step: slices of each kind in a step.
+        classifier_positives_per_step: slices with liver that train the classifier, per step.
+        empty_chance: chance that a step's mask loss sees one slice without liver, because the
+            gate lets some of them through; 0 is the paper's method.
+        learning_rate, weight_decay, warmup_steps, grad_clip: AdamW and its schedule.
+        pixel_loss: "bce" (weight 1), or "focal" (weight 20, alpha .25, gamma 2) as SAM-Med2D has.
+        all_masks_weight: weight of the mean over the three masks beside their minimum.
+        lambda_max: weight of the unlabelled loss at the end of its ramp; 0 turns it off.
+        ramp_fraction: share of the schedule after which lambda is lambda_max.
+        unlabelled_start: share of the schedule without unlabelled slices.
+        cam_weight: weight of the CAM overlap loss on labelled slices; 0 is the paper's method.
+        real_cam_max: share of real CAM prompts after 30 % of the schedule.
+        ema_decay: final decay of the averaged weights, used as teacher and for export.
+        phantom_share: share of synthetic phantoms among labelled slices, when a folder is given.
+        ircad_share: share of whole-scan slices among labelled slices; the rest are LiTS slices.
+        overlap: compute classifier and mask gradients in two threads, and prepare ahead.
+        evaluate_every_s: seconds between validations.
+    """
+
+    size: str = "small"
+    labels: str = "all"
+    seed: int = 0
+    steps: int = 4000
+    minutes: float = 0.0
+    labelled_per_step: int = 8
+    negatives_per_step: int = 4
+    unlabelled_per_step: int = 2
+    classifier_positives_per_step: int = 4
+    empty_chance: float = 0.3
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.01
+    warmup_steps: int = 100
+    grad_clip: float = 1.0
+    pixel_loss: str = "bce"
+    all_masks_weight: float = 0.25
+    lambda_max: float = 0.5
+    ramp_fraction: float = 0.4
+    unlabelled_start: float = 0.15
+    cam_weight: float = 0.3
+    real_cam_max: float = 0.75
+    ema_decay: float = 0.998
+    phantom_share: float = 0.05
+    ircad_share: float = 0.5
+    overlap: bool = False
+    evaluate_every_s: float = 400.0
+    model: ModelConfig = field(default_factory=ModelConfig)
+
+    def __post_init__(self) -> None:
+        if self.size not in MODEL_SIZES:
+            raise ValueError(f"size must be one of {sorted(MODEL_SIZES)}, got {self.size!r}")
+        if self.labels != "all" and not self.labels.isdigit():
+            raise ValueError(f'labels must be "all" or a count, got {self.labels!r}')
+        if self.pixel_loss not in ("bce", "focal"):
+            raise ValueError(f'pixel_loss must be "bce" or "focal", got {self.pixel_loss!r}')
+
+
+def config_to_dict(config: TrainConfig) -> dict:
+    """Plain JSON types; tuples become lists."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def config_from_dict(raw: dict) -> TrainConfig:
+    """Inverse of `config_to_dict`."""
+    model = {k: tuple(v) if isinstance(v, list) else v for k, v in raw["model"].items()}
+    return TrainConfig(**{**raw, "model": ModelConfig(**model)})
+
+
+def config_sha256(config: TrainConfig) -> str:
+    """Hash of the canonical JSON of a configuration."""
+    text = json.dumps(config_to_dict(config), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()

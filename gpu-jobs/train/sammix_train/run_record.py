@@ -1,0 +1,40 @@
+"""What a run was: configuration, split, labelled slices, versions, machine."""
+
+import json
+import platform
+from pathlib import Path
+
+import torch
+
+from . import __version__
+from .config import TrainConfig, config_sha256, config_to_dict
+from .sampling import StepSampler, slice_ids_sha256
+
+
+def write_run_record(path: Path, config: TrainConfig, sampler: StepSampler) -> None:
+    """Writes run.json; it names every slice whose mask the run may use."""
+    pool = sampler.pool
+    path.write_text(
+        json.dumps(
+            {
+                "version": __version__,
+                "config": config_to_dict(config),
+                "configSha256": config_sha256(config),
+                "labelledIds": sorted(pool.records[i].slice_id for i in sampler.labelled),
+                "labelledIdsSha256": slice_ids_sha256(pool, sampler.labelled),
+                "labelledSlices": len(sampler.labelled),
+                "unlabelledSlices": len(sampler.unlabelled),
+                "patients": sorted({f"{r.source}/{r.patient}" for r in pool.records}),
+                "torch": torch.__version__,
+                "machine": device_description(),
+            },
+            indent=1,
+        )
+    )
+
+
+def device_description() -> str:
+    """Accelerator name, or CPU threads and architecture."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"cpu, {torch.get_num_threads()} threads, {platform.machine()}"

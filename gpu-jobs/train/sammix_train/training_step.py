@@ -1,0 +1,161 @@
+"""One optimisation step: L = L_cls + L_seg + lambda * L_u (+ the optional CAM term).
+
+The classifier's terms and the mask terms share no parameters, so a step is three functions:
+preparing inputs (no gradients), classifier gradients, mask gradients. `pipeline.py` orders them.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .augment import augment_geometry, augment_intensity
+from .cam import cam_prompts, prompts_to_tensors
+from .config import TrainConfig
+from .data import SlicePool
+from .losses import (
+    cam_overlap_loss,
+    classification_loss,
+    segmentation_loss,
+    unlabelled_loss,
+    unlabelled_weight,
+)
+from .model import SamMix
+from .prompting import real_cam_share, training_prompts
+from .sampling import StepSampler
+from .teacher import pseudo_labels
+
+
+@dataclass
+class Batch:
+    """Augmented slices on the training device.
+
+    Attributes:
+        weak: geometry only, float32[n, 1, 256, 256].
+        strong: with intensity changes.
+        mask: float32[n, 1, 256, 256] of 0 and 1.
+        indices: pool indices int64[n].
+    """
+
+    weak: Tensor
+    strong: Tensor
+    mask: Tensor
+    indices: np.ndarray
+
+
+def make_batch(
+    pool: SlicePool, indices: np.ndarray, rng: np.random.Generator, device: str
+) -> Batch:
+    """Gathers and augments slices."""
+    weak, mask = augment_geometry(pool.images[indices], pool.masks[indices], rng)
+    strong = augment_intensity(weak, rng)
+    return Batch(weak.to(device), strong.to(device), mask.to(device), indices)
+
+
+@dataclass
+class StepInputs:
+    """Everything a step needs besides the trained weights.
+
+    Attributes:
+        classified: slices for the classifier, positives and negatives.
+        masked: slices for the mask loss.
+        image, cam_mask, box: student inputs; labelled slices first, then pseudo-labelled ones.
+        pseudo, confident: pseudo masks and sure pixels float32[u, 1, 256, 256].
+        unlabelled_weight: lambda at this step.
+    """
+
+    classified: Batch
+    masked: Batch
+    image: Tensor
+    cam_mask: Tensor
+    box: Tensor
+    pseudo: Tensor
+    confident: Tensor
+    unlabelled_weight: float
+
+
+@torch.no_grad()
+def prepare_step(
+    teacher: SamMix,
+    sampler: StepSampler,
+    progress: float,
+    rng: np.random.Generator,
+    device: str,
+) -> StepInputs:
+    """Draws and augments slices and lets the averaged model prompt and pseudo-label them."""
+    config, pool = sampler.config, sampler.pool
+    classified = make_batch(pool, sampler.classified(rng), rng, device)
+    masked = make_batch(pool, sampler.masked(rng), rng, device)
+    cam = teacher.classifier(masked.weak)[1].float().cpu()
+    share = real_cam_share(progress, config.real_cam_max)
+    cam_mask, box = training_prompts(cam, masked.mask.cpu(), share, rng)
+    parts = [(masked.strong, cam_mask.to(device), box.to(device))]
+    weight = unlabelled_weight(
+        progress, config.lambda_max, config.ramp_fraction, config.unlabelled_start
+    )
+    pseudo = confident = masked.mask[:0]
+    if weight > 0 and len(sampler.unlabelled):
+        batch = make_batch(pool, sampler.pseudo_labelled(rng), rng, device)
+        pseudo, confident, student = _pseudo_inputs(teacher, batch)
+        parts.append(student)
+    image, cam_mask, box = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
+    return StepInputs(classified, masked, image, cam_mask, box, pseudo, confident, weight)
+
+
+def classifier_backward(
+    model: SamMix, inputs: StepInputs, sampler: StepSampler
+) -> dict[str, float]:
+    """Adds the classifier's gradients; returns the loss parts."""
+    cls, cam = classifier_losses(model, inputs.classified, sampler)
+    (cls + sampler.config.cam_weight * cam).backward()
+    return {"cls": float(cls.detach()), "cam": float(cam.detach())}
+
+
+def classifier_losses(model: SamMix, batch: Batch, sampler: StepSampler) -> tuple[Tensor, Tensor]:
+    """Focal loss on all slices and the CAM overlap on those whose mask is a label."""
+    target = torch.tensor(
+        [float(sampler.pool.records[i].has_liver) for i in batch.indices],
+        device=batch.strong.device,
+    )
+    logit, cam = model.classifier(batch.strong)
+    loss = classification_loss(logit[:, 0], target)
+    visible = batch.mask.sum(dim=(1, 2, 3)).cpu().numpy() > 0
+    labelled = np.isin(batch.indices, sampler.labelled) & visible
+    if not sampler.config.cam_weight or not labelled.any():
+        return loss, logit.sum() * 0
+    chosen = torch.from_numpy(labelled).to(cam.device)
+    return loss, cam_overlap_loss(cam[chosen], batch.mask[chosen])
+
+
+def mask_backward(model: SamMix, inputs: StepInputs, config: TrainConfig) -> dict[str, float]:
+    """Adds the image encoder's and decoder's gradients; returns the loss parts.
+
+    Labelled and unlabelled slices share one forward pass, so that batch norm sees both.
+    """
+    on_gpu = inputs.image.is_cuda
+    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=on_gpu):
+        encoded = model.encoder(inputs.image)
+    encoded = tuple(e.float() for e in encoded)
+    logits, scores = model.decoder(encoded, inputs.cam_mask, inputs.box)
+    n = len(inputs.masked.mask)
+    seg = segmentation_loss(
+        logits[:n], scores[:n], inputs.masked.mask, config.pixel_loss, config.all_masks_weight
+    )
+    extra = unlabelled_loss(logits[n:], inputs.pseudo, inputs.confident)
+    (seg + inputs.unlabelled_weight * extra).backward()
+    return {
+        "seg": float(seg.detach()),
+        "unlabelled": float(extra.detach()),
+        "lambda": inputs.unlabelled_weight,
+        "pseudo_used": len(logits) - n,
+    }
+
+
+def _pseudo_inputs(teacher: SamMix, batch: Batch) -> tuple[Tensor, Tensor, tuple]:
+    """Pseudo labels and student inputs (image, CAM mask, box) of the usable slices only."""
+    cam = teacher.classifier(batch.weak)[1]
+    mask, box = (t.to(batch.weak.device) for t in prompts_to_tensors(cam_prompts(cam)))
+    pseudo, confident, usable = pseudo_labels(teacher, batch.weak, mask, box)
+    student = (batch.strong[usable], mask[usable], box[usable])
+    return pseudo[usable], confident[usable], student

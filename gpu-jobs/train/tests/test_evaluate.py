@@ -1,0 +1,54 @@
+"""Scores against values worked out by hand."""
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from sammix_train.evaluate import box_recall_iou, dice, gate_threshold, roc_auc
+from sammix_train.volume import clean_mask
+
+
+def test_dice() -> None:
+    a, b = np.zeros((4, 4), dtype=bool), np.zeros((4, 4), dtype=bool)
+    assert dice(a, b) == 1
+    a[0, :2] = True
+    assert dice(a, b) == pytest.approx(0, abs=1e-6)
+    b[0, 1:4] = True
+    assert dice(a, b) == pytest.approx(2 / 5, abs=1e-5)
+
+
+def test_roc_auc_counts_ties_half() -> None:
+    positive = np.array([True, True, False, False])
+    assert roc_auc(np.array([0.9, 0.8, 0.2, 0.1]), positive) == 1
+    assert roc_auc(np.array([0.5, 0.5, 0.5, 0.5]), positive) == 0.5
+    assert roc_auc(np.array([0.9, 0.3, 0.3, 0.1]), positive) == pytest.approx(0.875)
+    assert np.isnan(roc_auc(np.ones(2), np.ones(2, dtype=bool)))
+
+
+def test_gate_is_the_highest_that_keeps_the_sensitivity() -> None:
+    probability = np.linspace(0, 1, 201)
+    positive = np.ones(201, dtype=bool)
+    threshold = gate_threshold(probability, positive, 0.995)
+    assert (probability >= threshold).mean() >= 0.995
+    assert (probability >= threshold + 1e-6).mean() < 0.995
+
+
+def test_box_recall_and_iou() -> None:
+    truth = np.zeros((256, 256), dtype=bool)
+    truth[10:20, 10:20] = True
+    assert box_recall_iou(np.array([10, 10, 19, 19]), truth) == (1.0, 1.0)
+    recall, iou = box_recall_iou(np.array([15, 10, 24, 19]), truth)
+    assert recall == 0.5
+    assert iou == pytest.approx(50 / 150)
+
+
+def test_clean_mask_keeps_the_largest_part_and_fills_it() -> None:
+    mask = np.zeros((12, 20, 20), dtype=bool)
+    mask[2:10, 2:12, 2:12] = True
+    mask[5, 6, 6] = False
+    mask[0, 18, 18] = True
+    cleaned = clean_mask(mask)
+    assert cleaned[5, 6, 6]
+    assert not cleaned[0, 18, 18]
+    assert ndimage.label(cleaned)[1] == 1
+    assert not clean_mask(np.zeros((2, 2, 2), dtype=bool)).any()

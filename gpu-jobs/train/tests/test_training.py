@@ -1,0 +1,178 @@
+"""The loop: determinism, resume, few labels, teacher, learning at all."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from sammix_train.checkpoint_state import load_state, new_state, parameter_groups, save_state
+from sammix_train.config import (
+    MODEL_SIZES,
+    TrainConfig,
+    config_from_dict,
+    config_sha256,
+    config_to_dict,
+)
+from sammix_train.data import SlicePool
+from sammix_train.evaluate import predict_slices, slice_scores
+from sammix_train.model import SamMix
+from sammix_train.pipeline import StepPipeline
+from sammix_train.sampling import StepSampler
+from sammix_train.teacher import averaged_copy, pseudo_labels, update_average
+from sammix_train.train import learning_rate_factor, optimise_once, train
+
+CONFIG = TrainConfig(
+    size="tiny",
+    model=MODEL_SIZES["tiny"],
+    steps=6,
+    labelled_per_step=3,
+    classifier_positives_per_step=2,
+    negatives_per_step=2,
+    unlabelled_per_step=2,
+    unlabelled_start=0.0,
+    warmup_steps=2,
+)
+
+
+def weights(model: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def run_steps(pool: SlicePool, config: TrainConfig, steps: int) -> torch.Tensor:
+    state = new_state(config, "cpu")
+    pipeline = StepPipeline(state, StepSampler(pool, config), "cpu")
+    for _ in range(steps):
+        optimise_once(state, pipeline)
+    return weights(state.model)
+
+
+def test_same_seed_same_weights(pool: SlicePool) -> None:
+    first, second = run_steps(pool, CONFIG, 2), run_steps(pool, CONFIG, 2)
+    assert torch.equal(first, second)
+    other = run_steps(pool, dataclasses.replace(CONFIG, seed=1), 2)
+    assert not torch.equal(first, other)
+
+
+def test_resumed_run_equals_an_uninterrupted_one(pool: SlicePool, tmp_path: Path) -> None:
+    whole = run_steps(pool, CONFIG, 4)
+    state = new_state(CONFIG, "cpu")
+    pipeline = StepPipeline(state, StepSampler(pool, CONFIG), "cpu")
+    for _ in range(2):
+        optimise_once(state, pipeline)
+    save_state(state, tmp_path / "last.pt")
+    resumed = load_state(tmp_path / "last.pt", "cpu")
+    assert resumed.step == 2
+    pipeline = StepPipeline(resumed, StepSampler(pool, CONFIG), "cpu")
+    for _ in range(2):
+        optimise_once(resumed, pipeline)
+    assert torch.equal(weights(resumed.model), whole)
+
+
+def test_overlapped_steps_train_the_same_parameters(pool: SlicePool) -> None:
+    config = dataclasses.replace(CONFIG, overlap=True)
+    state = new_state(config, "cpu")
+    before = weights(state.model)
+    pipeline = StepPipeline(state, StepSampler(pool, config), "cpu")
+    parts = [optimise_once(state, pipeline) for _ in range(2)]
+    assert all(np.isfinite(list(p.values())).all() for p in parts)
+    assert not torch.equal(weights(state.model), before)
+
+
+def test_full_run_writes_its_record_and_checkpoints(pool: SlicePool, tmp_path: Path) -> None:
+    state = train(new_state(CONFIG, "cpu"), pool, pool, tmp_path, "cpu")
+    assert state.step == CONFIG.steps
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"run.json", "log.jsonl", "last.pt", "best.pt"} <= names
+    assert '"labelledIds"' in (tmp_path / "run.json").read_text()
+    assert '"kind": "validation"' in (tmp_path / "log.jsonl").read_text()
+
+
+def test_learns_drawn_slices(pool: SlicePool) -> None:
+    config = dataclasses.replace(CONFIG, steps=70, learning_rate=3e-3, lambda_max=0.0)
+    config = dataclasses.replace(config, ema_decay=0.9)
+    state = new_state(config, "cpu")
+    pipeline = StepPipeline(state, StepSampler(pool, config), "cpu")
+    first = [optimise_once(state, pipeline)["seg"] for _ in range(5)]
+    while state.progress < 1:
+        last = optimise_once(state, pipeline)["seg"]
+    assert last < 0.5 * np.mean(first)
+
+
+def test_unlabelled_masks_are_never_read(pool: SlicePool) -> None:
+    """NaN-like garbage in the masks of unlabelled slices must not change a step."""
+    config = dataclasses.replace(CONFIG, labels="5", steps=2)
+    sampler = StepSampler(pool, config)
+    hidden = np.setdiff1d(np.arange(len(pool)), sampler.labelled)
+    hidden = np.array([i for i in hidden if pool.records[i].has_liver is not False])
+    garbage = pool.masks.copy()
+    garbage[hidden] = np.random.default_rng(9).integers(0, 2, garbage[hidden].shape)
+    spoilt = SlicePool(pool.images, garbage, pool.records)
+    assert torch.equal(run_steps(pool, config, 2), run_steps(spoilt, config, 2))
+
+
+def test_evaluation_survives_poisoned_truth(pool: SlicePool) -> None:
+    """Predictions are made from images alone: truth of NaN changes the scores, not the masks."""
+    state = new_state(CONFIG, "cpu")
+    predictions = predict_slices(state.average, pool.images[:4])
+    assert np.isfinite(predictions.logits).all()
+    poisoned = np.full(pool.masks[:4].shape, np.nan, dtype=np.float32)
+    poisoned[:, 100:120, 100:120] = 1
+    scores = slice_scores(predictions, poisoned)
+    again = predict_slices(state.average, pool.images[:4])
+    assert np.array_equal(predictions.logits, again.logits)
+    assert 0 <= scores["dice"] <= 1
+
+
+def test_teacher_moves_slowly_towards_the_student() -> None:
+    student = SamMix(MODEL_SIZES["tiny"])
+    teacher = averaged_copy(student)
+    start = weights(teacher)
+    with torch.no_grad():
+        for parameter in student.parameters():
+            parameter += 1
+    update_average(teacher, student, step=10_000, final_decay=0.99)
+    assert torch.allclose(weights(teacher) - start, torch.full_like(start, 0.01), atol=1e-5)
+    assert not any(p.requires_grad for p in teacher.parameters())
+
+
+def test_implausible_pseudo_labels_are_refused() -> None:
+    class Everywhere(torch.nn.Module):
+        def segment(self, image: torch.Tensor, *_: torch.Tensor) -> tuple:
+            logits = torch.full((len(image), 3, 256, 256), 9.0)
+            return logits, torch.ones(len(image), 3)
+
+    image = torch.zeros(2, 1, 256, 256)
+    mask = torch.ones(2, 1, 256, 256)
+    _, confident, usable = pseudo_labels(Everywhere(), image, mask, torch.zeros(2, 4))
+    assert confident.all()
+    assert not usable.any()  # the whole slice is no liver
+
+
+def test_learning_rate_warms_up_and_ends_at_zero() -> None:
+    factors = [learning_rate_factor(s, s / 100, 10) for s in range(101)]
+    assert factors[0] == pytest.approx(0.1)
+    assert max(factors) == factors[int(np.argmax(factors))] > 0.9
+    assert factors[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_norms_biases_and_embeddings_are_not_decayed() -> None:
+    model = SamMix(MODEL_SIZES["tiny"])
+    decayed, plain = parameter_groups(model, 0.01)
+    assert decayed["weight_decay"] == 0.01
+    assert plain["weight_decay"] == 0
+    assert all(p.ndim >= 2 for p in decayed["params"])
+    total = len(decayed["params"]) + len(plain["params"])
+    assert total == len(list(model.parameters()))
+
+
+def test_config_survives_json() -> None:
+    assert config_from_dict(config_to_dict(CONFIG)) == CONFIG
+    assert config_sha256(CONFIG) != config_sha256(dataclasses.replace(CONFIG, seed=9))
+
+
+@pytest.mark.parametrize("bad", [{"size": "huge"}, {"labels": "some"}, {"pixel_loss": "l2"}])
+def test_bad_settings_name_the_field(bad: dict) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        TrainConfig(**bad)
