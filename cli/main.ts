@@ -4,6 +4,7 @@ import { BundleError, ConfigError, SammixError, StorageError } from '../core/err
 import packageJson from '../package.json' with { type: 'json' };
 import { EXIT } from './exit-codes.ts';
 import { type Progress, plainProgress, silentProgress, terminalProgress } from './progress.ts';
+import { siteCommand } from './site/command.ts';
 
 interface CommonOptions {
   readonly json: boolean;
@@ -96,6 +97,8 @@ for (const command of program.commands)
   command
     .option('--json', 'print the result as JSON on stdout and nothing else there', false)
     .option('-q, --quiet', 'print nothing but errors', false);
+
+program.addCommand(siteCommand(report));
 
 process.on('SIGINT', () => {
   process.stderr.write('\ninterrupted; what is finished is kept, run the same command to go on\n');

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { SammixError } from '../core/errors.ts';
+
+/**
+ * Structured logs of the functions and jobs: one JSON object a line on standard output. The fields
+ * are a closed set of ids, codes and numbers, because anything else (a key, a file name, an error's
+ * text) may hold a patient's name.
+ */
+export interface LogFields {
+  readonly runId?: string;
+  readonly traceId?: string;
+  readonly jobId?: string;
+  readonly messageId?: string;
+  readonly stage?: string;
+  readonly code?: string;
+  readonly reason?: string;
+  readonly backend?: string;
+  readonly state?: string;
+  readonly index?: number;
+  readonly count?: number;
+  readonly slices?: number;
+  readonly slabs?: number;
+  readonly bytes?: number;
+  readonly seconds?: number;
+  readonly mebibytes?: number;
+  readonly usd?: number;
+}
+
+export interface Log {
+  info(event: string, fields?: LogFields): void;
+  warn(event: string, fields?: LogFields): void;
+  /** Logs what kind of error it is and where it was thrown, not its text. */
+  error(event: string, cause: unknown, fields?: LogFields): void;
+  /** The same log with these fields on every line. */
+  with(fields: LogFields): Log;
+}
+
+type Write = (line: string) => void;
+
+const toStandardOutput: Write = (line) => process.stdout.write(`${line}\n`);
+
+export function createLog(
+  service: string,
+  site: string,
+  write: Write = toStandardOutput,
+  bound: LogFields = {},
+): Log {
+  const line = (level: string, event: string, fields: LogFields | object) =>
+    write(
+      JSON.stringify({
+        timestamp: new Date().toISOString(),
+        level,
+        service,
+        site,
+        event,
+        ...bound,
+        ...fields,
+      }),
+    );
+  return {
+    info: (event, fields = {}) => line('info', event, fields),
+    warn: (event, fields = {}) => line('warn', event, fields),
+    error: (event, cause, fields = {}) =>
+      line('error', event, { ...fields, error: describeError(cause) }),
+    with: (fields) => createLog(service, site, write, { ...bound, ...fields }),
+  };
+}
+
+interface ErrorDescription {
+  readonly name: string;
+  readonly code?: string;
+  /** Paths of the fields that did not have the expected form. */
+  readonly fields?: readonly string[];
+  readonly at?: readonly string[];
+  readonly cause?: ErrorDescription;
+}
+
+/** Name, code and stack frames; messages and subjects stay out (they can quote file names). */
+export function describeError(cause: unknown, depth = 0): ErrorDescription {
+  if (!(cause instanceof Error)) return { name: typeof cause };
+  const frames = (cause.stack ?? '').split('\n').filter((frame) => /^\s+at /.test(frame));
+  return {
+    name: cause.name,
+    ...(cause instanceof SammixError ? { code: cause.code } : {}),
+    ...(cause instanceof z.ZodError
+      ? { fields: cause.issues.slice(0, 5).map((issue) => issue.path.join('.')) }
+      : {}),
+    at: frames.slice(0, 5).map((frame) => frame.trim()),
+    ...(cause.cause !== undefined && depth < 3
+      ? { cause: describeError(cause.cause, depth + 1) }
+      : {}),
+  };
+}

@@ -1,0 +1,140 @@
+import type { z } from 'zod';
+import { cloudKeys } from '../core/contract/cloud-keys.ts';
+import {
+  JobRecord,
+  LabelPointer,
+  LatestPointer,
+  RunRecord,
+  type RunState,
+} from '../core/contract/messages.ts';
+import type { S3Store } from './s3-store.ts';
+
+/** Small JSON objects that say where a site's work stands. All writes that could race are conditional. */
+
+const toBytes = (value: unknown): Uint8Array => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
+
+const fromBytes = <Schema extends z.ZodType>(schema: Schema, bytes: Uint8Array) =>
+  schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))) as z.output<Schema>;
+
+export interface Claimed {
+  readonly record: RunRecord;
+  /** Of the record as written, for `advance`; undefined where it is not written yet. */
+  readonly etag: string | undefined;
+}
+
+export type Claim =
+  | { readonly outcome: 'mine'; readonly claimed: Claimed }
+  | { readonly outcome: 'done'; readonly state: RunState }
+  | { readonly outcome: 'in-progress' };
+
+/**
+ * Takes a run for this invocation. A run that is done costs one request. A claim older than the
+ * lease was left by a crash and is taken over; of two that try, one wins.
+ */
+export async function claimRun(
+  store: S3Store,
+  record: RunRecord,
+  leaseSeconds: number,
+): Promise<Claim> {
+  const key = cloudKeys.run(record.runId);
+  const found = await store.getTagged(key);
+  if (found) {
+    const { state, claimedAt } = fromBytes(RunRecord, found.body);
+    if (state !== 'claimed') return { outcome: 'done', state };
+    const ageSeconds = (Date.parse(record.claimedAt) - Date.parse(claimedAt)) / 1000;
+    if (ageSeconds < leaseSeconds) return { outcome: 'in-progress' };
+  }
+  const etag = await store.putIf(key, toBytes(record), found?.etag);
+  if (etag === undefined) return { outcome: 'in-progress' };
+  return { outcome: 'mine', claimed: { record, etag } };
+}
+
+/** Writes the next state of a run, unless something else has moved it on meanwhile. */
+export async function advance(
+  store: S3Store,
+  { record, etag }: Claimed,
+  change: Partial<RunRecord>,
+): Promise<boolean> {
+  const next = RunRecord.parse({ ...record, ...change });
+  return (await store.putIf(cloudKeys.run(record.runId), toBytes(next), etag)) !== undefined;
+}
+
+/** Gives a claim back after a failure, so that the next attempt need not wait for the lease to end. */
+export async function release(store: S3Store, claimed: Claimed): Promise<void> {
+  await advance(store, claimed, { claimedAt: new Date(0).toISOString() });
+}
+
+export async function readRun(store: S3Store, runId: string): Promise<Claimed | undefined> {
+  const found = await store.getTagged(cloudKeys.run(runId));
+  return found && { record: fromBytes(RunRecord, found.body), etag: found.etag };
+}
+
+/** The run's record again beside its results, where people look for them. */
+export async function writeAccount(store: S3Store, record: RunRecord): Promise<void> {
+  const key = cloudKeys.account(record.dataset, record.caseId, record.runId);
+  await store.put(key, toBytes(record), 'application/json');
+}
+
+export async function writeJobRecord(
+  store: S3Store,
+  runId: string,
+  record: JobRecord,
+): Promise<void> {
+  await store.put(
+    cloudKeys.jobRecord(runId, record.index, record.attempt),
+    toBytes(record),
+    'application/json',
+  );
+}
+
+export async function readJobRecords(store: S3Store, runId: string): Promise<JobRecord[]> {
+  const records: JobRecord[] = [];
+  for await (const { key } of store.list(cloudKeys.jobRecords(runId)))
+    records.push(fromBytes(JobRecord, await store.get(key)));
+  return records;
+}
+
+export const readLatest = (store: S3Store, dataset: string, caseId: string) =>
+  readPointer(store, cloudKeys.latest(dataset, caseId), LatestPointer);
+
+export const readLabelPointer = (store: S3Store, dataset: string, caseId: string) =>
+  readPointer(store, cloudKeys.labelPointer(dataset, caseId), LabelPointer);
+
+export const pointLatest = (
+  store: S3Store,
+  { dataset, caseId }: { readonly dataset: string; readonly caseId: string },
+  pointer: LatestPointer,
+): Promise<boolean> => point(store, cloudKeys.latest(dataset, caseId), LatestPointer, pointer);
+
+export const pointLabel = (
+  store: S3Store,
+  { dataset, caseId }: { readonly dataset: string; readonly caseId: string },
+  pointer: LabelPointer,
+): Promise<boolean> => point(store, cloudKeys.labelPointer(dataset, caseId), LabelPointer, pointer);
+
+async function readPointer<Schema extends z.ZodType>(
+  store: S3Store,
+  key: string,
+  schema: Schema,
+): Promise<z.output<Schema> | undefined> {
+  const found = await store.getTagged(key);
+  return found && fromBytes(schema, found.body);
+}
+
+/** How often two writers may get in each other's way before that is a failure. */
+const POINT_ATTEMPTS = 8;
+
+/** Moves a pointer forward, never back: an older upload's run that ends later changes nothing. */
+async function point<Schema extends z.ZodType<{ uploadedAt: string }>>(
+  store: S3Store,
+  key: string,
+  schema: Schema,
+  pointer: z.output<Schema>,
+): Promise<boolean> {
+  for (let attempt = 0; attempt < POINT_ATTEMPTS; attempt++) {
+    const found = await store.getTagged(key);
+    if (found && fromBytes(schema, found.body).uploadedAt > pointer.uploadedAt) return false;
+    if ((await store.putIf(key, toBytes(pointer), found?.etag)) !== undefined) return true;
+  }
+  throw new Error(`a pointer changed ${POINT_ATTEMPTS} times while it was being moved`);
+}

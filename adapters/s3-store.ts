@@ -1,0 +1,222 @@
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { Upload } from '@aws-sdk/lib-storage';
+import { StorageError } from '../core/errors.ts';
+import type { BlobInfo, BlobStore, ByteStream } from '../core/ports.ts';
+
+/** Multipart threshold and part size of streamed writes: 10 000 parts make 80 GB. */
+const PART_BYTES = 8 * 2 ** 20;
+
+export interface S3StoreOptions {
+  readonly client: S3Client;
+  readonly bucket: string;
+  /** Prepended to every key; '' or a prefix that ends with `/`. */
+  readonly prefix?: string;
+}
+
+/** One stored version of an object, being read. */
+export interface OpenVersion {
+  readonly body: ByteStream;
+  readonly bytes: number;
+}
+
+/** Stores objects in an S3 bucket. S3's own writes are atomic. */
+export class S3Store implements BlobStore {
+  private readonly client: S3Client;
+  private readonly bucket: string;
+  private readonly prefix: string;
+
+  constructor(options: S3StoreOptions) {
+    this.client = options.client;
+    this.bucket = options.bucket;
+    this.prefix = options.prefix ?? '';
+  }
+
+  async *read(key: string): ByteStream {
+    yield* (await this.open(key)).body;
+  }
+
+  /** Opens an object, or the given version of it, for streaming. */
+  async open(key: string, versionId?: string): Promise<OpenVersion> {
+    const answer = await this.attempt(key, 'read', () =>
+      this.client.send(
+        new GetObjectCommand({
+          ...this.target(key),
+          ...(versionId === undefined ? {} : { VersionId: versionId }),
+        }),
+      ),
+    );
+    return {
+      body: this.chunks(key, answer.Body as unknown as AsyncIterable<Uint8Array>),
+      bytes: answer.ContentLength ?? 0,
+    };
+  }
+
+  async get(key: string): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of this.read(key)) chunks.push(chunk);
+    return Buffer.concat(chunks);
+  }
+
+  async stat(key: string): Promise<BlobInfo | undefined> {
+    try {
+      const head = await this.client.send(new HeadObjectCommand(this.target(key)));
+      return {
+        key,
+        bytes: head.ContentLength ?? 0,
+        version: head.VersionId ?? head.ETag ?? 'unversioned',
+      };
+    } catch (cause) {
+      if (isMissing(cause)) return undefined;
+      throw this.error(key, 'read', cause);
+    }
+  }
+
+  async put(key: string, body: Uint8Array | ByteStream, contentType?: string): Promise<void> {
+    const type = contentType === undefined ? {} : { ContentType: contentType };
+    await this.attempt(key, 'write', async () => {
+      if (body instanceof Uint8Array)
+        await this.client.send(new PutObjectCommand({ ...this.target(key), ...type, Body: body }));
+      else await this.putStream(key, body, type);
+    });
+  }
+
+  /**
+   * Writes only where there is nothing yet, or (with `replaces`, an ETag) only over exactly that
+   * content. Returns the new ETag, or undefined where another writer was first.
+   */
+  async putIf(key: string, body: Uint8Array, replaces?: string): Promise<string | undefined> {
+    try {
+      const { ETag } = await this.client.send(
+        new PutObjectCommand({
+          ...this.target(key),
+          ContentType: 'application/json',
+          Body: body,
+          ...(replaces === undefined ? { IfNoneMatch: '*' } : { IfMatch: replaces }),
+        }),
+      );
+      return ETag ?? '';
+    } catch (cause) {
+      if (['PreconditionFailed', 'ConditionalRequestConflict'].includes(nameOf(cause)))
+        return undefined;
+      throw this.error(key, 'write', cause);
+    }
+  }
+
+  /** A small object with its ETag, for `putIf`; undefined where there is none. */
+  async getTagged(key: string): Promise<{ body: Uint8Array; etag: string } | undefined> {
+    try {
+      const answer = await this.client.send(new GetObjectCommand(this.target(key)));
+      const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+      return { body, etag: answer.ETag ?? '' };
+    } catch (cause) {
+      if (isMissing(cause)) return undefined;
+      throw this.error(key, 'read', cause);
+    }
+  }
+
+  async *list(prefix: string): AsyncIterable<BlobInfo> {
+    let token: string | undefined;
+    do {
+      const page = await this.attempt(prefix, 'list', () =>
+        this.client.send(
+          new ListObjectsV2Command({
+            Bucket: this.bucket,
+            Prefix: this.prefix + prefix,
+            ...(token === undefined ? {} : { ContinuationToken: token }),
+          }),
+        ),
+      );
+      for (const entry of page.Contents ?? [])
+        yield {
+          key: (entry.Key ?? '').slice(this.prefix.length),
+          bytes: entry.Size ?? 0,
+          version: entry.ETag ?? 'unversioned',
+        };
+      token = page.NextContinuationToken;
+    } while (token !== undefined);
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.attempt(key, 'remove', () =>
+      this.client.send(new DeleteObjectCommand(this.target(key))),
+    );
+  }
+
+  private target(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.bucket, Key: this.prefix + key };
+  }
+
+  /** A stream of unknown length goes up in parts; S3 shows the object when all have arrived. */
+  private async putStream(key: string, body: ByteStream, type: { ContentType?: string }) {
+    const { Readable } = await import('node:stream');
+    await new Upload({
+      client: this.client,
+      params: { ...this.target(key), ...type, Body: Readable.from(body, { objectMode: false }) },
+      partSize: PART_BYTES,
+      queueSize: 2,
+      // A rule of the bucket removes unfinished uploads; taking them back is one more permission.
+      leavePartsOnError: true,
+    }).done();
+  }
+
+  private async *chunks(key: string, body: AsyncIterable<Uint8Array>): ByteStream {
+    try {
+      yield* body;
+    } catch (cause) {
+      throw this.error(key, 'read', cause);
+    }
+  }
+
+  private async attempt<T>(key: string, action: Action, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (cause) {
+      throw this.error(key, action, cause);
+    }
+  }
+
+  private error(key: string, action: Action, cause: unknown): Error {
+    // An error that is not S3's own comes from the stream being written: it says more as it is.
+    if (!isServiceError(cause)) return cause as Error;
+    const missing = isMissing(cause);
+    return new StorageError(
+      {
+        code: missing ? 'blob-missing' : isRefusal(cause) ? 'no-permission' : 'storage-failed',
+        subject: `s3://${this.bucket}/${this.prefix}${key}`,
+        expected: `an object that can be ${action === 'list' ? 'listed' : PAST[action]}`,
+        found: missing ? 'none' : `the answer ${nameOf(cause)}`,
+        remedy: missing
+          ? 'Check the key.'
+          : isRefusal(cause)
+            ? 'Check the permissions of the role and of the KMS key.'
+            : 'Try again; see the state of S3 in this region.',
+      },
+      { cause },
+    );
+  }
+}
+
+type Action = 'read' | 'write' | 'list' | 'remove';
+
+const PAST = { read: 'read', write: 'written', remove: 'removed' } as const;
+
+const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : 'unknown');
+
+const isServiceError = (cause: unknown): boolean =>
+  typeof cause === 'object' && cause !== null && '$metadata' in cause;
+
+const isRefusal = (cause: unknown): boolean =>
+  ['AccessDenied', 'Forbidden', '403'].includes(nameOf(cause));
+
+const isMissing = (cause: unknown): boolean =>
+  ['NoSuchKey', 'NotFound', 'NoSuchVersion'].includes(nameOf(cause)) ||
+  (isServiceError(cause) &&
+    (cause as { $metadata: { httpStatusCode?: number } }).$metadata.httpStatusCode === 404 &&
+    nameOf(cause) !== 'NoSuchBucket');

@@ -1,0 +1,66 @@
+import type { z } from 'zod';
+import { ConfigError } from '../core/errors.ts';
+import { createS3Client } from './aws-clients.ts';
+import { createLog, type Log } from './log.ts';
+import { createMetrics, type EmitMetrics } from './metrics-emf.ts';
+import { S3Store } from './s3-store.ts';
+
+/** What every function and job has: its settings, the site's bucket, a log and metrics. */
+export interface SiteContext<Env> {
+  readonly env: Env;
+  readonly store: S3Store;
+  /** Another view of the bucket, below a prefix. */
+  below(prefix: string): S3Store;
+  readonly log: Log;
+  readonly emit: EmitMetrics;
+}
+
+/**
+ * Parses the environment and opens the clients on the first call, and returns the same context from
+ * then on: an import has no effects, and a warm function opens nothing again.
+ */
+export function siteContext<
+  Schema extends z.ZodType<{ SAMMIX_SITE: string; SAMMIX_BUCKET: string }>,
+>(service: string, schema: Schema): () => SiteContext<z.output<Schema>> {
+  let context: SiteContext<z.output<Schema>> | undefined;
+  return () => {
+    context ??= openContext(service, schema);
+    return context;
+  };
+}
+
+function openContext<Schema extends z.ZodType<{ SAMMIX_SITE: string; SAMMIX_BUCKET: string }>>(
+  service: string,
+  schema: Schema,
+): SiteContext<z.output<Schema>> {
+  const env = parseEnvironment(service, schema, process.env);
+  const bucket = { client: createS3Client(), bucket: env.SAMMIX_BUCKET };
+  return {
+    env,
+    store: new S3Store(bucket),
+    below: (prefix) => new S3Store({ ...bucket, prefix }),
+    log: createLog(service, env.SAMMIX_SITE),
+    emit: createMetrics(env.SAMMIX_SITE),
+  };
+}
+
+function parseEnvironment<Schema extends z.ZodType>(
+  service: string,
+  schema: Schema,
+  environment: NodeJS.ProcessEnv,
+): z.output<Schema> {
+  const parsed = schema.safeParse(environment);
+  if (parsed.success) return parsed.data;
+  throw new ConfigError(
+    {
+      code: 'bad-environment',
+      subject: service,
+      expected: 'the environment that the site stack sets',
+      found: parsed.error.issues
+        .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+        .join('; '),
+      remedy: 'Deploy the site again.',
+    },
+    { cause: parsed.error },
+  );
+}

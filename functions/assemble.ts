@@ -1,0 +1,20 @@
+import { siteContext } from '../adapters/site-context.ts';
+import { AssembleEnv } from '../core/contract/env.ts';
+import { runIdOfJobName } from '../core/contract/messages.ts';
+import { eachMessage } from './each-message.ts';
+import { ingestLabel } from './ingest-label.ts';
+import { type ReportPorts, reportRun } from './report-run.ts';
+
+const context = siteContext('assemble', AssembleEnv);
+
+/** Finished GPU work and uploaded labels, from the results queue. */
+export const handler = eachMessage(
+  async (event) => {
+    const { env, store, log, emit } = context();
+    const ports: ReportPorts = { store, usdPerGpuHour: env.SAMMIX_USD_PER_GPU_HOUR, log, emit };
+    if (event.source === 'aws.s3') return ingestLabel(event, ports);
+    const runId = runIdOfJobName(event.detail.jobName);
+    if (runId !== undefined && event.detail.status === 'SUCCEEDED') await reportRun(runId, ports);
+  },
+  () => context().log,
+);

@@ -1,0 +1,112 @@
+import type { RegisteredBundle } from '../adapters/active-bundle.ts';
+import type { Log } from '../adapters/log.ts';
+import type { EmitMetrics } from '../adapters/metrics-emf.ts';
+import { advance, type Claimed, claimRun, release } from '../adapters/run-records.ts';
+import type { S3Store } from '../adapters/s3-store.ts';
+import { cloudRunKeys, parseUpload } from '../core/contract/cloud-keys.ts';
+import { jobChildren } from '../core/contract/job-plan.ts';
+import type { CaseManifest, RunIdentity } from '../core/contract/manifest.ts';
+import type { ObjectCreated, RunRecord } from '../core/contract/messages.ts';
+import { InputError, StorageError } from '../core/errors.ts';
+import { splitCase } from '../core/stage/split.ts';
+import { StillInProgress } from './each-message.ts';
+import { imageVersion, newRun, type RunSettings } from './new-run.ts';
+import { quarantine } from './quarantine.ts';
+
+export interface IngestPorts {
+  readonly store: S3Store;
+  readonly bundle: () => Promise<RegisteredBundle>;
+  /** Starts the GPU work and returns its id. */
+  readonly submit: (record: RunRecord, children: number) => Promise<string>;
+  readonly log: Log;
+  readonly emit: EmitMetrics;
+}
+
+export interface IngestSettings extends RunSettings {
+  readonly leaseSeconds: number;
+}
+
+export type IngestOutcome = 'ignored' | 'duplicate' | 'withdrawn' | 'quarantined' | 'submitted';
+
+/** An uploaded image becomes slabs, a manifest and a GPU job; one that is refused is moved aside. */
+export async function ingestImage(
+  event: ObjectCreated,
+  settings: IngestSettings,
+  ports: IngestPorts,
+): Promise<IngestOutcome> {
+  const upload = parseUpload(event.detail.object.key);
+  if (upload?.kind !== 'image') return 'ignored';
+  const bundle = await ports.bundle();
+  const draft = newRun(event, upload, bundle, settings);
+  const claim = await claimRun(ports.store, draft, settings.leaseSeconds);
+  if (claim.outcome === 'in-progress') throw new StillInProgress();
+  if (claim.outcome === 'done') {
+    ports.emit({ DuplicateEvents: 1 });
+    return 'duplicate';
+  }
+  const outcome = await splitAndSubmit(claim.claimed, bundle, ports);
+  // Once a run, however many attempts it took.
+  ports.emit({ CasesReceived: 1 });
+  return outcome;
+}
+
+async function splitAndSubmit(
+  claimed: Claimed,
+  bundle: RegisteredBundle,
+  ports: IngestPorts,
+): Promise<IngestOutcome> {
+  const { record } = claimed;
+  const log = ports.log.with({ runId: record.runId, traceId: record.traceId });
+  try {
+    const manifest = await split(record, bundle, ports.store);
+    const children = jobChildren(manifest.slabs.length, record);
+    const id = await ports.submit(record, children);
+    await advance(ports.store, claimed, { state: 'submitted', job: { id, children } });
+    ports.emit({ SplitSeconds: manifest.splitSeconds });
+    log.info('submitted', { jobId: id, count: children, seconds: manifest.splitSeconds });
+    return 'submitted';
+  } catch (error) {
+    if (error instanceof InputError) {
+      await quarantine(claimed, error, ports.store);
+      ports.emit({ CasesQuarantined: 1 });
+      log.warn('quarantined', { code: error.code });
+      return 'quarantined';
+    }
+    if (isWithdrawn(error)) {
+      await advance(ports.store, claimed, { state: 'withdrawn' });
+      log.info('withdrawn');
+      return 'withdrawn';
+    }
+    await release(ports.store, claimed);
+    throw error;
+  }
+}
+
+async function split(
+  record: RunRecord,
+  bundle: RegisteredBundle,
+  store: S3Store,
+): Promise<CaseManifest> {
+  const { body } = await store.open(record.imageKey, imageVersion(record));
+  return splitCase(
+    {
+      run: identityOf(record),
+      source: body,
+      bundle: bundle.manifest,
+      keys: cloudRunKeys(record.dataset, record.caseId, record.runId),
+      slicesPerSlab: record.slicesPerSlab,
+    },
+    { store },
+  );
+}
+
+const identityOf = (record: RunRecord): RunIdentity => {
+  const { runId, caseId, input, bundleDigest, parameters } = record;
+  return { runId, caseId, input, bundleDigest, parameters };
+};
+
+/** The upload, or this version of it, was removed before its turn came: nothing is left to do. */
+const isWithdrawn = (error: unknown): boolean =>
+  error instanceof StorageError &&
+  error.code === 'blob-missing' &&
+  error.fault.subject.includes('/incoming/');

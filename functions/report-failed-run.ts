@@ -1,0 +1,96 @@
+import type { RegisteredBundle } from '../adapters/active-bundle.ts';
+import type { Log } from '../adapters/log.ts';
+import type { EmitMetrics } from '../adapters/metrics-emf.ts';
+import { advance, type Claimed, readRun } from '../adapters/run-records.ts';
+import type { S3Store } from '../adapters/s3-store.ts';
+import { parseUpload, type Upload } from '../core/contract/cloud-keys.ts';
+import {
+  type JobStateChange,
+  type ObjectCreated,
+  runIdOfJobName,
+  type SiteEvent,
+} from '../core/contract/messages.ts';
+import type { FailedReport } from '../core/contract/report.ts';
+import { type Fault, SammixError } from '../core/errors.ts';
+import { newRun } from './new-run.ts';
+import { writeFailure } from './quarantine.ts';
+
+export interface FailurePorts {
+  readonly store: S3Store;
+  readonly bundle: () => Promise<RegisteredBundle>;
+  readonly log: Log;
+  readonly emit: EmitMetrics;
+}
+
+/**
+ * What could not be done is reported as well: a GPU job that failed for good, and messages that no
+ * attempt could handle.
+ */
+export async function reportFailedRun(event: SiteEvent, ports: FailurePorts): Promise<void> {
+  if (event.source === 'aws.batch') return failedJob(event, ports);
+  const upload = parseUpload(event.detail.object.key);
+  if (upload?.kind === 'image') return failedUpload(event, upload, ports);
+  ports.emit({ CasesFailed: 1 });
+  ports.log.warn('label-not-processed');
+}
+
+async function failedJob({ detail }: JobStateChange, ports: FailurePorts): Promise<void> {
+  const id = runIdOfJobName(detail.jobName);
+  const claimed = id === undefined ? undefined : await readRun(ports.store, id);
+  if (!claimed) return ports.log.warn('job-of-no-run', { jobId: detail.jobId });
+  const { record } = claimed;
+  // A duplicate job may fail after the first one's results were reported.
+  if (record.state === 'reported') return;
+  const failed = detail.status === 'FAILED';
+  await fail(claimed, failed ? 'segment' : 'report', ports, {
+    code: failed ? 'job-failed' : 'report-failed',
+    subject: record.input.name,
+    expected: failed ? 'the GPU job to end well' : 'the finished slabs to become a report',
+    found: failed ? (detail.statusReason ?? 'a failure without a reason') : 'repeated failures',
+    remedy: `See the log of ${failed ? `Batch job ${detail.jobId}` : 'the assemble function'}; upload the image again when the cause is gone.`,
+  });
+}
+
+/** The split function gave up; it may or may not have got as far as claiming the run. */
+async function failedUpload(
+  event: ObjectCreated,
+  upload: Upload,
+  ports: FailurePorts,
+): Promise<void> {
+  const claimed = await runOf(event, upload, ports);
+  const { record } = claimed;
+  if (record.state === 'reported' || record.state === 'submitted') return;
+  const bundle = await ports.bundle().catch((error: unknown) => error);
+  await fail(claimed, 'split', ports, {
+    ...(bundle instanceof SammixError
+      ? bundle.fault
+      : {
+          code: 'split-failed',
+          expected: 'the image to be read and split',
+          found: 'repeated failures',
+          remedy:
+            'See the log of the split function; upload the image again when the cause is gone.',
+        }),
+    subject: record.imageKey,
+  });
+}
+
+async function runOf(event: ObjectCreated, upload: Upload, ports: FailurePorts): Promise<Claimed> {
+  const bundle = await ports.bundle().catch(() => undefined);
+  const unclaimed = newRun(event, upload, bundle, { slicesPerJob: 1, slicesPerSlab: 1 });
+  return (await readRun(ports.store, unclaimed.runId)) ?? { record: unclaimed, etag: undefined };
+}
+
+async function fail(
+  claimed: Claimed,
+  stage: FailedReport['stage'],
+  { store, log, emit }: FailurePorts,
+  fault: Fault,
+): Promise<void> {
+  const { record } = claimed;
+  await writeFailure(record, stage, new SammixError(fault), store);
+  const reportedAt = new Date().toISOString();
+  if (!(await advance(store, claimed, { state: 'failed', reportedAt }))) return;
+  emit({ CasesFailed: 1 });
+  log.warn('failed', { runId: record.runId, traceId: record.traceId, stage, code: fault.code });
+}

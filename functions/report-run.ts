@@ -1,0 +1,145 @@
+import { readBundle } from '../adapters/active-bundle.ts';
+import type { Log } from '../adapters/log.ts';
+import type { EmitMetrics } from '../adapters/metrics-emf.ts';
+import { provenance } from '../adapters/provenance.ts';
+import {
+  advance,
+  type Claimed,
+  pointLatest,
+  readJobRecords,
+  readLabelPointer,
+  readRun,
+  writeAccount,
+} from '../adapters/run-records.ts';
+import type { S3Store } from '../adapters/s3-store.ts';
+import { cloudRunKeys } from '../core/contract/cloud-keys.ts';
+import type { RunKeys } from '../core/contract/keys.ts';
+import { CaseManifest } from '../core/contract/manifest.ts';
+import type { JobRecord, LabelPointer, RunRecord } from '../core/contract/messages.ts';
+import { StorageError } from '../core/errors.ts';
+import { assembleCase } from '../core/stage/assemble.ts';
+import type { LabelInput } from '../core/stage/compare.ts';
+import { reportCase } from '../core/stage/report.ts';
+
+export interface ReportPorts {
+  readonly store: S3Store;
+  readonly usdPerGpuHour: number;
+  readonly log: Log;
+  readonly emit: EmitMetrics;
+}
+
+/**
+ * Assembles and reports a run whose GPU work is done. A second event for the same run does nothing.
+ *
+ * @throws StorageError (`run-unknown`) where no such run was ever claimed
+ */
+export async function reportRun(runId: string, ports: ReportPorts): Promise<void> {
+  const claimed = await readRun(ports.store, runId);
+  if (!claimed) throw unknownRun(runId);
+  if (claimed.record.state === 'reported') return ports.emit({ DuplicateEvents: 1 });
+  await assembleAndReport(claimed.record, ports);
+  await finish(claimed, ports);
+}
+
+/** Reports a run again, because its case got a label. False where its slabs are no longer kept. */
+export async function reportAgain(runId: string, ports: ReportPorts): Promise<boolean> {
+  const { record } = (await readRun(ports.store, runId)) ?? {};
+  if (record?.state !== 'reported') return record !== undefined;
+  const { manifest } = keysOf(record);
+  if (!(await ports.store.stat(manifest))) return false;
+  await assembleAndReport(record, ports);
+  return true;
+}
+
+const keysOf = ({ dataset, caseId, runId }: RunRecord): RunKeys =>
+  cloudRunKeys(dataset, caseId, runId);
+
+/**
+ * The label is looked up again after the pointer is written: whoever uploads one meanwhile either
+ * finds the pointer, or is found here.
+ */
+async function assembleAndReport(record: RunRecord, ports: ReportPorts): Promise<void> {
+  const { store } = ports;
+  let label = await readLabelPointer(store, record.dataset, record.caseId);
+  for (;;) {
+    await writeReport(record, label, ports);
+    await pointLatest(store, record, {
+      schemaVersion: 1,
+      runId: record.runId,
+      prefix: keysOf(record).prefix,
+      status: 'segmented',
+      uploadedAt: record.uploadedAt,
+    });
+    const now = await readLabelPointer(store, record.dataset, record.caseId);
+    if (now?.version === label?.version) return;
+    label = now;
+  }
+}
+
+async function writeReport(
+  record: RunRecord,
+  label: LabelPointer | undefined,
+  { store, emit, log }: ReportPorts,
+): Promise<void> {
+  const keys = keysOf(record);
+  const manifest = CaseManifest.parse(
+    JSON.parse(Buffer.from(await store.get(keys.manifest)).toString('utf8')),
+  );
+  const assembled = await assembleCase({ manifest, keys }, { store });
+  const report = await reportCase(
+    {
+      manifest,
+      assembled,
+      bundle: await readBundle(store, record.bundlePrefix),
+      keys,
+      label: label && labelInput(label, store),
+      provenance: provenance(assembled.backend),
+      peakMemoryMiB: peakMemoryMiB(await readJobRecords(store, record.runId)),
+    },
+    { store },
+  );
+  if (report.comparison) emit({ LabelsCompared: 1 });
+  if (report.comparisonFault)
+    log.warn('label-not-compared', { runId: record.runId, code: report.comparisonFault.code });
+}
+
+const labelInput = ({ key, name, version }: LabelPointer, store: S3Store): LabelInput => ({
+  name,
+  version,
+  async *open() {
+    yield* (await store.open(key, version)).body;
+  },
+});
+
+const peakMemoryMiB = (jobs: readonly JobRecord[]): number | null =>
+  jobs.length === 0 ? null : Math.max(...jobs.map((job) => job.peakMemoryMiB));
+
+async function finish(claimed: Claimed, ports: ReportPorts): Promise<void> {
+  const { store, usdPerGpuHour, log, emit } = ports;
+  const { record } = claimed;
+  const jobs = await readJobRecords(store, record.runId);
+  const gpuSeconds = jobs.reduce((sum, job) => sum + job.totalSeconds, 0);
+  const cost = { gpuSeconds, usdPerGpuHour, estimatedUsd: (gpuSeconds / 3600) * usdPerGpuHour };
+  const reportedAt = new Date();
+  const change = { state: 'reported' as const, reportedAt: reportedAt.toISOString(), cost };
+  await writeAccount(store, { ...record, ...change });
+  // Of two events for one run that come at once, one counts.
+  if (!(await advance(store, claimed, change))) return;
+  const seconds = (reportedAt.getTime() - Date.parse(record.uploadedAt)) / 1000;
+  emit({
+    CasesReported: 1,
+    GpuSeconds: gpuSeconds,
+    EstimatedUsd: cost.estimatedUsd,
+    UploadToReportSeconds: seconds,
+  });
+  log.info('reported', { runId: record.runId, traceId: record.traceId, seconds });
+}
+
+const unknownRun = (runId: string): StorageError =>
+  new StorageError({
+    code: 'run-unknown',
+    subject: runId,
+    expected: 'the record of a run that the split function claimed',
+    found: 'none',
+    remedy: 'Upload the image again.',
+  });

@@ -1,0 +1,152 @@
+import { Duration } from 'aws-cdk-lib';
+import {
+  Alarm,
+  ComparisonOperator,
+  Dashboard,
+  GraphWidget,
+  type IMetric,
+  Metric,
+  SingleValueWidget,
+  Stats,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch';
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import { Construct } from 'constructs';
+import type { Site } from '../core/contract/site.ts';
+import { METRICS_NAMESPACE, type MetricName } from '../core/contract/site-metrics.ts';
+import type { Pipeline } from './pipeline.ts';
+
+export interface OperationsProps {
+  readonly site: Site;
+  readonly key: IKey;
+  readonly pipeline: Pipeline;
+}
+
+const PERIOD = Duration.minutes(5);
+
+/** What someone who runs a site looks at, and what wakes them up. */
+export class Operations extends Construct {
+  private readonly props: OperationsProps;
+  private readonly topic: Topic;
+
+  constructor(scope: Construct, id: string, props: OperationsProps) {
+    super(scope, id);
+    this.props = props;
+    this.topic = this.alarmTopic();
+    this.alarms();
+    this.dashboard();
+  }
+
+  private alarmTopic(): Topic {
+    const topic = new Topic(this, 'Alarms', { masterKey: this.props.key, enforceSSL: true });
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+      }),
+    );
+    const { alarmEmail } = this.props.site;
+    if (alarmEmail !== null) topic.addSubscription(new EmailSubscription(alarmEmail));
+    return topic;
+  }
+
+  private alarms(): void {
+    const { queues, functions } = this.props.pipeline;
+    this.alarm('ParkedMessages', {
+      metric: queues.parked.metricApproximateNumberOfMessagesVisible({ period: PERIOD }),
+      threshold: 1,
+      text: 'A message that no function could handle waits in the Parked queue.',
+    });
+    this.alarm('CasesFailed', {
+      metric: this.metric('CasesFailed', Stats.SUM),
+      threshold: 1,
+      text: 'A case failed; its report.json says why.',
+    });
+    for (const [name, queue] of Object.entries({ Uploads: queues.ingest, Results: queues.results }))
+      this.alarm(`${name}Wait`, {
+        metric: queue.metricApproximateAgeOfOldestMessage({ period: PERIOD }),
+        threshold: Duration.hours(1).toSeconds(),
+        text: `${name} wait for more than an hour.`,
+      });
+    for (const [name, { lambda }] of Object.entries(functions))
+      this.alarm(`${name[0]?.toUpperCase()}${name.slice(1)}Errors`, {
+        metric: lambda.metricErrors({ period: PERIOD }),
+        threshold: 3,
+        text: `The function ${name} failed three times in five minutes.`,
+      });
+  }
+
+  private alarm(
+    id: string,
+    { metric, threshold, text }: { metric: IMetric; threshold: number; text: string },
+  ): void {
+    new Alarm(this, id, {
+      metric,
+      threshold,
+      alarmDescription: `sammix ${this.props.site.site}: ${text} See docs/deploy.md.`,
+      evaluationPeriods: 1,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      treatMissingData: TreatMissingData.NOT_BREACHING,
+    }).addAlarmAction(new SnsAction(this.topic));
+  }
+
+  private dashboard(): void {
+    const { queues } = this.props.pipeline;
+    const sums = (...names: MetricName[]) => names.map((name) => this.metric(name, Stats.SUM));
+    const dashboard = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.days(7) });
+    dashboard.addWidgets(
+      new SingleValueWidget({
+        title: 'Cases',
+        width: 24,
+        setPeriodToTimeRange: true,
+        metrics: sums(
+          'CasesReceived',
+          'CasesReported',
+          'CasesFailed',
+          'CasesQuarantined',
+          'GpuSeconds',
+          'EstimatedUsd',
+        ),
+      }),
+    );
+    dashboard.addWidgets(
+      new GraphWidget({
+        title: 'In and out',
+        left: sums('CasesReceived', 'CasesReported', 'CasesFailed', 'CasesQuarantined'),
+      }),
+      new GraphWidget({
+        title: 'Upload to report',
+        left: [
+          this.metric('UploadToReportSeconds', Stats.percentile(50)),
+          this.metric('UploadToReportSeconds', Stats.percentile(95)),
+        ],
+      }),
+      new GraphWidget({
+        title: 'GPU seconds',
+        left: sums('GpuSeconds'),
+        right: sums('EstimatedUsd'),
+      }),
+      new GraphWidget({
+        title: 'Age of the oldest message',
+        left: [queues.ingest, queues.results, queues.failures].map((queue) =>
+          queue.metricApproximateAgeOfOldestMessage({ period: PERIOD }),
+        ),
+      }),
+    );
+  }
+
+  private metric(metricName: MetricName, statistic: string): Metric {
+    return new Metric({
+      namespace: METRICS_NAMESPACE,
+      metricName,
+      dimensionsMap: { Site: this.props.site.site },
+      statistic,
+      period: PERIOD,
+    });
+  }
+}

@@ -1,0 +1,232 @@
+import { Duration } from 'aws-cdk-lib';
+import type { EcsJobDefinition } from 'aws-cdk-lib/aws-batch';
+import { type EventPattern, Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type {
+  AssembleEnv,
+  EnvironmentOf,
+  FailuresEnv,
+  SplitEnv,
+  SummaryEnv,
+} from '../core/contract/env.ts';
+import type { Site } from '../core/contract/site.ts';
+import { acknowledge } from './acknowledge.ts';
+import type { GpuQueue } from './gpu-queue.ts';
+import { onPrefixes, seesWhatIsMissing } from './grants.ts';
+import { NodeFunction } from './node-function.ts';
+import type { Storage } from './storage.ts';
+
+export interface PipelineProps {
+  readonly site: Site;
+  readonly storage: Storage;
+  readonly gpu: GpuQueue;
+  readonly segment: EcsJobDefinition;
+}
+
+/** A volume of 1 000 slices takes about a minute; the rest is for a slow day of S3. */
+const SPLIT_TIMEOUT = Duration.minutes(10);
+const REPORT_TIMEOUT = Duration.minutes(10);
+const SHORT_TIMEOUT = Duration.minutes(1);
+
+/** Attempts of a message before it becomes a failed case. */
+const ATTEMPTS = 4;
+
+/**
+ * Events to functions: an upload is split and submitted, a finished job is assembled and reported, a
+ * failed one is reported as failed. Whatever a function cannot handle ends in `failures`, and what
+ * even that cannot handle waits in `parked` for a person (and an alarm).
+ */
+export class Pipeline extends Construct {
+  readonly queues: Readonly<Record<'ingest' | 'results' | 'failures' | 'parked', Queue>>;
+  readonly functions: Readonly<Record<'split' | 'assemble' | 'failures' | 'summary', NodeFunction>>;
+  private readonly props: PipelineProps;
+
+  constructor(scope: Construct, id: string, props: PipelineProps) {
+    super(scope, id);
+    this.props = props;
+    const parked = this.endQueue();
+    const failures = this.queue('Failures', SHORT_TIMEOUT, parked);
+    const ingest = this.queue('Ingest', SPLIT_TIMEOUT, failures);
+    const results = this.queue('Results', REPORT_TIMEOUT, failures);
+    this.queues = { ingest, results, failures, parked };
+    this.functions = {
+      split: this.split(ingest),
+      assemble: this.assemble(results),
+      failures: this.failures(failures),
+      summary: this.summary(),
+    };
+    this.route();
+  }
+
+  private queue(id: string, timeout: Duration, deadLetters: Queue): Queue {
+    return new Queue(this, id, {
+      encryption: QueueEncryption.KMS,
+      encryptionMasterKey: this.props.storage.key,
+      enforceSSL: true,
+      // A crashed attempt is repeated after this, so not much longer than the function may run.
+      visibilityTimeout: timeout.plus(Duration.seconds(30)),
+      retentionPeriod: Duration.days(4),
+      deadLetterQueue: { queue: deadLetters, maxReceiveCount: ATTEMPTS },
+    });
+  }
+
+  private endQueue(): Queue {
+    const queue = new Queue(this, 'Parked', {
+      encryption: QueueEncryption.KMS,
+      encryptionMasterKey: this.props.storage.key,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+    });
+    acknowledge(queue, 'It is the last dead-letter queue.', 'AwsSolutions-SQS3');
+    return queue;
+  }
+
+  private split(source: Queue): NodeFunction {
+    const { site, storage, gpu, segment } = this.props;
+    const environment: EnvironmentOf<typeof SplitEnv> = {
+      SAMMIX_SITE: site.site,
+      SAMMIX_BUCKET: storage.data.bucketName,
+      SAMMIX_JOB_QUEUE: gpu.queue.jobQueueArn,
+      SAMMIX_SEGMENT_JOB: segment.jobDefinitionArn,
+      SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_SLICES_PER_JOB: String(site.compute.slicesPerJob),
+      SAMMIX_SLICES_PER_SLAB: String(site.compute.slicesPerSlab),
+      SAMMIX_LEASE_SECONDS: String(SPLIT_TIMEOUT.toSeconds()),
+    };
+    return new NodeFunction(this, 'Split', 'split', {
+      site,
+      storage,
+      environment,
+      grants: [
+        onPrefixes(storage.data, 's3:GetObject', 'incoming/', 'models/', 'runs/', 'cases/'),
+        onPrefixes(storage.data, 's3:GetObjectVersion', 'incoming/'),
+        onPrefixes(storage.data, 's3:PutObject', 'work/', 'runs/', 'cases/', 'quarantine/'),
+        // Moving aside: the version stays, under a delete marker, as long as retention says.
+        onPrefixes(storage.data, 's3:DeleteObject', 'incoming/'),
+        seesWhatIsMissing(storage.data),
+        {
+          actions: ['batch:SubmitJob'],
+          resources: [gpu.queue.jobQueueArn, segment.jobDefinitionArn],
+        },
+      ],
+      // One vCPU: decompression is a single thread.
+      memoryMiB: 1769,
+      timeout: SPLIT_TIMEOUT,
+      queue: { source, concurrency: 20 },
+    });
+  }
+
+  private assemble(source: Queue): NodeFunction {
+    const { site, storage } = this.props;
+    const environment: EnvironmentOf<typeof AssembleEnv> = {
+      SAMMIX_SITE: site.site,
+      SAMMIX_BUCKET: storage.data.bucketName,
+      SAMMIX_USD_PER_GPU_HOUR: String(site.compute.usdPerGpuHour),
+    };
+    return new NodeFunction(this, 'Assemble', 'assemble', {
+      site,
+      storage,
+      environment,
+      grants: [
+        onPrefixes(storage.data, 's3:GetObject', 'models/', 'runs/', 'work/', 'cases/'),
+        onPrefixes(storage.data, 's3:GetObjectVersion', 'incoming/'),
+        onPrefixes(storage.data, 's3:PutObject', 'runs/', 'cases/'),
+        seesWhatIsMissing(storage.data),
+      ],
+      // The most that a new account allows.
+      memoryMiB: 3008,
+      timeout: REPORT_TIMEOUT,
+      queue: { source, concurrency: 10 },
+    });
+  }
+
+  private failures(source: Queue): NodeFunction {
+    const { site, storage } = this.props;
+    const environment: EnvironmentOf<typeof FailuresEnv> = {
+      SAMMIX_SITE: site.site,
+      SAMMIX_BUCKET: storage.data.bucketName,
+      SAMMIX_BUNDLE: site.bundle,
+    };
+    return new NodeFunction(this, 'ReportFailure', 'failures', {
+      site,
+      storage,
+      environment,
+      grants: [
+        onPrefixes(storage.data, 's3:GetObject', 'models/', 'runs/', 'cases/'),
+        onPrefixes(storage.data, 's3:PutObject', 'runs/', 'cases/'),
+        seesWhatIsMissing(storage.data),
+      ],
+      memoryMiB: 512,
+      timeout: SHORT_TIMEOUT,
+      queue: { source, concurrency: 5 },
+    });
+  }
+
+  private summary(): NodeFunction {
+    const { site, storage } = this.props;
+    const environment: EnvironmentOf<typeof SummaryEnv> = {
+      SAMMIX_SITE: site.site,
+      SAMMIX_BUCKET: storage.data.bucketName,
+      SAMMIX_DATASETS: JSON.stringify(site.datasets),
+    };
+    const summary = new NodeFunction(this, 'Summary', 'summary', {
+      site,
+      storage,
+      environment,
+      grants: [
+        onPrefixes(storage.data, 's3:GetObject', 'cases/'),
+        onPrefixes(storage.data, 's3:PutObject', 'summaries/'),
+        seesWhatIsMissing(storage.data),
+      ],
+      memoryMiB: 1024,
+      timeout: Duration.minutes(10),
+    });
+    if (site.summarySchedule !== null)
+      new Rule(this, 'Schedule', {
+        schedule: Schedule.expression(site.summarySchedule),
+        targets: [new LambdaFunction(summary.lambda, { retryAttempts: 2 })],
+      });
+    return summary;
+  }
+
+  private route(): void {
+    const { ingest, results, failures } = this.queues;
+    const { site, gpu } = this.props;
+    const below = (folder: string) => site.datasets.map((name) => `incoming/${name}/${folder}/`);
+    this.rule('Image', this.uploads(below('images')), ingest);
+    this.rule('Label', this.uploads(below('labels')), results);
+    const jobs = (status: string): EventPattern => ({
+      source: ['aws.batch'],
+      detailType: ['Batch Job State Change'],
+      detail: {
+        jobQueue: [gpu.queue.jobQueueArn],
+        jobName: [{ prefix: 'segment-' }],
+        status: [status],
+        // The children of an array job have an index; the array itself and plain jobs have none.
+        arrayProperties: { index: [{ exists: false }] },
+      },
+    });
+    this.rule('Segmented', jobs('SUCCEEDED'), results);
+    this.rule('NotSegmented', jobs('FAILED'), failures);
+  }
+
+  private uploads(prefixes: readonly string[]): EventPattern {
+    return {
+      source: ['aws.s3'],
+      detailType: ['Object Created'],
+      detail: {
+        bucket: { name: [this.props.storage.data.bucketName] },
+        object: { key: prefixes.map((prefix) => ({ prefix })) },
+      },
+    };
+  }
+
+  private rule(id: string, eventPattern: EventPattern, queue: Queue): void {
+    new Rule(this, id, {
+      eventPattern,
+      targets: [new SqsQueue(queue, { deadLetterQueue: this.queues.parked })],
+    });
+  }
+}

@@ -1,0 +1,54 @@
+import path from 'node:path';
+import { Aws, Stage } from 'aws-cdk-lib';
+import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
+import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
+import type { Construct } from 'constructs';
+import type { Site } from '../core/contract/site.ts';
+import { buildSegmentContext } from '../gpu-jobs/segment/build.ts';
+import type { Grant } from './grants.ts';
+
+type Image = Site['segmentImage'];
+
+/** The image of the segment job; its build context is made here, from this checkout. */
+export function segmentImage(scope: Construct, image: Image): ContainerImage {
+  if (image.from === 'registry') return ContainerImage.fromRegistry(image.uri);
+  const outdir = path.join(Stage.of(scope)?.outdir ?? 'cdk.out', 'segment-image');
+  buildSegmentContext(outdir);
+  // The GPU instance types are x86.
+  return ContainerImage.fromAsset(outdir, { platform: Platform.LINUX_AMD64 });
+}
+
+const ECR_URI = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)/;
+
+/** Pulling the image, where it is in ECR; other registries answer to no IAM. */
+export function pulls(image: Image): Grant[] {
+  const repository = repositoryArn(image);
+  if (repository === undefined) return [];
+  return [
+    {
+      actions: ['ecr:GetAuthorizationToken'],
+      resources: ['*'],
+      because: 'A registry token belongs to no repository.',
+    },
+    {
+      actions: [
+        'ecr:BatchGetImage',
+        'ecr:GetDownloadUrlForLayer',
+        'ecr:BatchCheckLayerAvailability',
+      ],
+      resources: [repository],
+      ...(image.from === 'dockerfile' && {
+        because: 'The repository that "cdk bootstrap" made has a qualifier in its name.',
+      }),
+    },
+  ];
+}
+
+function repositoryArn(image: Image): string | undefined {
+  const arn = (region: string, account: string, name: string) =>
+    `arn:${Aws.PARTITION}:ecr:${region}:${account}:repository/${name}`;
+  if (image.from === 'dockerfile')
+    return arn(Aws.REGION, Aws.ACCOUNT_ID, 'cdk-*-container-assets-*');
+  const [, account, region, name] = ECR_URI.exec(image.uri) ?? [];
+  return account && region && name ? arn(region, account, name) : undefined;
+}

@@ -1,0 +1,144 @@
+import { Aws, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type CfnBucket,
+  type IBucket,
+  type LifecycleRule,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
+import { Construct } from 'constructs';
+import type { Site } from '../core/contract/site.ts';
+import { acknowledge } from './acknowledge.ts';
+
+/** What outlives the stack: the key, the bucket with scans and masks, and the bucket of its access logs. */
+export class Storage extends Construct {
+  readonly key: IKey;
+  readonly data: IBucket;
+
+  constructor(scope: Construct, id: string, site: Site) {
+    super(scope, id);
+    this.key = siteKey(this, site);
+    const accessLogs = this.accessLogs();
+    const data = new Bucket(this, 'Data', {
+      encryption: BucketEncryption.KMS,
+      encryptionKey: this.key,
+      // One data key for many objects: a hundredth of the KMS requests.
+      bucketKeyEnabled: true,
+      versioned: true,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      serverAccessLogsBucket: accessLogs,
+      serverAccessLogsPrefix: 'data/',
+      lifecycleRules: lifecycle(site),
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    // The property of the bucket itself; CDK's own `eventBridgeEnabled` would add a function with
+    // wide permissions for the same effect.
+    (data.node.defaultChild as CfnBucket).notificationConfiguration = {
+      eventBridgeConfiguration: { eventBridgeEnabled: true },
+    };
+    acknowledge(
+      data,
+      'Scans stay in the region that the site chose; versioning and retention protect them there.',
+      'HIPAA.Security-S3BucketReplicationEnabled',
+    );
+    this.data = data;
+  }
+
+  private accessLogs(): Bucket {
+    const logs = new Bucket(this, 'AccessLogs', {
+      encryption: BucketEncryption.S3_MANAGED,
+      versioned: true,
+      enforceSSL: true,
+      minimumTLSVersion: 1.2,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
+      lifecycleRules: [
+        { expiration: Duration.days(731), noncurrentVersionExpiration: Duration.days(30) },
+      ],
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    acknowledge(
+      logs,
+      'S3 delivers access logs only to buckets with SSE-S3 default encryption.',
+      'HIPAA.Security-S3DefaultEncryptionKMS',
+    );
+    acknowledge(
+      logs,
+      'The bucket holds the access logs; logging access to it would never end.',
+      'AwsSolutions-S1',
+      'HIPAA.Security-S3BucketLoggingEnabled',
+    );
+    acknowledge(
+      logs,
+      'Access logs stay in the region that the site chose.',
+      'HIPAA.Security-S3BucketReplicationEnabled',
+    );
+    return logs;
+  }
+}
+
+function siteKey(scope: Construct, site: Site): IKey {
+  if (site.encryption.mode === 'existing-key')
+    return Key.fromKeyArn(scope, 'Key', site.encryption.keyArn);
+  const key = new Key(scope, 'Key', {
+    enableKeyRotation: true,
+    description: `Scans, masks, queues, logs and alarms of the sammix site ${site.site}`,
+    removalPolicy: RemovalPolicy.RETAIN,
+  });
+  // Services that write on the site's behalf; each only for this account's resources.
+  const { region, account, partition } = Stack.of(scope);
+  key.addToResourcePolicy(
+    new PolicyStatement({
+      principals: [new ServicePrincipal(`logs.${Aws.REGION}.amazonaws.com`)],
+      actions: [
+        'kms:Encrypt',
+        'kms:Decrypt',
+        'kms:ReEncrypt*',
+        'kms:GenerateDataKey*',
+        'kms:DescribeKey',
+      ],
+      resources: ['*'],
+      conditions: {
+        ArnLike: {
+          'kms:EncryptionContext:aws:logs:arn': `arn:${partition}:logs:${region}:${account}:log-group:*`,
+        },
+      },
+    }),
+  );
+  key.addToResourcePolicy(
+    new PolicyStatement({
+      principals: ['events', 'cloudwatch'].map(
+        (service) => new ServicePrincipal(`${service}.amazonaws.com`),
+      ),
+      actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      resources: ['*'],
+      conditions: { StringEquals: { 'aws:SourceAccount': account } },
+    }),
+  );
+  return key;
+}
+
+function lifecycle(site: Site): LifecycleRule[] {
+  const { incomingDays, casesDays, workDays, oldVersionsDays } = site.retention;
+  const expire = (prefix: string, days: number | null): LifecycleRule[] =>
+    days === null ? [] : [{ prefix, expiration: Duration.days(days) }];
+  return [
+    {
+      noncurrentVersionExpiration: Duration.days(oldVersionsDays),
+      abortIncompleteMultipartUploadAfter: Duration.days(2),
+      expiredObjectDeleteMarker: true,
+    },
+    ...expire('incoming/', incomingDays),
+    ...expire('cases/', casesDays),
+    ...expire('work/', workDays),
+    // State of runs: an upload that comes again after so long is simply processed again.
+    ...expire('runs/', casesDays),
+  ];
+}

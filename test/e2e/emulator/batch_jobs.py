@@ -1,0 +1,182 @@
+"""Runs Batch jobs as local processes, and puts their state changes on the event bus as Batch does."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import signal
+import subprocess
+import threading
+import time
+import traceback
+from datetime import datetime
+from typing import Any
+
+from cloudformation_gaps import new_id
+from moto.batch import models as batch
+from moto.batch.utils import JobStatus
+from settings import ACCOUNT, Settings
+
+_parents = threading.Lock()
+
+
+def install(settings: Settings) -> None:
+    def run(self: Any) -> None:
+        try:
+            execute(settings, self)
+        except Exception:
+            traceback.print_exc()
+            finish(self, False, "the emulator failed")
+
+    batch.Job.run = run
+    # moto moves states by a clock; here they move when something happens.
+    batch.Job.advance = lambda self: None
+
+
+def execute(settings: Settings, job: Any) -> None:
+    if job.depends_on and not job._wait_for_dependencies():
+        finish(job, False, "a dependency failed")
+        return
+    strategy = job.job_definition.retry_strategy or {}
+    attempts = int(strategy.get("attempts", 1))
+    for attempt in range(1, attempts + 1):
+        job.status = JobStatus.RUNNING
+        job.job_started_at = datetime.now()
+        exit_code, status_reason = run_attempt(settings, job, attempt)
+        if exit_code == 0:
+            finish(job, True, None)
+            return
+        if not is_retried(strategy.get("evaluateOnExit", []), exit_code, status_reason):
+            break
+    finish(job, False, status_reason)
+
+
+def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
+    container = job.job_definition.container_properties
+    environment = {
+        entry["name"]: str(entry["value"])
+        for entry in [*container["environment"], *job.container_overrides.get("environment", [])]
+    }
+    environment["AWS_BATCH_JOB_ID"] = job.job_id
+    environment["AWS_BATCH_JOB_ATTEMPT"] = str(attempt)
+    if "index" in job.array_properties:
+        environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_properties["index"])
+    image = settings.images.get(container["image"])
+    if image is None:
+        return 1, f"CannotPullContainerError: no image {container['image']}"
+    name = job.job_id.replace(":", "-")
+    with open(settings.log_file("batch", name), "ab") as log:
+        process = subprocess.Popen(
+            container["command"],
+            cwd=image,
+            env={
+                **settings.process_environment(
+                    job.job_definition._region, container.get("jobRoleArn")
+                ),
+                **environment,
+            },
+            stdout=log,
+            stderr=log,
+        )
+        reclaimed = threading.Event()
+        if attempt == 1 and take_reclaim_order(settings):
+            threading.Thread(target=reclaim, args=(settings, process, name, reclaimed), daemon=True).start()
+        timeout = int((job.job_definition.timeout or {}).get("attemptDurationSeconds", 3600))
+        try:
+            code = process.wait(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            return 137, "Job attempt duration exceeded timeout"
+    if reclaimed.is_set():
+        return code, "Host EC2 (instance i-0123456789abcdef0) terminated."
+    return code, "Essential container in task exited"
+
+
+def take_reclaim_order(settings: Settings) -> bool:
+    """A test orders one spot reclaim by creating the file `reclaim` in the work folder."""
+    try:
+        os.remove(os.path.join(settings.work, "reclaim"))
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def reclaim(settings: Settings, process: Any, name: str, reclaimed: threading.Event) -> None:
+    """Takes the instance away as soon as the job has finished a slab, so that there is work to keep."""
+    log = settings.log_file("batch", name)
+    while process.poll() is None:
+        with open(log, encoding="utf-8") as stream:
+            if '"event":"slab"' in stream.read():
+                break
+        time.sleep(0.02)
+    reclaimed.set()
+    process.send_signal(signal.SIGTERM)
+
+
+def is_retried(rules: list[dict[str, str]], exit_code: int, status_reason: str) -> bool:
+    """The first rule whose conditions all match decides; where none matches, Batch retries."""
+    for rule in rules:
+        conditions = {
+            "onExitCode": str(exit_code),
+            "onStatusReason": status_reason,
+            "onReason": status_reason if "CannotPull" in status_reason else "",
+        }
+        matches = all(
+            fnmatch.fnmatchcase(value, rule[name])
+            for name, value in conditions.items()
+            if name in rule
+        )
+        if matches:
+            return rule["action"].upper() == "RETRY"
+    return True
+
+
+def finish(job: Any, success: bool, reason: str | None) -> None:
+    job.job_stopped_reason = reason
+    job._mark_stopped(success=success)
+    announce(job)
+    parent = job.all_jobs.get(job.job_id.split(":")[0])
+    if parent is job or parent is None:
+        return
+    with _parents:
+        children = parent._child_jobs or []
+        if parent.job_stopped or not children or not all(child.job_stopped for child in children):
+            return
+        parent.job_stopped_reason = "Array Child Job failed"
+        parent._mark_stopped(success=all(child.status == JobStatus.SUCCEEDED for child in children))
+    announce(parent)
+
+
+def announce(job: Any) -> None:
+    from moto.events.models import events_backends
+
+    region = job.job_definition._region
+    detail: dict[str, Any] = {
+        "jobArn": job.arn,
+        "jobName": job.job_name,
+        "jobId": job.job_id,
+        "jobQueue": job.job_queue.arn,
+        "status": JobStatus(job.status).value,
+        "jobDefinition": job.job_definition.arn,
+    }
+    if job.job_stopped_reason is not None:
+        detail["statusReason"] = job.job_stopped_reason
+    if "index" in job.array_properties:
+        detail["arrayProperties"] = {"index": job.array_properties["index"]}
+    elif job._child_jobs:
+        detail["arrayProperties"] = {"size": len(job._child_jobs)}
+    event = {
+        "version": "0",
+        "id": new_id(),
+        "source": "aws.batch",
+        "detail-type": "Batch Job State Change",
+        "account": ACCOUNT,
+        "time": time.time(),
+        "region": region,
+        "resources": [job.arn],
+        "detail": detail,
+    }
+    for bus in events_backends[ACCOUNT][region].event_buses.values():
+        for rule in bus.rules.values():
+            rule.send_to_targets(event, transform_input=False)

@@ -1,0 +1,281 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
+import { Bucket } from 'aws-cdk-lib/aws-s3';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SiteStack } from '../../infra/site-stack.ts';
+import { newApp, removeAfterTest, siteOf, templateOf } from './synth.ts';
+
+let site: Template;
+beforeAll(() => {
+  site = templateOf({ alarmEmail: 'ops@example.org', retention: { casesDays: 90 } });
+});
+
+interface Statement {
+  readonly Action: string | readonly string[];
+  readonly Resource: unknown;
+}
+
+const list = (value: string | readonly string[]): readonly string[] => [value].flat();
+
+/** Statements of the managed policy of a construct, e.g. `SegmentJobJobRole`. */
+function grantsOf(role: string): Statement[] {
+  const policies = Object.entries(site.findResources('AWS::IAM::ManagedPolicy'));
+  const [, policy] = policies.find(([id]) => id.startsWith(`${role}Grants`)) ?? [];
+  if (!policy) throw new Error(`no grants of ${role}`);
+  return policy.Properties.PolicyDocument.Statement;
+}
+
+/** Prefixes of the data bucket on which a role has an action. */
+function prefixesOf(role: string, action: string): string[] {
+  const text = JSON.stringify(grantsOf(role).filter((one) => list(one.Action).includes(action)));
+  return [...text.matchAll(/"\/([a-z*/]+)\*"/g)].map((match) => match[1] ?? '').sort();
+}
+
+describe('security', () => {
+  it('passes both nag packs', () => {
+    const app = removeAfterTest(newApp());
+    new SiteStack(app, siteOf());
+    expect(() => app.synth()).not.toThrow();
+  });
+
+  it('would not pass them with one bucket that is not as it should be', () => {
+    const app = removeAfterTest(newApp());
+    new Bucket(new SiteStack(app, siteOf()), 'Plain');
+    expect(() => app.synth()).toThrow(/The S3 Bucket/);
+  });
+
+  it('encrypts scans with the own key, keeps versions and lets no one in', () => {
+    site.hasResource('AWS::S3::Bucket', {
+      DeletionPolicy: 'Retain',
+      Properties: {
+        BucketEncryption: {
+          ServerSideEncryptionConfiguration: [
+            {
+              BucketKeyEnabled: true,
+              ServerSideEncryptionByDefault: {
+                SSEAlgorithm: 'aws:kms',
+                KMSMasterKeyID: Match.anyValue(),
+              },
+            },
+          ],
+        },
+        VersioningConfiguration: { Status: 'Enabled' },
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
+        LoggingConfiguration: Match.anyValue(),
+        NotificationConfiguration: { EventBridgeConfiguration: { EventBridgeEnabled: true } },
+      },
+    });
+    site.allResourcesProperties('AWS::SQS::Queue', { KmsMasterKeyId: Match.anyValue() });
+    site.allResourcesProperties('AWS::Logs::LogGroup', { KmsKeyId: Match.anyValue() });
+    site.allResourcesProperties('AWS::SNS::Topic', { KmsMasterKeyId: Match.anyValue() });
+  });
+
+  it.each(['AWS::S3::BucketPolicy', 'AWS::SQS::QueuePolicy'])('answers only to TLS: %s', (type) => {
+    site.allResourcesProperties(type, {
+      PolicyDocument: {
+        Statement: Match.arrayWith([
+          Match.objectLike({
+            Effect: 'Deny',
+            Condition: { Bool: { 'aws:SecureTransport': 'false' } },
+          }),
+        ]),
+      },
+    });
+  });
+
+  it('gives every role single actions, and a wildcard resource only where AWS has no other', () => {
+    const policies = Object.values(site.findResources('AWS::IAM::ManagedPolicy'));
+    const statements: Statement[] = policies.flatMap(
+      (policy) => policy.Properties.PolicyDocument.Statement,
+    );
+    expect(statements.flatMap((one) => list(one.Action)).filter((a) => a.includes('*'))).toEqual(
+      [],
+    );
+    const everywhere = statements.filter((one) => JSON.stringify(one.Resource) === '"*"');
+    expect(new Set(everywhere.flatMap((one) => list(one.Action)))).toEqual(
+      new Set(['ecr:GetAuthorizationToken', 'xray:PutTelemetryRecords', 'xray:PutTraceSegments']),
+    );
+    site.resourceCountIs('AWS::IAM::Policy', 0);
+  });
+
+  it('keeps the GPU job away from uploads, reports and the state of runs', () => {
+    expect(prefixesOf('SegmentJobJobRole', 's3:GetObject')).toEqual(['models/', 'runs/', 'work/']);
+    expect(prefixesOf('SegmentJobJobRole', 's3:PutObject')).toEqual(['runs/*/jobs/', 'work/']);
+    expect(prefixesOf('PipelineSplitRole', 's3:DeleteObject')).toEqual(['incoming/']);
+    expect(prefixesOf('PipelineReportFailureRole', 's3:PutObject')).toEqual(['cases/', 'runs/']);
+    expect(prefixesOf('PipelineSummaryRole', 's3:PutObject')).toEqual(['summaries/']);
+  });
+
+  it('has no way into the network and none out of it but the endpoints', () => {
+    site.resourceCountIs('AWS::EC2::NatGateway', 0);
+    site.resourceCountIs('AWS::EC2::InternetGateway', 0);
+    site.resourceCountIs('AWS::EC2::VPCEndpoint', 7);
+    site.hasResourceProperties('AWS::EC2::LaunchTemplate', {
+      LaunchTemplateData: {
+        MetadataOptions: { HttpTokens: 'required', HttpPutResponseHopLimit: 1 },
+        BlockDeviceMappings: [Match.objectLike({ Ebs: Match.objectLike({ Encrypted: true }) })],
+      },
+    });
+  });
+});
+
+describe('GPU jobs', () => {
+  it('take one GPU and are retried only where that can help', () => {
+    site.hasResourceProperties('AWS::Batch::JobDefinition', {
+      Timeout: { AttemptDurationSeconds: 3600 },
+      RetryStrategy: {
+        Attempts: 5,
+        EvaluateOnExit: [
+          { Action: 'RETRY', OnStatusReason: 'Host EC2*' },
+          { Action: 'RETRY', OnReason: 'CannotPullContainerError:*' },
+          { Action: 'RETRY', OnExitCode: '143' },
+          { Action: 'RETRY', OnExitCode: '75' },
+          { Action: 'EXIT', OnReason: '*' },
+        ],
+      },
+      ContainerProperties: {
+        ReadonlyRootFilesystem: true,
+        ResourceRequirements: Match.arrayWith([{ Type: 'GPU', Value: '1' }]),
+      },
+    });
+  });
+
+  it('run on nothing while there is nothing to do, on spot first', () => {
+    site.allResourcesProperties('AWS::Batch::ComputeEnvironment', {
+      ComputeResources: Match.objectLike({ MinvCpus: 0 }),
+    });
+    const types = Object.values(site.findResources('AWS::Batch::ComputeEnvironment')).map(
+      (one) => one.Properties.ComputeResources.Type,
+    );
+    expect(types.sort()).toEqual(['EC2', 'SPOT']);
+  });
+
+  it('are cancelled rather than wait for ever', () => {
+    const actions = ['CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY'].concat(
+      ['COMPUTE_ENVIRONMENT_MAX_RESOURCE', 'JOB_RESOURCE_REQUIREMENT'].map(
+        (reason) => `MISCONFIGURATION:${reason}`,
+      ),
+    );
+    site.hasResourceProperties('AWS::Batch::JobQueue', {
+      JobStateTimeLimitActions: actions.map((Reason) => ({
+        Action: 'CANCEL',
+        MaxTimeSeconds: 7200,
+        State: 'RUNNABLE',
+        Reason,
+      })),
+    });
+  });
+});
+
+describe('events', () => {
+  it('lets no message get lost: every queue but the last has a dead-letter queue', () => {
+    const queues = Object.values(site.findResources('AWS::SQS::Queue'));
+    const last = queues.filter((queue) => queue.Properties.RedrivePolicy === undefined);
+    expect(queues).toHaveLength(4);
+    expect(last).toHaveLength(1);
+    site.hasResourceProperties('AWS::CloudWatch::Alarm', {
+      MetricName: 'ApproximateNumberOfMessagesVisible',
+      Threshold: 1,
+    });
+  });
+
+  it('hides a message for longer than its function may run', () => {
+    const functions = site.findResources('AWS::Lambda::Function');
+    const queues = site.findResources('AWS::SQS::Queue');
+    const mappings = Object.values(site.findResources('AWS::Lambda::EventSourceMapping'));
+    expect(mappings).toHaveLength(3);
+    for (const { Properties } of mappings) {
+      const queue = queues[Properties.EventSourceArn['Fn::GetAtt'][0]];
+      const lambda = functions[Properties.FunctionName.Ref];
+      expect(queue?.Properties.VisibilityTimeout).toBeGreaterThan(lambda?.Properties.Timeout);
+      expect(Properties.FunctionResponseTypes).toEqual(['ReportBatchItemFailures']);
+    }
+  });
+
+  it('takes uploads of the datasets and the ends of whole jobs, not of array children', () => {
+    site.hasResourceProperties('AWS::Events::Rule', {
+      EventPattern: {
+        source: ['aws.s3'],
+        detail: { object: { key: [{ prefix: 'incoming/liver/images/' }] } },
+      },
+    });
+    site.hasResourceProperties('AWS::Events::Rule', {
+      EventPattern: {
+        source: ['aws.batch'],
+        detail: { status: ['FAILED'], arrayProperties: { index: [{ exists: false }] } },
+      },
+    });
+  });
+
+  it('alarms someone', () => {
+    site.allResourcesProperties('AWS::CloudWatch::Alarm', { AlarmActions: [Match.anyValue()] });
+    site.hasResourceProperties('AWS::SNS::Subscription', {
+      Protocol: 'email',
+      Endpoint: 'ops@example.org',
+    });
+  });
+});
+
+describe('a site file', () => {
+  it('names nothing, so that two sites fit in one account', () => {
+    const names = /^(Bucket|Queue|Role|Function|Topic|JobQueue|Rule|LogGroup|Dashboard)Name$/;
+    const resources: { Properties?: object }[] = Object.values(site.toJSON().Resources);
+    const named = resources
+      .flatMap((resource) => Object.entries(resource.Properties ?? {}))
+      .filter(([property, value]) => names.test(property) && typeof value === 'string');
+    expect(named).toEqual([]);
+  });
+
+  it('can bring its own key and network, and leave out on-demand instances', () => {
+    const template = templateOf({
+      encryption: {
+        mode: 'existing-key',
+        keyArn: 'arn:aws:kms:eu-central-1:123456789012:key/00000000-0000-0000-0000-000000000000',
+      },
+      network: {
+        mode: 'existing-vpc',
+        vpcId: 'vpc-0abc',
+        subnetIds: ['subnet-0abc'],
+        availabilityZones: ['eu-central-1a'],
+      },
+      compute: { onDemandMaxVcpus: 0 },
+    });
+    template.resourceCountIs('AWS::KMS::Key', 0);
+    template.resourceCountIs('AWS::EC2::VPC', 0);
+    template.resourceCountIs('AWS::EC2::VPCEndpoint', 0);
+    template.hasResourceProperties('AWS::Batch::ComputeEnvironment', {
+      ComputeResources: Match.objectLike({ Type: 'SPOT', Subnets: ['subnet-0abc'] }),
+    });
+    template.resourceCountIs('AWS::Batch::ComputeEnvironment', 1);
+  });
+
+  it('decides how long things are kept', () => {
+    site.hasResourceProperties('AWS::S3::Bucket', {
+      LifecycleConfiguration: {
+        Rules: Match.arrayWith([
+          Match.objectLike({ Prefix: 'cases/', ExpirationInDays: 90 }),
+          Match.objectLike({ Prefix: 'work/', ExpirationInDays: 30 }),
+        ]),
+      },
+    });
+  });
+});
+
+describe('the code of the functions', () => {
+  it('is under 2 MB each as a zip, without ONNX Runtime', async () => {
+    const { functionCode } = await import('../../infra/function-code.ts');
+    for (const name of ['split', 'assemble', 'failures', 'summary'] as const) {
+      const code = readFileSync(path.join(functionCode(name).path, 'index.js'));
+      expect(gzipSync(code).length, name).toBeLessThan(2 * 2 ** 20);
+      // The name of the native library, which its package asks for.
+      expect(code.includes('onnxruntime_binding'), name).toBe(false);
+    }
+  });
+});
