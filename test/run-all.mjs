@@ -62,7 +62,7 @@ function testPython() {
     preparePython(python) &&
     run(venvPython, ['-m', 'ruff', 'check', '.'], { cwd: train, env }) &&
     run(venvPython, ['-m', 'ruff', 'format', '--check', '.'], { cwd: train, env }) &&
-    run(venvPython, ['-m', 'pytest', '-q'], { cwd: train, env }) &&
+    run(venvPython, ['-m', 'pytest'], { cwd: train, env }) &&
     testMaskHeaders(env)
   );
 }
