@@ -1,5 +1,6 @@
 import path from 'node:path';
 import type { RunSummary } from '../core/contract/report.ts';
+import { faultText } from '../core/errors.ts';
 import { metricValue } from '../core/metrics/panel.ts';
 import type { CaseOutcome } from './local.ts';
 import { duration } from './progress.ts';
@@ -29,6 +30,3 @@ export function summaryLine(summary: RunSummary, out: string): string {
   ].filter(Boolean);
   return `${counts.join(', ')}; summary in ${path.join(out, 'summary.csv')}`;
 }
-
-const faultText = (fault: { subject: string; expected: string; found: string; remedy: string }) =>
-  `${fault.subject}: expected ${fault.expected}, found ${fault.found}. ${fault.remedy}`;

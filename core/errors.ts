@@ -13,14 +13,15 @@ export interface Fault {
   readonly remedy: string;
 }
 
+/** A fault in one line, as messages and progress lines show it. */
+export const faultText = ({ subject, expected, found, remedy }: Omit<Fault, 'code'>): string =>
+  `${subject}: expected ${expected}, found ${found}. ${remedy}`;
+
 export class SammixError extends Error {
   readonly fault: Fault;
 
   constructor(fault: Fault, options?: { cause?: unknown }) {
-    super(
-      `${fault.subject}: expected ${fault.expected}, found ${fault.found}. ${fault.remedy}`,
-      options,
-    );
+    super(faultText(fault), options);
     this.name = new.target.name;
     this.fault = fault;
   }

@@ -7,11 +7,10 @@ import { countSet } from '../mask/count.ts';
 import { fillHolesInPlace } from '../mask/holes.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
 import { decodeMasks } from '../slice/slab-codec.ts';
-import { geometryOf } from '../volume/geometry.ts';
 import type { Grid } from '../volume/grid.ts';
-import { parseHeader } from '../volume/header.ts';
 import { writeMask } from '../volume/mask-writer.ts';
 import { finishedSlab } from './segment.ts';
+import { storedImage } from './stored-image.ts';
 
 /** The whole case again, after its last slab. */
 export interface AssembledCase {
@@ -127,9 +126,8 @@ function cleanUp({ mask }: CroppedMask, parameters: CaseManifest['run']['paramet
 }
 
 function maskFile(manifest: CaseManifest, drawn: CroppedMask | undefined): ByteStream {
-  const subject = manifest.run.input.name;
-  const header = parseHeader(Buffer.from(manifest.headerBase64, 'base64'), subject);
-  return writeMask(header, geometryOf(header, subject), drawn);
+  const { header, geometry } = storedImage(manifest);
+  return writeMask(header, geometry, drawn);
 }
 
 function sumSeconds(slabs: readonly Slab[]): SlabRecords['seconds'] {

@@ -9,10 +9,10 @@ import {
 } from '../mask/bounds.ts';
 import { comparisonPanel } from '../metrics/panel.ts';
 import type { ByteStream } from '../ports.ts';
-import { assertSameGrid, geometryOf } from '../volume/geometry.ts';
+import { assertSameGrid } from '../volume/geometry.ts';
 import { type Grid, type MaskVolume, voxelCount } from '../volume/grid.ts';
-import { parseHeader } from '../volume/header.ts';
 import { readLabel } from '../volume/label.ts';
+import { storedImage } from './stored-image.ts';
 
 /** A label that may or may not be read. */
 export interface LabelInput {
@@ -42,10 +42,8 @@ export async function compareWithLabel(
 ): Promise<ComparedCase> {
   const { grid } = manifest.geometry;
   const label = await readLabel(source.open(), { subject: source.name });
-  const imageName = manifest.run.input.name;
-  const header = parseHeader(Buffer.from(manifest.headerBase64, 'base64'), imageName);
   assertSameGrid(
-    { subject: imageName, geometry: geometryOf(header, imageName) },
+    { subject: manifest.run.input.name, geometry: storedImage(manifest).geometry },
     { subject: source.name, geometry: label.geometry },
   );
   const labelBox = boundingBox(label.mask);
