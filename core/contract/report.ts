@@ -61,7 +61,7 @@ const Common = {
   provenance: Provenance,
 };
 
-const FaultSchema = z.strictObject({
+export const FaultSchema = z.strictObject({
   code: z.string(),
   subject: z.string(),
   expected: z.string(),

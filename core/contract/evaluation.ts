@@ -1,0 +1,254 @@
+import { z } from 'zod';
+import { METRIC_DEFINITIONS, type MetricName } from '../metrics/definitions.ts';
+import { CaseStatus, ExtendedNumber } from '../metrics/panel.ts';
+import { BundleDisplay } from './bundle.ts';
+import { HuSummary } from './manifest.ts';
+import { FaultSchema } from './report.ts';
+
+/**
+ * `evaluation.json`: a labelled dataset measured with one bundle, or with masks made elsewhere.
+ * Case reports are its only source, so that a laptop and a site's bucket give the same numbers.
+ */
+
+const Metric = z.enum(Object.keys(METRIC_DEFINITIONS) as [MetricName, ...MetricName[]]);
+const Share = z.number().min(0).max(1);
+
+/** A point estimate and its percentile bootstrap interval over patients; null where undefined. */
+export const EstimateInterval = z.strictObject({
+  estimate: z.number().nullable(),
+  lower: z.number().nullable(),
+  upper: z.number().nullable(),
+});
+export type EstimateInterval = z.infer<typeof EstimateInterval>;
+
+/**
+ * `failed` has no mask, `label-unusable` has one that could not be compared, `unlabelled` has no
+ * label. None of them leaves the table.
+ */
+export const EvaluatedStatus = z.enum([
+  ...CaseStatus.options,
+  'failed',
+  'label-unusable',
+  'unlabelled',
+]);
+export type EvaluatedStatus = z.infer<typeof EvaluatedStatus>;
+
+/** How the header describes a scan: what the strata and the drift flag are made from. */
+export const ScanTraits = z.strictObject({
+  orientation: z.string().length(3),
+  spacingMm: z.strictObject({ column: z.number(), row: z.number(), slice: z.number() }),
+  /** NIfTI `descrip`, where converters put the scanner or themselves; null where it is empty. */
+  description: z.string().nullable(),
+  hu: HuSummary,
+});
+export type ScanTraits = z.infer<typeof ScanTraits>;
+
+/** Classifier probability of one slice, and whether the label shows the target there. */
+export const ScoredSlice = z.strictObject({ score: Share, positive: z.boolean() });
+
+export const EvaluatedCase = z.strictObject({
+  caseId: z.string(),
+  /** Cases of one patient are resampled together; the case itself where nothing says otherwise. */
+  patientId: z.string(),
+  runId: z.string().nullable(),
+  status: EvaluatedStatus,
+  /** Why there is no mask, or why it could not be compared. */
+  fault: FaultSchema.nullable(),
+  labelVersion: z.string().nullable(),
+  /** Protocol `volume`; null without a comparison. */
+  metrics: z.record(Metric, ExtendedNumber).nullable(),
+  /** Protocol `paper`: means over the middle slices at the model's resolution, distances in px. */
+  paper: z
+    .strictObject({
+      slices: z.int().nonnegative(),
+      dice: z.number().nullable(),
+      hausdorffPx: ExtendedNumber.nullable(),
+    })
+    .nullable(),
+  predictionVolumeMl: z.number().nullable(),
+  labelVolumeMl: z.number().nullable(),
+  /** Share of slices with liver in the label in which the mask has any voxel. */
+  liverSliceRecall: Share.nullable(),
+  /** Share of slices without liver in the label in which the mask has none. */
+  liverFreeSliceSpecificity: Share.nullable(),
+  scan: ScanTraits.nullable(),
+  /** In slice order; empty where no classifier ran. */
+  scores: z.array(ScoredSlice),
+  flags: z.array(z.string()),
+  seconds: z.number().nullable(),
+});
+export type EvaluatedCase = z.infer<typeof EvaluatedCase>;
+
+/** One metric over all labelled cases. */
+export const MetricSummary = z.strictObject({
+  name: Metric,
+  unit: z.string(),
+  definition: z.string(),
+  /** Mean of the finite values. */
+  mean: EstimateInterval,
+  count: z.int().nonnegative(),
+  /** Cases that this mean leaves out: missed, spurious, failed, unusable label. */
+  leftOut: z.int().nonnegative(),
+  /** Mean over all labelled cases with `worst` in place of those left out; null where no worst exists. */
+  meanWithWorst: EstimateInterval,
+  worst: z.number().nullable(),
+  quartiles: z.tuple([ExtendedNumber, ExtendedNumber, ExtendedNumber]).nullable(),
+  min: ExtendedNumber.nullable(),
+  max: ExtendedNumber.nullable(),
+});
+export type MetricSummary = z.infer<typeof MetricSummary>;
+
+/** Slices as items, patients as clusters. */
+export const ClassificationSummary = z.strictObject({
+  slices: z.int().nonnegative(),
+  positives: z.int().nonnegative(),
+  threshold: z.number(),
+  auc: EstimateInterval,
+  accuracy: EstimateInterval,
+  sensitivity: EstimateInterval,
+  specificity: EstimateInterval,
+  expectedCalibrationError: z.number().nullable(),
+  roc: z.array(
+    z.strictObject({
+      falsePositiveRate: Share,
+      truePositiveRate: Share,
+      threshold: ExtendedNumber,
+    }),
+  ),
+  calibration: z.array(
+    z.strictObject({
+      lower: Share,
+      upper: Share,
+      count: z.int().nonnegative(),
+      meanScore: Share.nullable(),
+      positiveShare: Share.nullable(),
+    }),
+  ),
+});
+export type ClassificationSummary = z.infer<typeof ClassificationSummary>;
+
+/** Cases that share a trait; failed ones count with Dice 0. */
+export const Stratum = z.strictObject({
+  by: z.enum(['slice-spacing', 'orientation', 'description']),
+  value: z.string(),
+  cases: z.int().positive(),
+  patients: z.int().positive(),
+  diceWithFailuresAsZero: EstimateInterval,
+});
+export type Stratum = z.infer<typeof Stratum>;
+
+/** Bland-Altman of volumes: prediction minus label, ml. */
+export const VolumeAgreement = z.strictObject({
+  cases: z.int().nonnegative(),
+  biasMl: z.number().nullable(),
+  /** bias -+ 1.96 standard deviations of the differences. */
+  lowerLimitMl: z.number().nullable(),
+  upperLimitMl: z.number().nullable(),
+});
+
+/** Against an earlier evaluation of the same dataset; differences are this minus earlier. */
+export const EvaluationComparison = z.strictObject({
+  previous: z.strictObject({
+    evaluationId: z.string(),
+    createdAt: z.iso.datetime(),
+    bundleDigest: z.string().nullable(),
+  }),
+  /** Patients in both, failures with Dice 0. */
+  patients: z.int().nonnegative(),
+  diceDifference: EstimateInterval,
+  wilcoxon: z
+    .strictObject({ statistic: z.number(), pValue: Share, pairs: z.int().nonnegative() })
+    .nullable(),
+  /** Largest changes first. */
+  moved: z.array(
+    z.strictObject({
+      caseId: z.string(),
+      previousDice: z.number(),
+      dice: z.number(),
+      previousStatus: EvaluatedStatus,
+      status: EvaluatedStatus,
+    }),
+  ),
+  strata: z.array(
+    z.strictObject({
+      by: Stratum.shape.by,
+      value: z.string(),
+      patients: z.int().positive(),
+      diceDifference: EstimateInterval,
+    }),
+  ),
+  /** Cases that only one of the two has, or whose label has changed since. */
+  onlyHere: z.array(z.string()),
+  onlyThere: z.array(z.string()),
+  relabelled: z.array(z.string()),
+});
+export type EvaluationComparison = z.infer<typeof EvaluationComparison>;
+
+/** Whether the inputs still look like those of the earlier evaluation. */
+export const DriftSignal = z.strictObject({
+  of: z.enum(['hu-p01', 'hu-p50', 'hu-p99', 'slice-spacing', 'pixel-spacing', 'classifier-score']),
+  /** Two-sample Kolmogorov-Smirnov over cases (for scores: each case's mean score). */
+  statistic: Share,
+  pValue: Share,
+  drifted: z.boolean(),
+});
+export type DriftSignal = z.infer<typeof DriftSignal>;
+
+export const Evaluation = z.strictObject({
+  schemaVersion: z.literal(1),
+  evaluationId: z.string(),
+  dataset: z.string(),
+  createdAt: z.iso.datetime(),
+  sammixVersion: z.string(),
+  /** Null where the masks were made elsewhere. */
+  bundle: BundleDisplay.nullable(),
+  /** Cases by status; they add up to the cases listed. */
+  counts: z.record(EvaluatedStatus, z.int().nonnegative()),
+  patients: z.int().nonnegative(),
+  bootstrap: z.strictObject({
+    draws: z.int().positive(),
+    confidence: Share,
+    seed: z.int(),
+  }),
+  metrics: z.array(MetricSummary),
+  /** Protocol `paper`, means over slices. */
+  paper: z
+    .strictObject({
+      slices: z.int().nonnegative(),
+      dice: EstimateInterval,
+      hausdorffPx: EstimateInterval,
+      leftOut: z.int().nonnegative(),
+    })
+    .nullable(),
+  liverSliceRecall: EstimateInterval,
+  liverFreeSliceSpecificity: EstimateInterval,
+  classification: ClassificationSummary.nullable(),
+  volumes: VolumeAgreement,
+  strata: z.array(Stratum),
+  /** Ids of the worst cases, failed and missed ones first. */
+  worst: z.array(z.string()),
+  comparison: EvaluationComparison.nullable(),
+  drift: z.array(DriftSignal),
+  cases: z.array(EvaluatedCase),
+});
+export type Evaluation = z.infer<typeof Evaluation>;
+
+/** One line of a dataset's history: the trend plot is drawn from these. */
+export const HistoryEntry = z.strictObject({
+  evaluationId: z.string(),
+  createdAt: z.iso.datetime(),
+  bundleDigest: z.string().nullable(),
+  cases: z.int().nonnegative(),
+  failed: z.int().nonnegative(),
+  dice: EstimateInterval,
+  diceWithFailuresAsZero: EstimateInterval,
+  drifted: z.boolean(),
+});
+export type HistoryEntry = z.infer<typeof HistoryEntry>;
+
+export const History = z.strictObject({
+  schemaVersion: z.literal(1),
+  dataset: z.string(),
+  entries: z.array(HistoryEntry),
+});
+export type History = z.infer<typeof History>;
