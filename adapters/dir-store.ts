@@ -20,7 +20,7 @@ export class DirStore implements BlobStore {
     const file = this.path(key);
     try {
       // Large reads: a volume is tens of megabytes and is decompressed as it comes.
-      yield* createReadStream(file, { highWaterMark: 1 << 20 }) as AsyncIterable<Uint8Array>;
+      yield* createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Uint8Array>;
     } catch (cause) {
       throw storageError(file, 'read', cause);
     }

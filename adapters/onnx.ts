@@ -1,12 +1,14 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import ort from 'onnxruntime-node';
 import type { GraphSpec } from '../core/contract/bundle.ts';
 import type { Backend } from '../core/contract/manifest.ts';
 import { BundleError } from '../core/errors.ts';
-import type { Feeds, GraphRole, Infer } from '../core/ports.ts';
+import type { GraphRole, Infer } from '../core/ports.ts';
 import type { GraphFile, OpenBundle } from '../core/stage/open-bundle.ts';
+import type { CreateSession, GraphSession, Provider } from './onnx-session.ts';
+
+export type { Provider } from './onnx-session.ts';
 
 export interface RuntimeOptions {
   /** Threads of one graph run; 0 lets ONNX Runtime take all cores. */
@@ -14,8 +16,6 @@ export interface RuntimeOptions {
   /** In order of preference; those that cannot start are left out. */
   readonly providers: readonly Provider[];
 }
-
-export type Provider = 'cuda' | 'cpu';
 
 export interface Runtime {
   readonly infer: Infer;
@@ -28,20 +28,28 @@ export interface Runtime {
  * Opens the three graphs once for the life of the process: creating and releasing sessions
  * repeatedly leaks in onnxruntime-node (microsoft/onnxruntime#25325).
  *
+ * @param create where the sessions live; unless told, in the calling thread, which each run blocks
  * @throws BundleError where a graph does not load or its tensors are not those of the manifest
  */
-export async function openRuntime(bundle: OpenBundle, options: RuntimeOptions): Promise<Runtime> {
-  const { sessions, provider } = await openSessions(bundle, options);
-  const infer: Infer = async (graph, feeds) => fromOrt(await sessions[graph].run(toOrt(feeds)));
+export async function openRuntime(
+  bundle: OpenBundle,
+  options: RuntimeOptions,
+  create: CreateSession = createInThisThread,
+): Promise<Runtime> {
+  const { sessions, provider } = await openSessions(bundle, options, create);
+  const infer: Infer = (graph, feeds) => sessions[graph].run(feeds);
   const close = async (): Promise<void> => {
     for (const session of Object.values(sessions)) await session.release();
   };
-  return {
-    infer,
-    backend: { provider, onnxRuntimeVersion: ort.env.versions.node ?? 'unknown' },
-    close,
-  };
+  const { onnxRuntimeVersion } = sessions.classifier;
+  return { infer, backend: { provider, onnxRuntimeVersion }, close };
 }
+
+/** Loaded when needed: a process whose graphs run in another thread does not need the library. */
+const createInThisThread: CreateSession = async (...graph) => {
+  const { createSession } = await import('./onnx-session.ts');
+  return createSession(...graph);
+};
 
 /** ONNX Runtime lists CUDA wherever it was built for it; only its library tells whether it is here. */
 export function availableProviders(): Provider[] {
@@ -52,18 +60,22 @@ export function availableProviders(): Provider[] {
   return existsSync(library) ? ['cuda', 'cpu'] : ['cpu'];
 }
 
-type Sessions = Readonly<Record<GraphRole, ort.InferenceSession>>;
+type Sessions = Readonly<Record<GraphRole, GraphSession>>;
 
 /** All three graphs on one provider: a report names one backend, and it must be true. */
 async function openSessions(
   bundle: OpenBundle,
   options: RuntimeOptions,
+  create: CreateSession,
 ): Promise<{ sessions: Sessions; provider: Provider }> {
   const available = new Set(availableProviders());
   const refusals: unknown[] = [];
   for (const provider of options.providers.filter((name) => available.has(name))) {
     try {
-      return { sessions: await openOn(provider, bundle, options.threads), provider };
+      return {
+        sessions: await openOn(bundle, (bytes) => create(bytes, provider, options.threads)),
+        provider,
+      };
     } catch (cause) {
       if (cause instanceof BundleError && provider === 'cpu') throw cause;
       refusals.push(cause);
@@ -81,30 +93,20 @@ async function openSessions(
   );
 }
 
-async function openOn(
-  provider: Provider,
-  { graphs }: OpenBundle,
-  threads: number,
-): Promise<Sessions> {
+type Load = (bytes: Uint8Array) => Promise<GraphSession>;
+
+async function openOn({ graphs }: OpenBundle, load: Load): Promise<Sessions> {
   return {
-    classifier: await openGraph(graphs.classifier, provider, threads),
-    encoder: await openGraph(graphs.encoder, provider, threads),
-    decoder: await openGraph(graphs.decoder, provider, threads),
+    classifier: await openGraph(graphs.classifier, load),
+    encoder: await openGraph(graphs.encoder, load),
+    decoder: await openGraph(graphs.decoder, load),
   };
 }
 
-async function openGraph(
-  graph: GraphFile,
-  provider: Provider,
-  threads: number,
-): Promise<ort.InferenceSession> {
-  let session: ort.InferenceSession;
+async function openGraph(graph: GraphFile, load: Load): Promise<GraphSession> {
+  let session: GraphSession;
   try {
-    session = await ort.InferenceSession.create(graph.bytes, {
-      executionProviders: [provider],
-      intraOpNumThreads: threads,
-      graphOptimizationLevel: 'all',
-    });
+    session = await load(graph.bytes);
   } catch (cause) {
     throw new BundleError(
       {
@@ -121,7 +123,7 @@ async function openGraph(
   return session;
 }
 
-function checkTensors(session: ort.InferenceSession, spec: GraphSpec): void {
+function checkTensors(session: GraphSession, spec: GraphSpec): void {
   const names = (tensors: readonly { name: string }[]): string =>
     tensors
       .map((tensor) => tensor.name)
@@ -137,22 +139,4 @@ function checkTensors(session: ort.InferenceSession, spec: GraphSpec): void {
     found,
     remedy: 'The manifest and the graph belong to different exports: export the bundle again.',
   });
-}
-
-const toOrt = (feeds: Feeds): Record<string, ort.Tensor> =>
-  Object.fromEntries(
-    Object.entries(feeds).map(([name, { data, dims }]) => [
-      name,
-      new ort.Tensor('float32', data, dims),
-    ]),
-  );
-
-function fromOrt(outputs: ort.InferenceSession.OnnxValueMapType): Feeds {
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, tensor]) => {
-      if (!(tensor.data instanceof Float32Array))
-        throw new Error(`output "${name}" holds ${tensor.type}, not float32`);
-      return [name, { data: tensor.data, dims: tensor.dims }];
-    }),
-  );
 }

@@ -9,6 +9,8 @@ export const EXIT = {
   bundle: 3,
   /** The output cannot be written: permission, full disk. */
   storage: 4,
+  /** The promotion gate refused the candidate; the active bundle stays. */
+  refused: 5,
   /** A defect of ours: please report it with the message. */
   defect: 70,
   /** Stopped by SIGINT (128 + 2); finished slabs are kept and the next run goes on from them. */

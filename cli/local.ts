@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
 import type { Runtime } from '../adapters/onnx.ts';
 import { provenance } from '../adapters/provenance.ts';
+import { WriteBehindStore } from '../adapters/write-behind.ts';
 import { type RunKeys, runKeys } from '../core/contract/keys.ts';
 import {
   CaseManifest,
@@ -13,8 +14,8 @@ import {
 } from '../core/contract/manifest.ts';
 import { CaseReport, type FailedReport, type SegmentedReport } from '../core/contract/report.ts';
 import { runId } from '../core/contract/run-id.ts';
-import { SammixError, StorageError } from '../core/errors.ts';
-import type { ByteStream } from '../core/ports.ts';
+import { BundleError, SammixError, StorageError } from '../core/errors.ts';
+import type { BlobStore, ByteStream } from '../core/ports.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import type { OpenBundle } from '../core/stage/open-bundle.ts';
@@ -23,12 +24,14 @@ import { segmentSlab } from '../core/stage/segment.ts';
 import { splitCase } from '../core/stage/split.ts';
 import type { CaseInput } from './inputs.ts';
 import type { Progress } from './progress.ts';
+import { recordSources } from './sources.ts';
 
 /** What one `sammix run` shares between its cases: the models are opened once. */
 export interface LocalRun {
   readonly store: DirStore;
   readonly bundle: OpenBundle;
-  readonly runtime: Runtime;
+  /** A promise while the graphs are still being loaded. */
+  readonly runtime: Runtime | Promise<Runtime>;
   readonly parameters: Parameters;
   readonly slicesPerSlab: number;
   readonly force: boolean;
@@ -47,7 +50,8 @@ const readFile = (file: string): ByteStream =>
 
 /**
  * The same stages as the cloud's, one after the other, over a folder. A case that fails ends in a
- * failure report; only an output folder that cannot be written stops the run.
+ * failure report; only an output folder that cannot be written and a bundle that does not load stop
+ * the run.
  */
 export async function runCase(
   run: LocalRun,
@@ -63,17 +67,19 @@ export async function runCase(
   });
   let stage: FailedReport['stage'] = 'preflight';
   let identity: RunIdentity | undefined;
+  const store = new WriteBehindStore(run.store);
   try {
     identity = await identify(run, input);
     const label = labelFile === undefined ? undefined : await identifyLabel(labelFile);
+    await recordSources(run.store, keys, input, labelFile);
     const finished = run.force ? undefined : await finishedReport(run, keys, identity, label);
     if (finished) return outcome(finished, true);
     stage = 'split';
     const manifest = await split(run, input, keys, identity);
     stage = 'segment';
-    await segment(run, manifest, keys);
+    await segment(run, manifest, keys, store);
     stage = 'assemble';
-    const assembled = await assembleCase({ manifest, keys }, run);
+    const assembled = await assembleCase({ manifest, keys }, { store });
     stage = 'report';
     const report = await reportCase(
       {
@@ -85,13 +91,18 @@ export async function runCase(
         provenance: provenance(assembled.backend),
         peakMemoryMiB: peakMemoryMiB(),
       },
-      run,
+      { store },
     );
+    await store.flush();
     await removeWork(run.store, keys);
     return outcome(report);
   } catch (error) {
+    // What is being written must not come back after the outputs were removed.
+    await store.flush().catch(() => undefined);
     if (!(error instanceof SammixError) || isOutputFault(run, error)) throw error;
     await removeOutputs(run.store, keys);
+    // Of the model, which is loaded meanwhile: no case can be segmented.
+    if (error instanceof BundleError) throw error;
     const failure = {
       keys,
       caseId: input.caseId,
@@ -121,7 +132,7 @@ async function identify(run: LocalRun, input: CaseInput): Promise<RunIdentity> {
   const identity: InputIdentity = {
     name: path.basename(input.image),
     bytes,
-    version: `sha256:${hash.digest('hex')}`,
+    version: `${SHA256_VERSION}${hash.digest('hex')}`,
   };
   return {
     runId: runId(identity, run.bundle.digest, run.parameters),
@@ -131,6 +142,11 @@ async function identify(run: LocalRun, input: CaseInput): Promise<RunIdentity> {
     parameters: run.parameters,
   };
 }
+
+const SHA256_VERSION = 'sha256:';
+
+/** Of the files as `identify` read them. */
+const sha256Of = ({ input }: RunIdentity): string => input.version.slice(SHA256_VERSION.length);
 
 /** The version of a label is its size and time of change: it is small, and read only when used. */
 async function identifyLabel(file: string): Promise<LabelInput> {
@@ -173,6 +189,7 @@ async function split(
       run: identity,
       source: readFile(input.image),
       ...(input.pairedImage && { pairedSource: readFile(input.pairedImage) }),
+      inputSha256: sha256Of(identity),
       bundle: run.bundle.manifest,
       keys,
       slicesPerSlab: run.slicesPerSlab,
@@ -181,8 +198,17 @@ async function split(
   );
 }
 
-async function segment(run: LocalRun, manifest: CaseManifest, keys: RunKeys): Promise<void> {
-  const ports = { store: run.store, infer: run.runtime.infer, backend: run.runtime.backend };
+async function segment(
+  run: LocalRun,
+  manifest: CaseManifest,
+  keys: RunKeys,
+  store: BlobStore,
+): Promise<void> {
+  const { infer, backend } = await run.runtime;
+  const ports = { store, infer, backend };
+  // Loaded while the graphs run: the drawing library takes longer to load than to draw.
+  const drawing = import('../core/report/render.ts');
+  drawing.catch(() => undefined);
   const total = manifest.geometry.grid.slices;
   for (const slab of manifest.slabs) {
     run.progress.update(slab.firstSlice, total);
@@ -210,7 +236,7 @@ async function removeWork(store: DirStore, keys: RunKeys): Promise<void> {
 /** A failed case must not leave a mask or picture of an earlier run beside its failure report. */
 async function removeOutputs(store: DirStore, keys: RunKeys): Promise<void> {
   await removeWork(store, keys);
-  for (const key of [keys.mask, keys.overlay]) await store.remove(key);
+  for (const key of [keys.mask, keys.cam, keys.overlay, keys.sources]) await store.remove(key);
 }
 
 /** Of the process so far; in a run over several cases the largest of them. */

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
-import { openRuntime } from '../adapters/onnx.ts';
+import { openRuntimeInThread } from '../adapters/onnx-thread.ts';
 import type { RunSummary } from '../core/contract/report.ts';
 import { openBundle } from '../core/stage/open-bundle.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
@@ -49,7 +49,7 @@ export async function runCommand(
       await writeSummary(run, outcomes);
     }
   } finally {
-    await run.runtime.close();
+    await closed(run.runtime);
   }
   const summary = summarise(outcomes, run.bundle.digest);
   progress.line(summaryLine(summary, options.out));
@@ -61,11 +61,14 @@ export async function runCommand(
 
 async function openRun(options: RunOptions, progress: Progress): Promise<LocalRun> {
   const folder = options.bundle ?? DEFAULT_BUNDLE;
-  const bundle = await openBundle(new DirStore(folder), folder);
-  const runtime = await openRuntime(bundle, {
+  const opening = openBundle(new DirStore(folder), folder);
+  // Not awaited: the graphs are loaded while the first input is read.
+  const runtime = openRuntimeInThread(opening, {
     threads: options.threads ?? availableParallelism(),
     providers: ['cuda', 'cpu'],
   });
+  runtime.catch(() => undefined);
+  const bundle = await opening;
   const { largestComponent3d, fillHoles } = bundle.manifest.postprocess;
   return {
     store: new DirStore(options.out),
@@ -79,6 +82,12 @@ async function openRun(options: RunOptions, progress: Progress): Promise<LocalRu
     force: options.force,
     progress,
   };
+}
+
+/** A runtime that did not open has nothing to close, and whoever needed it has been told. */
+async function closed(runtime: LocalRun['runtime']): Promise<void> {
+  const opened = await Promise.resolve(runtime).catch(() => undefined);
+  await opened?.close();
 }
 
 async function writeSummary(run: LocalRun, outcomes: readonly CaseOutcome[]): Promise<void> {

@@ -1,17 +1,11 @@
+import type { Fault } from './contract/fault.ts';
+import type { Problem } from './contract/manifest.ts';
+
 /**
  * Errors that a user can act on. Every one says what was expected, what was found, in which case or
  * file, and what to do; anything else that is thrown is a defect of ours and keeps its stack.
  */
-export interface Fault {
-  /** Stable machine-readable reason, kebab-case, e.g. `truncated-gzip`. */
-  readonly code: string;
-  /** The file, case, bundle or setting that is at fault. */
-  readonly subject: string;
-  readonly expected: string;
-  readonly found: string;
-  /** What the reader can do about it. */
-  readonly remedy: string;
-}
+export type { Fault } from './contract/fault.ts';
 
 /** A fault in one line, as messages and progress lines show it. */
 export const faultText = ({ subject, expected, found, remedy }: Omit<Fault, 'code'>): string =>
@@ -33,6 +27,17 @@ export class SammixError extends Error {
 
 /** The input image or label cannot be processed; the case is quarantined with this reason. */
 export class InputError extends SammixError {}
+
+/** The input was read to its end and refused; the fault is the first of the errors found. */
+export class PreflightError extends InputError {
+  /** All that speaks against the input, warnings included. */
+  readonly problems: readonly Problem[];
+
+  constructor(fault: Fault, problems: readonly Problem[]) {
+    super(fault);
+    this.problems = problems;
+  }
+}
 
 /** The ONNX bundle is incomplete, corrupted or not of this version. */
 export class BundleError extends SammixError {}

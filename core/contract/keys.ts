@@ -8,9 +8,13 @@ export interface RunKeys {
   readonly prefix: string;
   readonly manifest: string;
   readonly mask: string;
+  /** The classifier's maps, laid over the input (core/slice/cam-volume.ts). */
+  readonly cam: string;
   readonly report: string;
   readonly reportHtml: string;
   readonly overlay: string;
+  /** Where the input was, of runs on a laptop only (core/contract/view.ts). */
+  readonly sources: string;
   /** Everything below `work/` can be made again and is removed when the report is written. */
   readonly work: string;
   slab(index: number): string;
@@ -26,9 +30,11 @@ export function runKeys(prefix: string): RunKeys {
     prefix,
     manifest: `${work}manifest.json`,
     mask: `${prefix}/mask.nii.gz`,
+    cam: `${prefix}/cam.nii.gz`,
     report: `${prefix}/report.json`,
     reportHtml: `${prefix}/report.html`,
     overlay: `${prefix}/overlay.png`,
+    sources: `${prefix}/sources.json`,
     work,
     slab: (index) => `${work}slabs/${padded(index)}.slab`,
     slabMasks: (index) => `${work}masks/${padded(index)}.masks`,
@@ -37,7 +43,7 @@ export function runKeys(prefix: string): RunKeys {
 }
 
 /** Case and dataset names become folder names and S3 key segments. */
-const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/;
+export const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/;
 
 export function assertSegment(name: string, what: string): string {
   if (SEGMENT.test(name) && !name.includes('..')) return name;

@@ -31,14 +31,22 @@ export const GridSchema = z.strictObject({
   }),
 });
 
-/** Where the slice lies inside the square that the model sees, in pixels of that square. */
-export const LetterboxSchema = z.strictObject({
+/**
+ * Where an axial slice lies inside the square that the model sees, in pixels of that square. The
+ * square's side is the longer side of the slice in millimetres, so a pixel is square whatever the
+ * spacing, and anatomy is never stretched; the rest of the square holds the lower end of the window.
+ * (SAM, too, resizes by the longest side and pads; it does so in pixels.)
+ */
+export const Letterbox = z.strictObject({
+  /** Side of the square. */
   sizePx: Count,
+  /** First column and row that the slice covers, and how many it covers. */
   x0: z.int().nonnegative(),
   y0: z.int().nonnegative(),
   width: Count,
   height: Count,
 });
+export type Letterbox = Readonly<z.infer<typeof Letterbox>>;
 
 export const InputIdentity = z.strictObject({
   /** File name without its folder. */
@@ -64,9 +72,12 @@ export const InputGeometry = z.strictObject({
   affineSource: z.enum(['sform', 'qform', 'pixdim']),
   /** The canonical grid, see core/volume/grid.ts. */
   grid: GridSchema,
+  /** The header's `descrip`; absent where it is empty, and in records of before it was kept. */
+  description: z.string().optional(),
 });
 export type InputGeometry = z.infer<typeof InputGeometry>;
 
+/** Minimum, maximum and percentiles 1, 50 and 99, in Hounsfield units. */
 export const HuSummary = z.strictObject({
   min: z.number(),
   max: z.number(),
@@ -74,6 +85,7 @@ export const HuSummary = z.strictObject({
   p50: z.number(),
   p99: z.number(),
 });
+export type HuSummary = Readonly<z.infer<typeof HuSummary>>;
 
 export const RunIdentity = z.strictObject({
   runId: z.string().regex(/^[0-9a-f]{16}$/),
@@ -92,7 +104,7 @@ export const CaseManifest = z.strictObject({
   geometry: InputGeometry,
   hu: HuSummary,
   problems: z.array(Problem),
-  letterbox: LetterboxSchema,
+  letterbox: Letterbox,
   /** The input's header and extensions, base64: the mask is written with it. */
   headerBase64: z.base64(),
   splitSeconds: z.number().nonnegative(),
@@ -146,6 +158,8 @@ export const SlabRecords = z.strictObject({
     decoder: z.number(),
     total: z.number(),
   }),
+  /** Side of the classifier's maps, which lie before the masks (core/slice/slab-codec.ts). */
+  camGridPx: Count,
   slices: z.array(SliceRecord),
 });
 export type SlabRecords = z.infer<typeof SlabRecords>;

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { CasePanel, ExtendedNumber } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
+import { GpuCost } from './cost.ts';
+import { FaultSchema } from './fault.ts';
 import {
   Backend,
   HuSummary,
@@ -10,6 +12,8 @@ import {
   Problem,
   SliceRecord,
 } from './manifest.ts';
+
+export { FaultSchema } from './fault.ts';
 
 /**
  * `report.json`: what happened to one case. A case that could not be processed gets a report too,
@@ -35,12 +39,23 @@ export const QualityFlag = z.strictObject({
 });
 export type QualityFlag = z.infer<typeof QualityFlag>;
 
+/** Protocol `paper` of one case: means over its central slices (core/metrics/paper-case.ts). */
+export const PaperMeans = z.strictObject({
+  slices: z.int().nonnegative(),
+  /** Null for no slices. */
+  dice: z.number().nullable(),
+  hausdorffPx: ExtendedNumber.nullable(),
+});
+export type PaperMeans = z.infer<typeof PaperMeans>;
+
 export const Comparison = z.strictObject({
   labelName: z.string(),
   /** Changes with the label file, so that a new label makes a new comparison. */
   labelVersion: z.string(),
   /** Volume protocol: all slices, the input's grid, millimetres from the header's spacing. */
   panel: CasePanel,
+  /** Null where the model's slices are not 256 x 256; absent in reports of before it was measured. */
+  paper: PaperMeans.nullable().optional(),
 });
 export type Comparison = z.infer<typeof Comparison>;
 
@@ -61,14 +76,6 @@ const Common = {
   provenance: Provenance,
 };
 
-export const FaultSchema = z.strictObject({
-  code: z.string(),
-  subject: z.string(),
-  expected: z.string(),
-  found: z.string(),
-  remedy: z.string(),
-});
-
 export const SegmentedReport = z.strictObject({
   ...Common,
   status: z.literal('segmented'),
@@ -80,6 +87,8 @@ export const SegmentedReport = z.strictObject({
   parameters: Parameters,
   bundle: BundleDisplay,
   slices: z.array(SliceRecord),
+  /** Of the final mask, per canonical slice; absent in reports of before it was kept. */
+  voxelsPerSlice: z.array(z.int().nonnegative()).optional(),
   volumeMl: z.number().nonnegative(),
   /** Before the clean-up; the clean-up removed or filled the difference. */
   rawVolumeMl: z.number().nonnegative(),
@@ -97,6 +106,10 @@ export const SegmentedReport = z.strictObject({
     assembleSeconds: z.number(),
   }),
   peakMemoryMiB: z.number().nullable(),
+  /** Of a site's GPU jobs; null where no price applies. */
+  cost: GpuCost.nullable().optional(),
+  /** X-Ray's id of the upload, in every log line of the run; null on a laptop. */
+  traceId: z.string().nullable().optional(),
 });
 export type SegmentedReport = z.infer<typeof SegmentedReport>;
 
@@ -106,6 +119,8 @@ export const FailedReport = z.strictObject({
   inputName: z.string(),
   stage: z.enum(['preflight', 'split', 'segment', 'assemble', 'report']),
   fault: FaultSchema,
+  /** All that the preflight found where it refused the input; the fault is the first error. */
+  problems: z.array(Problem).optional(),
 });
 export type FailedReport = z.infer<typeof FailedReport>;
 

@@ -127,13 +127,26 @@ export function calibrationError(items: readonly ScoredItem[], bins = 10): numbe
   return ratio(sum, items.length);
 }
 
+/** Voxels of one slice in label and prediction. */
+export interface SliceVoxels {
+  readonly labelVoxels: number;
+  readonly predictionVoxels: number;
+}
+
 /**
  * Share of a scan's liver slices in which the prediction has any voxel: what the gate and the
  * prompts lose as whole slices. `null` where the label has no liver.
  */
-export function liverSliceRecall(
-  slices: readonly { readonly labelVoxels: number; readonly predictionVoxels: number }[],
-): number | null {
+export function liverSliceRecall(slices: readonly SliceVoxels[]): number | null {
   const withLiver = slices.filter((slice) => slice.labelVoxels > 0);
   return ratio(withLiver.filter((slice) => slice.predictionVoxels > 0).length, withLiver.length);
+}
+
+/**
+ * Share of a scan's slices without liver in which the prediction has no voxel. `null` where every
+ * slice has liver.
+ */
+export function liverFreeSliceSpecificity(slices: readonly SliceVoxels[]): number | null {
+  const without = slices.filter((slice) => slice.labelVoxels === 0);
+  return ratio(without.filter((slice) => slice.predictionVoxels === 0).length, without.length);
 }

@@ -46,6 +46,13 @@ export const CasePanel = z.strictObject({
   metrics: z.array(PanelMetric),
   /** Dice per canonical slice; null where neither mask has a voxel. */
   sliceDice: z.array(z.number().min(0).max(1).nullable()),
+  /** Voxels per canonical slice; absent in reports of before they were kept. */
+  sliceVoxels: z
+    .strictObject({
+      prediction: z.array(z.int().nonnegative()),
+      label: z.array(z.int().nonnegative()),
+    })
+    .optional(),
   predictionVolumeMl: z.number().nonnegative(),
   labelVolumeMl: z.number().nonnegative(),
 });
@@ -69,6 +76,7 @@ export function comparisonPanel(prediction: MaskVolume, label: MaskVolume): Case
     status: statusOf(predictionBox !== undefined, labelBox !== undefined),
     metrics: panelMetrics({ ...overlapValues(overlap.total, volumes), ...surface }),
     sliceDice: overlap.sliceDice,
+    sliceVoxels: { prediction: overlap.predictionVoxels, label: overlap.labelVoxels },
     predictionVolumeMl: volumes.predictionMl,
     labelVolumeMl: volumes.labelMl,
   };

@@ -50,18 +50,25 @@ export function paperSlices(prediction: MaskVolume, label: MaskVolume): PaperSli
   const { start, end } = centralSlices(label.grid.slices);
   const result: PaperSlice[] = [];
   for (let k = start; k < end; k++) {
-    const [p, l] = [sliceOf(prediction, k), sliceOf(label, k)];
-    const counts = overlapCounts(p.data, l.data);
-    if (counts.labelVoxels === 0) continue;
-    const emptyPrediction = counts.predictionVoxels === 0;
-    result.push({
-      slice: k,
-      dice: emptyPrediction ? 0 : smoothedDice(counts),
-      hausdorffPx: emptyPrediction ? PAPER_EMPTY_HAUSDORFF_PX : regionHausdorffPx(p, l),
-      emptyPrediction,
-    });
+    const measured = measurePaperSlice(sliceOf(prediction, k), sliceOf(label, k));
+    if (measured) result.push({ slice: k, ...measured });
   }
   return result;
+}
+
+/** One slice of 256 x 256 on its own; `undefined` where the label has no liver there. */
+export function measurePaperSlice(
+  prediction: MaskVolume,
+  label: MaskVolume,
+): Omit<PaperSlice, 'slice'> | undefined {
+  const counts = overlapCounts(prediction.data, label.data);
+  if (counts.labelVoxels === 0) return undefined;
+  const emptyPrediction = counts.predictionVoxels === 0;
+  return {
+    dice: emptyPrediction ? 0 : smoothedDice(counts),
+    hausdorffPx: emptyPrediction ? PAPER_EMPTY_HAUSDORFF_PX : regionHausdorffPx(prediction, label),
+    emptyPrediction,
+  };
 }
 
 const smoothedDice = (counts: OverlapCounts): number =>

@@ -8,6 +8,9 @@ export interface SliceOverlap {
   readonly total: OverlapCounts;
   /** `null` where neither mask has a voxel in the slice. */
   readonly sliceDice: (number | null)[];
+  /** Voxels of each slice. */
+  readonly predictionVoxels: number[];
+  readonly labelVoxels: number[];
 }
 
 /** `box` must hold every voxel of both masks; `undefined` where both are empty. */
@@ -17,17 +20,22 @@ export function overlapBySlice(
   box: VoxelBox | undefined,
 ): SliceOverlap {
   const total = { predictionVoxels: 0, labelVoxels: 0, sharedVoxels: 0 };
-  const sliceDice: (number | null)[] = new Array(label.grid.slices).fill(null);
-  if (!box) return { total, sliceDice };
+  const { slices } = label.grid;
+  const sliceDice = new Array<number | null>(slices).fill(null);
+  const predictionVoxels = new Array<number>(slices).fill(0);
+  const labelVoxels = new Array<number>(slices).fill(0);
+  if (!box) return { total, sliceDice, predictionVoxels, labelVoxels };
   const scans = [new VoxelScan(prediction.data), new VoxelScan(label.data)];
   for (let k = box.sliceStart; k < box.sliceEnd; k++) {
     const slice = countSlice(prediction, label, box, k, scans);
     total.predictionVoxels += slice.predictionVoxels;
     total.labelVoxels += slice.labelVoxels;
     total.sharedVoxels += slice.sharedVoxels;
+    predictionVoxels[k] = slice.predictionVoxels;
+    labelVoxels[k] = slice.labelVoxels;
     if (slice.predictionVoxels + slice.labelVoxels > 0) sliceDice[k] = dice(slice);
   }
-  return { total, sliceDice };
+  return { total, sliceDice, predictionVoxels, labelVoxels };
 }
 
 function countSlice(

@@ -16,16 +16,15 @@ const DY = [0, 1, 0, -1] as const;
 function boundaryEdges(mask: Uint8Array, width: number, height: number): Uint8Array {
   const stride = width + 1;
   const edges = new Uint8Array(stride * (height + 1));
-  const isSet = (x: number, y: number): boolean =>
-    x >= 0 && y >= 0 && x < width && y < height && mask[y * width + x] !== 0;
   for (let y = 0; y < height; y += 1) {
     for (let x = 0; x < width; x += 1) {
-      if (!isSet(x, y)) continue;
+      const at = y * width + x;
+      if (mask[at] === 0) continue;
       const corner = y * stride + x;
-      if (!isSet(x, y - 1)) edges[corner]! |= 1 << RIGHT;
-      if (!isSet(x + 1, y)) edges[corner + 1]! |= 1 << DOWN;
-      if (!isSet(x, y + 1)) edges[corner + stride + 1]! |= 1 << LEFT;
-      if (!isSet(x - 1, y)) edges[corner + stride]! |= 1 << UP;
+      if (y === 0 || mask[at - width] === 0) edges[corner]! |= 1 << RIGHT;
+      if (x === width - 1 || mask[at + 1] === 0) edges[corner + 1]! |= 1 << DOWN;
+      if (y === height - 1 || mask[at + width] === 0) edges[corner + stride + 1]! |= 1 << LEFT;
+      if (x === 0 || mask[at - 1] === 0) edges[corner + stride]! |= 1 << UP;
     }
   }
   return edges;

@@ -3,6 +3,7 @@ import * as echarts from 'echarts/dist/echarts.esm.min.mjs';
 import type { SegmentedReport } from '../contract/report.ts';
 import { SafeHtml } from './html.ts';
 import { hexOf, LAYERS } from './layers.ts';
+import { maskAreasMm2 } from './mask-areas.ts';
 
 const WIDTH_PX = 440;
 const HEIGHT_PX = 250;
@@ -75,12 +76,13 @@ function gatePanel({ slices, bundle }: SegmentedReport): Panel {
   };
 }
 
-function areaPanel({ slices, geometry, bundle }: SegmentedReport): Panel {
+function areaPanel(report: SegmentedReport): Panel {
+  const { slices, geometry, bundle } = report;
   const { grid } = geometry;
   const { column, row } = grid.spacingMm;
   const squareMm = Math.max(grid.columns * column, grid.rows * row);
   const pixelCm2 = (squareMm / bundle.sliceSizePx) ** 2 / 100;
-  const maskCm2 = slices.map(({ maskVoxels }) => (maskVoxels * column * row) / 100);
+  const maskCm2 = maskAreasMm2(report).map((mm2) => mm2 / 100);
   const largest = maskCm2.indexOf(Math.max(...maskCm2));
   return {
     title: 'Area of CAM and mask',

@@ -3,8 +3,10 @@ import type { SegmentedReport } from '../contract/report.ts';
 import { svgPath } from './contour.ts';
 import { html, type Insert, SafeHtml } from './html.ts';
 import { hexOf, LAYERS, type Layer } from './layers.ts';
-import { encodePng, layerContours } from './overlay-png.ts';
+import { maskAreasMm2 } from './mask-areas.ts';
+import { layerContours } from './overlay-png.ts';
 import type { SlicePicture } from './picture.ts';
+import { encodePng } from './png.ts';
 
 export const figureId = (index: number): string => `slice-${index}`;
 
@@ -46,11 +48,11 @@ ${flags.map(({ code, severity }) => html`<span class="chip ${severity}">${code}<
 }
 
 function factsOf(report: SegmentedReport, record: SliceRecord): string {
-  const { column, row } = report.geometry.grid.spacingMm;
+  const areaMm2 = maskAreasMm2(report)[record.index]!;
   const dice = report.comparison?.panel.sliceDice[record.index];
   return [
     `p ${record.probability.toFixed(3)}`,
-    record.maskVoxels > 0 && `${((record.maskVoxels * column * row) / 100).toFixed(1)} cm²`,
+    areaMm2 > 0 && `${(areaMm2 / 100).toFixed(1)} cm²`,
     record.predictedIou !== null && `predicted IoU ${record.predictedIou.toFixed(2)}`,
     typeof dice === 'number' && `Dice ${dice.toFixed(3)}`,
   ]

@@ -2,6 +2,7 @@ import type { SegmentedReport } from '../contract/report.ts';
 import type { ExtendedNumber, PanelMetric } from '../metrics/panel.ts';
 import { figureId } from './figures.ts';
 import { html, type Insert, type SafeHtml } from './html.ts';
+import { maskAreasMm2 } from './mask-areas.ts';
 
 /** What readers call the metrics; the definition stands beside each. */
 const METRIC_TITLES: Readonly<Record<PanelMetric['name'], string>> = {
@@ -77,8 +78,8 @@ export function measuresTable(report: SegmentedReport): SafeHtml {
     ['Pieces before clean-up', report.components, '26-connected components of the drawn mask'],
     [
       'Slices with liver',
-      `${report.slices.filter(({ maskVoxels }) => maskVoxels > 0).length} of ${report.slices.length}`,
-      'before the clean-up',
+      `${maskAreasMm2(report).filter((mm2) => mm2 > 0).length} of ${report.slices.length}`,
+      'of mask.nii.gz',
     ],
   ]);
 }
@@ -129,7 +130,7 @@ export function sliceRanges(slices: readonly number[], shown: ReadonlySet<number
 }
 
 export function perSliceTable(report: SegmentedReport, shown: ReadonlySet<number>): SafeHtml {
-  const { column, row } = report.geometry.grid.spacingMm;
+  const areasMm2 = maskAreasMm2(report);
   const dice = report.comparison?.panel.sliceDice;
   const number = (value: number | null | undefined, digits: number): string =>
     value === null || value === undefined ? '' : value.toFixed(digits);
@@ -142,7 +143,7 @@ export function perSliceTable(report: SegmentedReport, shown: ReadonlySet<number
 ${report.slices.map(
   (
     slice,
-  ) => html`<tr><th scope="row">${sliceRanges([slice.index], shown)}</th><td>${number(slice.probability, 4)}</td><td>${slice.camAreaPx}${slice.camEmpty && ' (empty map)'}</td><td>${slice.box?.join(' ')}</td><td>${number(slice.predictedIou, 3)}</td><td>${number(slice.camMaskIou, 3)}</td><td>${number(slice.maskVoxels * column * row, 0)}</td>${dice && html`<td>${number(dice[slice.index], 4)}</td>`}</tr>
+  ) => html`<tr><th scope="row">${sliceRanges([slice.index], shown)}</th><td>${number(slice.probability, 4)}</td><td>${slice.camAreaPx}${slice.camEmpty && ' (empty map)'}</td><td>${slice.box?.join(' ')}</td><td>${number(slice.predictedIou, 3)}</td><td>${number(slice.camMaskIou, 3)}</td><td>${number(areasMm2[slice.index], 0)}</td>${dice && html`<td>${number(dice[slice.index], 4)}</td>`}</tr>
 `,
 )}
 </tbody></table></div></details>`;

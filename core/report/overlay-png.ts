@@ -1,8 +1,8 @@
-import { PNG } from 'pngjs';
 import { type Contour, cutCorners, traceContours } from './contour.ts';
 import { LAYERS, type Layer } from './layers.ts';
 import type { SlicePicture } from './picture.ts';
 import { drawText, textWidthPx } from './pixel-font.ts';
+import { encodePng } from './png.ts';
 import { emptyCoverage, strokeClosed } from './stroke.ts';
 
 /** An 8-bit colour image in rows, three bytes a pixel. */
@@ -16,8 +16,6 @@ const GAP_PX = 2;
 const LEGEND_PX = 22;
 const TEXT_SCALE = 2;
 const WHITE = [255, 255, 255] as const;
-/** Fixed, so that the same picture gives the same bytes; Paeth's filter suits CT best. */
-const PACKING = { deflateLevel: 6, deflateStrategy: 0, filterType: 4 };
 
 /** The closed lines of one layer in pixel corners, or undefined where the slice has none. */
 export function layerContours(picture: SlicePicture, key: Layer['key']): Contour[] | undefined {
@@ -45,9 +43,10 @@ const boxContour = ([x0, y0, x1, y1]: readonly [number, number, number, number])
 export function drawSlice(picture: SlicePicture): Raster {
   const { sizePx, image } = picture;
   const rgb = new Uint8Array(sizePx * sizePx * 3);
-  image.forEach((grey, index) => {
-    rgb.fill(grey, index * 3, index * 3 + 3);
-  });
+  for (let pixel = 0, at = 0; pixel < image.length; pixel++) {
+    const grey = image[pixel]!;
+    for (let channel = 0; channel < 3; channel++) rgb[at++] = grey;
+  }
   for (const layer of LAYERS) drawLayer(rgb, picture, layer);
   return { width: sizePx, height: sizePx, rgb };
 }
@@ -61,14 +60,15 @@ function drawLayer(rgb: Uint8Array, picture: SlicePicture, layer: Layer): void {
     strokeClosed(coverage, line, layer.widthPx, layer.dashPx);
   }
   const filled = layer.key === 'cam' && layer.fill > 0 ? picture.cam : null;
-  coverage.amount.forEach((cover, index) => {
-    const share = Math.max(cover, filled?.[index] ? layer.fill : 0);
-    if (share === 0) return;
-    for (let channel = 0; channel < 3; channel += 1) {
-      const at = index * 3 + channel;
+  const { amount } = coverage;
+  for (let pixel = 0; pixel < amount.length; pixel++) {
+    const share = Math.max(amount[pixel]!, filled?.[pixel] ? layer.fill : 0);
+    if (share === 0) continue;
+    for (let channel = 0; channel < 3; channel++) {
+      const at = pixel * 3 + channel;
       rgb[at] = Math.round(rgb[at]! + share * (layer.rgb[channel]! - rgb[at]!));
     }
-  });
+  }
 }
 
 /** Facts in the tile's corner: slice, probability, the decoder's own score. */
@@ -115,24 +115,4 @@ function drawLegend(montage: Raster, pictures: readonly SlicePicture[], top: num
     drawText(montage, name, left, top, TEXT_SCALE, layer.rgb);
     left += textWidthPx(name, TEXT_SCALE) + 16;
   }
-}
-
-/** Encodes 8-bit samples in rows: one byte a pixel for `grey`, three for `rgb`. */
-export function encodePng(
-  samples: Uint8Array,
-  width: number,
-  height: number,
-  colour: 'grey' | 'rgb',
-): Uint8Array {
-  const colorType = colour === 'grey' ? 0 : 2;
-  const png = new PNG({ width, height });
-  png.data = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
-  const packed = PNG.sync.write(png, {
-    ...PACKING,
-    colorType,
-    inputColorType: colorType,
-    inputHasAlpha: false,
-    bitDepth: 8,
-  });
-  return new Uint8Array(packed);
 }

@@ -1,3 +1,4 @@
+import type { GpuCost } from '../contract/cost.ts';
 import type { CaseReport, SegmentedReport } from '../contract/report.ts';
 import { html, type Insert, type SafeHtml } from './html.ts';
 
@@ -50,9 +51,14 @@ export function provenance(report: SegmentedReport): SafeHtml {
         'Peak memory',
         report.peakMemoryMiB === null ? null : `${report.peakMemoryMiB.toFixed(0)} MiB`,
       ],
+      ['GPU', report.cost ? gpuTime(report.cost) : null],
+      ['Trace', report.traceId ? code(report.traceId) : null],
     ].filter((entry): entry is Entry => entry[1] !== null),
   )}`;
 }
+
+const gpuTime = ({ gpuSeconds, usdPerGpuHour, estimatedUsd }: GpuCost): string =>
+  `${seconds(gpuSeconds)}, about ${estimatedUsd.toFixed(4)} USD at ${usdPerGpuHour} USD an hour`;
 
 const seconds = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} s`;
 

@@ -82,11 +82,24 @@ export function renderFailureReport(report: FailedReport): string {
 </dl></section>
 <section aria-labelledby="remedy"><h2 id="remedy">What to do</h2>
 <p class="finding info">${fault.remedy}</p></section>
+${allProblems(report)}
 <section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>
 ${failureProvenance(report)}
 </section>
 </main>`,
   );
+}
+
+/** Of a refused input, where there is more to say than the reason. */
+function allProblems({ problems = [] }: FailedReport): Insert {
+  if (problems.length < 2) return null;
+  return html`<section aria-labelledby="problems"><h2 id="problems">All that was found</h2>
+<ul class="findings">${problems.map(
+    ({ code, severity, message, remedy }) =>
+      html`<li class="finding ${severity === 'error' ? 'review' : 'info'}"><span class="chip ${severity === 'error' ? 'review' : 'info'}">${severity}: ${code}</span>
+${message}. ${remedy}</li>
+`,
+  )}</ul></section>`;
 }
 
 function headline(report: SegmentedReport): SafeHtml {

@@ -43,7 +43,7 @@ export class CamPrompter {
     filterRows(this.enlarge, this.rectified, this.gridPx, this.gridPx, this.widened, this.sizePx);
     filterColumns(this.enlarge, this.widened, this.sizePx, this.enlarged, 0, this.sizePx);
     let peak = 0;
-    for (const value of this.enlarged) if (value > peak) peak = value;
+    for (let at = 0; at < this.enlarged.length; at++) peak = Math.max(peak, this.enlarged[at]!);
     if (peak <= 0) return this.centreBox();
     return largestComponent(this.enlarged, this.sizePx, this.thresholdOfMax * peak);
   }

@@ -1,20 +1,7 @@
+import type { Letterbox } from '../contract/manifest.ts';
 import type { Grid } from '../volume/grid.ts';
 
-/**
- * Where an axial slice lies inside the square that the model sees. The square's side is the longer
- * side of the slice in millimetres, so a pixel is square whatever the spacing, and anatomy is never
- * stretched; the rest of the square holds the lower end of the window. (SAM, too, resizes by the
- * longest side and pads; it does so in pixels.)
- */
-export interface Letterbox {
-  /** Side of the square in pixels. */
-  readonly sizePx: number;
-  /** First column and row that the slice covers, and how many it covers. */
-  readonly x0: number;
-  readonly y0: number;
-  readonly width: number;
-  readonly height: number;
-}
+export type { Letterbox } from '../contract/manifest.ts';
 
 const roundHalfUp = (value: number): number => Math.floor(value + 0.5);
 

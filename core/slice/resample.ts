@@ -18,59 +18,52 @@ export interface FilterBank {
 export function triangleFilter(inputs: number, outputs: number): FilterBank {
   const scale = inputs / outputs;
   const support = Math.max(1, scale);
-  const taps = Math.min(inputs, 2 * Math.ceil(support) + 1);
-  const first = new Int32Array(outputs);
-  const weights = new Float32Array(outputs * taps);
-  for (let out = 0; out < outputs; out++) {
+  const rows = Array.from({ length: outputs }, (_, out) => {
     const centre = (out + 0.5) * scale;
     const from = Math.max(0, Math.floor(centre - support + 0.5));
     const to = Math.min(inputs, Math.floor(centre + support + 0.5));
-    const row = Array.from({ length: to - from }, (_, tap) =>
+    const weights = Array.from({ length: to - from }, (_, tap) =>
       Math.max(0, 1 - Math.abs((from + tap + 0.5 - centre) / support)),
     );
-    const sum = row.reduce((total, weight) => total + weight, 0);
-    writeTaps(
-      first,
-      weights,
-      taps,
-      inputs,
-      out,
-      from,
-      row.map((weight) => weight / sum),
-    );
-  }
-  return { outputs, taps, first, weights };
+    const sum = weights.reduce((total, weight) => total + weight, 0);
+    return { from, weights: weights.map((weight) => weight / sum) };
+  });
+  return filterBank(inputs, rows);
 }
 
 /** Bilinear interpolation with half-pixel centres and clamped edges; no low-pass when it shrinks. */
 export function bilinearFilter(inputs: number, outputs: number): FilterBank {
   const scale = inputs / outputs;
-  const taps = Math.min(inputs, 2);
-  const first = new Int32Array(outputs);
-  const weights = new Float32Array(outputs * taps);
-  for (let out = 0; out < outputs; out++) {
+  const rows = Array.from({ length: outputs }, (_, out) => {
     const at = Math.min(inputs - 1, Math.max(0, (out + 0.5) * scale - 0.5));
     const from = Math.min(Math.floor(at), Math.max(0, inputs - 2));
-    writeTaps(first, weights, taps, inputs, out, from, [1 - (at - from), at - from]);
-  }
-  return { outputs, taps, first, weights };
+    return { from, weights: [1 - (at - from), at - from].slice(0, inputs) };
+  });
+  return filterBank(inputs, rows);
 }
 
-/** Stores one output's weights so that `first + taps` never passes the end of the input. */
-function writeTaps(
-  first: Int32Array,
-  weights: Float32Array,
-  taps: number,
-  inputs: number,
-  out: number,
-  from: number,
-  row: readonly number[],
-): void {
-  const start = Math.min(from, inputs - taps);
-  first[out] = start;
-  row.slice(0, taps).forEach((weight, tap) => {
-    weights[out * taps + (from - start) + tap] = weight;
+interface Weighted {
+  /** The input sample of the first weight. */
+  readonly from: number;
+  readonly weights: readonly number[];
+}
+
+/** As few taps as the longest row needs; `first + taps` never passes the end of the input. */
+function filterBank(inputs: number, rows: readonly Weighted[]): FilterBank {
+  const lean = rows.map(({ from, weights }) => {
+    const begin = weights.findIndex((weight) => weight !== 0);
+    const end = weights.findLastIndex((weight) => weight !== 0) + 1;
+    return { from: from + begin, weights: weights.slice(begin, end) };
   });
+  const taps = Math.max(...lean.map(({ weights }) => weights.length));
+  const first = new Int32Array(rows.length);
+  const weights = new Float32Array(rows.length * taps);
+  lean.forEach((row, out) => {
+    const start = Math.min(row.from, inputs - taps);
+    first[out] = start;
+    weights.set(row.weights, out * taps + row.from - start);
+  });
+  return { outputs: rows.length, taps, first, weights };
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { BundleManifest } from '../contract/bundle.ts';
 import type { SliceRecord } from '../contract/manifest.ts';
+import { countSet } from '../mask/count.ts';
 import type { Feeds, FloatTensor, GraphRole, Infer } from '../ports.ts';
 import { type CamPrompt, CamPrompter } from './cam.ts';
 import type { NativeGridMapper } from './native.ts';
@@ -13,12 +14,15 @@ export interface SegmentedSlice {
   readonly record: SliceRecord;
   readonly mask: Uint8Array | null;
   readonly cam: CamPrompt | null;
+  /** The classifier's map, gridPx x gridPx, negative values as 0; also where the slice ended here. */
+  readonly activation: Float32Array;
 }
 
 interface Classified {
   /** Position in the batch that was handed in. */
   readonly at: number;
   readonly probability: number;
+  readonly activation: Float32Array;
   readonly prompt: CamPrompt | null;
 }
 
@@ -43,24 +47,23 @@ export async function segmentSlices(
 ): Promise<SegmentedSlice[]> {
   const sizePx = bundle.preprocess.sliceSizePx;
   const classified = await classify(images, bundle, infer);
-  const results: SegmentedSlice[] = classified.map(({ at, probability }) => ({
+  const results: SegmentedSlice[] = classified.map(({ at, probability, activation }) => ({
     record: emptyRecord(firstSlice + at, probability),
     mask: null,
     cam: null,
+    activation,
   }));
   const positives = classified.filter((slice) => slice.prompt !== null);
-  for (const batch of batches(positives, BATCH.sam)) {
+  const draw = async (batch: readonly Classified[]): Promise<Feeds> => {
+    const at = batch.map((slice) => slice.at);
+    const encoded = await infer('encoder', { image: gather(images, at, sizePx) });
     const prompts = batch.map((slice) => slice.prompt!);
-    const pixels = gather(
-      images,
-      batch.map((slice) => slice.at),
-      sizePx,
-    );
-    const encoded = await infer('encoder', { image: pixels });
-    const decoded = await infer('decoder', decoderFeeds(encoded, prompts, sizePx));
+    return infer('decoder', decoderFeeds(encoded, prompts, sizePx));
+  };
+  for await (const { batch, outputs } of lookingAhead(batches(positives, BATCH.sam), draw)) {
     const masks = chooseMasks(
-      output(decoded, 'decoder', 'mask_logits'),
-      output(decoded, 'decoder', 'scores'),
+      output(outputs, 'decoder', 'mask_logits'),
+      output(outputs, 'decoder', 'scores'),
     );
     batch.forEach((slice, position) => {
       const index = firstSlice + slice.at;
@@ -79,8 +82,10 @@ async function classify(
   const count = images.length / (sizePx * sizePx);
   const classified: Classified[] = [];
   let prompter: CamPrompter | undefined;
-  for (const batch of batches([...Array(count).keys()], BATCH.classifier)) {
-    const outputs = await infer('classifier', { image: gather(images, batch, sizePx) });
+  const look = (batch: readonly number[]): Promise<Feeds> =>
+    infer('classifier', { image: gather(images, batch, sizePx) });
+  const all = batches([...Array(count).keys()], BATCH.classifier);
+  for await (const { batch, outputs } of lookingAhead(all, look)) {
     const logit = output(outputs, 'classifier', 'logit').data;
     const cam = output(outputs, 'classifier', 'cam');
     const gridPx = cam.dims.at(-1)!;
@@ -89,7 +94,8 @@ async function classify(
       const probability = 1 / (1 + Math.exp(-logit[position]!));
       const map = cam.data.subarray(position * gridPx ** 2, (position + 1) * gridPx ** 2);
       const prompt = probability >= bundle.classifier.threshold ? prompter.prompt(map) : null;
-      classified.push({ at, probability, prompt });
+      const activation = map.map((value) => Math.max(0, value));
+      classified.push({ at, probability, activation, prompt });
     }
   }
   return classified;
@@ -108,6 +114,7 @@ function drawn(
   return {
     mask,
     cam: prompt,
+    activation: slice.activation,
     record: {
       ...emptyRecord(index, slice.probability),
       camAreaPx: prompt.areaPx,
@@ -115,7 +122,7 @@ function drawn(
       box: [...prompt.box],
       predictedIou: chosen.predictedIou,
       camMaskIou: overlap(prompt.mask, chosen.logits, threshold),
-      maskVoxels: mask.reduce((sum, voxel) => sum + voxel, 0),
+      maskVoxels: countSet(mask),
     },
   };
 }
@@ -151,6 +158,26 @@ function gather(images: Float32Array, indices: readonly number[], sizePx: number
     data.set(images.subarray(index * plane, (index + 1) * plane), at * plane);
   });
   return { data, dims: [indices.length, 1, sizePx, sizePx] };
+}
+
+/**
+ * Each batch with its outputs, the next one already in the graph: where graphs run in another thread
+ * they need not wait for what is made of their outputs. No two are in the graphs at a time.
+ */
+async function* lookingAhead<T>(
+  items: Iterable<readonly T[]>,
+  run: (batch: readonly T[]) => Promise<Feeds>,
+): AsyncGenerator<{ readonly batch: readonly T[]; readonly outputs: Feeds }, void, undefined> {
+  let running: { readonly batch: readonly T[]; readonly result: Promise<Feeds> } | undefined;
+  for (const batch of items) {
+    const outputs = await running?.result;
+    const next = { batch, result: run(batch) };
+    // Awaited one batch later: without this a failure meanwhile would count as unhandled.
+    next.result.catch(() => undefined);
+    if (running && outputs) yield { batch: running.batch, outputs };
+    running = next;
+  }
+  if (running) yield { batch: running.batch, outputs: await running.result };
 }
 
 function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {

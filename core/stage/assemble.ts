@@ -6,7 +6,8 @@ import { connectedComponents, eraseSmallerComponents } from '../mask/components.
 import { countSet } from '../mask/count.ts';
 import { fillHolesInPlace } from '../mask/holes.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
-import { decodeMasks } from '../slice/slab-codec.ts';
+import { encodeCamVolume } from '../slice/cam-volume.ts';
+import { decodeActivations, decodeMasks } from '../slice/slab-codec.ts';
 import type { Grid } from '../volume/grid.ts';
 import { writeMask } from '../volume/mask-writer.ts';
 import { finishedSlab } from './segment.ts';
@@ -51,6 +52,7 @@ export async function assembleCase(
   if (drawn) cleanUp(drawn, manifest.run.parameters);
 
   await store.put(keys.mask, maskFile(manifest, drawn), 'application/gzip');
+  await store.put(keys.cam, camFile(manifest, slabs), 'application/gzip');
   return {
     mask: drawn,
     slices: slabs.flatMap((slab) => slab.records.slices),
@@ -66,6 +68,7 @@ export async function assembleCase(
 interface Slab {
   readonly records: SlabRecords;
   readonly masks: () => ReadonlyMap<number, Uint8Array>;
+  readonly activations: () => Float32Array;
 }
 
 /** Masks stay compressed until they are needed: twice, for the box and for the voxels. */
@@ -76,10 +79,8 @@ async function readSlabs(manifest: CaseManifest, keys: RunKeys, store: BlobStore
     if (!records) throw missingSlab(manifest, index);
     const bytes = await store.get(keys.slabMasks(index));
     const masks = (): ReadonlyMap<number, Uint8Array> =>
-      new Map(
-        [...decodeMasks(bytes, records.slices, manifest)].map(([k, slice]) => [k, slice.mask]),
-      );
-    slabs.push({ records, masks });
+      new Map([...decodeMasks(bytes, records, manifest)].map(([k, slice]) => [k, slice.mask]));
+    slabs.push({ records, masks, activations: () => decodeActivations(bytes, records) });
   }
   return slabs;
 }
@@ -128,6 +129,15 @@ function cleanUp({ mask }: CroppedMask, parameters: CaseManifest['run']['paramet
 function maskFile(manifest: CaseManifest, drawn: CroppedMask | undefined): ByteStream {
   const { header, geometry } = storedImage(manifest);
   return writeMask(header, geometry, drawn);
+}
+
+function camFile(manifest: CaseManifest, slabs: readonly Slab[]): ByteStream {
+  const gridPx = slabs[0]!.records.camGridPx;
+  const activations = new Float32Array(manifest.geometry.grid.slices * gridPx ** 2);
+  slabs.forEach((slab, at) => {
+    activations.set(slab.activations(), manifest.slabs[at]!.firstSlice * gridPx ** 2);
+  });
+  return encodeCamVolume({ activations, gridPx }, storedImage(manifest), manifest.letterbox);
 }
 
 function sumSeconds(slabs: readonly Slab[]): SlabRecords['seconds'] {

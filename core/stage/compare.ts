@@ -7,9 +7,11 @@ import {
   unionBox,
   type VoxelBox,
 } from '../mask/bounds.ts';
-import { comparisonPanel } from '../metrics/panel.ts';
+import { type CasePanel, comparisonPanel } from '../metrics/panel.ts';
+import { paperMeans } from '../metrics/paper-case.ts';
+import { PAPER_SLICE_SIZE_PX } from '../metrics/paper-slice.ts';
 import type { ByteStream } from '../ports.ts';
-import { assertSameGrid } from '../volume/geometry.ts';
+import { assertSameGrid, type Geometry } from '../volume/geometry.ts';
 import { type Grid, type MaskVolume, voxelCount } from '../volume/grid.ts';
 import { readLabel } from '../volume/label.ts';
 import { storedImage } from './stored-image.ts';
@@ -28,22 +30,51 @@ export interface ComparedCase {
   readonly label: CroppedMask | undefined;
 }
 
+/** Where a mask lies: the image that it was drawn on. */
+export interface MaskedImage {
+  /** Names the image in faults. */
+  readonly name: string;
+  readonly geometry: Geometry;
+  /** Side of the model's square; null where no model drew the mask, which is taken for 256. */
+  readonly sliceSizePx: number | null;
+}
+
 /**
- * Measures the mask against a label of the same grid. Both are cut to their common bounding box
- * first: every metric of the panel takes what lies outside a volume for background, so the numbers
- * are those of the whole volumes.
+ * Measures the mask of a run against a label of the same grid.
  *
  * @throws GeometryError where the label lies on another grid, InputError where it is no label
  */
-export async function compareWithLabel(
+export const compareWithLabel = (
   manifest: CaseManifest,
   mask: CroppedMask | undefined,
   source: LabelInput,
+): Promise<ComparedCase> =>
+  compareMask(
+    {
+      name: manifest.run.input.name,
+      geometry: storedImage(manifest).geometry,
+      sliceSizePx: manifest.letterbox.sizePx,
+    },
+    mask,
+    source,
+  );
+
+/**
+ * Measures a mask, whoever drew it, against a label. Both are cut to their common bounding box first:
+ * every metric of the panel takes what lies outside a volume for background, so the numbers are
+ * those of the whole volumes.
+ *
+ * @throws GeometryError where the label lies on another grid, InputError where it is no label
+ */
+export async function compareMask(
+  image: MaskedImage,
+  mask: CroppedMask | undefined,
+  source: LabelInput,
 ): Promise<ComparedCase> {
-  const { grid } = manifest.geometry;
+  const { grid } = image.geometry;
   const label = await readLabel(source.open(), { subject: source.name });
   assertSameGrid(
-    { subject: manifest.run.input.name, geometry: storedImage(manifest).geometry },
+    { subject: image.name, geometry: image.geometry },
     { subject: source.name, geometry: label.geometry },
   );
   const labelBox = boundingBox(label.mask);
@@ -51,18 +82,32 @@ export async function compareWithLabel(
   const box = unionBox(mask?.box, labelBox) ?? ONE_VOXEL;
   const truth = cropMask(label.mask, box);
   const prediction = expand(mask, box, truth.mask.grid);
-  const panel = comparisonPanel(prediction, truth.mask);
-  const sliceDice = Array.from(
-    { length: grid.slices },
-    (_, k) => panel.sliceDice[k - box.sliceStart] ?? null,
-  );
+  const drawn = labelBox && truth;
+  const paper = (image.sliceSizePx ?? PAPER_SLICE_SIZE_PX) === PAPER_SLICE_SIZE_PX;
   return {
-    label: labelBox && truth,
+    label: drawn,
     comparison: {
       labelName: source.name,
       labelVersion: source.version,
-      panel: { ...panel, sliceDice },
+      panel: inVolume(comparisonPanel(prediction, truth.mask), box, grid.slices),
+      paper: paper ? paperMeans(mask, drawn, grid) : null,
     },
+  };
+}
+
+/** A panel of a box as one of the volume: its slices at their places, nothing in the others. */
+function inVolume(panel: CasePanel, box: VoxelBox, slices: number): CasePanel {
+  const spread = <T>(values: readonly T[], rest: T): T[] =>
+    Array.from({ length: slices }, (_, k) => values[k - box.sliceStart] ?? rest);
+  return {
+    ...panel,
+    sliceDice: spread<number | null>(panel.sliceDice, null),
+    ...(panel.sliceVoxels && {
+      sliceVoxels: {
+        prediction: spread(panel.sliceVoxels.prediction, 0),
+        label: spread(panel.sliceVoxels.label, 0),
+      },
+    }),
   };
 }
 

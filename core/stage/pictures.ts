@@ -4,7 +4,7 @@ import type { CroppedMask } from '../mask/bounds.ts';
 import type { BlobStore } from '../ports.ts';
 import type { SlicePicture } from '../report/picture.ts';
 import type { Letterbox } from '../slice/letterbox.ts';
-import { decodeImages, decodeMasks } from '../slice/slab-codec.ts';
+import { decodeMasks, greySlice } from '../slice/slab-codec.ts';
 import type { Grid } from '../volume/grid.ts';
 import { finishedSlab } from './segment.ts';
 
@@ -28,11 +28,12 @@ export async function slicePictures(
   for (const slab of manifest.slabs) {
     const within = chosen.filter((k) => k >= slab.firstSlice && k < slab.firstSlice + slab.slices);
     if (within.length === 0) continue;
-    const images = decodeImages(await store.get(keys.slab(slab.index)));
-    const records = (await finishedSlab(keys, slab.index, store))?.slices ?? [];
+    const images = await store.get(keys.slab(slab.index));
+    // There are records: the case has been assembled from them.
+    const records = (await finishedSlab(keys, slab.index, store))!;
     const cams = decodeMasks(await store.get(keys.slabMasks(slab.index)), records, manifest);
     for (const k of within) {
-      const grey = toGrey(images, k - slab.firstSlice, manifest.letterbox.sizePx);
+      const grey = greySlice(images, k - slab.firstSlice, manifest.letterbox.sizePx);
       pictures.push(picture(input, k, grey, cams.get(k)?.cam ?? null));
     }
   }
@@ -55,11 +56,6 @@ function picture(
     mask: inSquare(mask, k, letterbox, geometry.grid),
     label: label ? inSquare(label, k, letterbox, geometry.grid) : null,
   };
-}
-
-function toGrey(images: Float32Array, at: number, sizePx: number): Uint8Array {
-  const plane = images.subarray(at * sizePx ** 2, (at + 1) * sizePx ** 2);
-  return Uint8Array.from(plane, (value) => Math.round(value * 255));
 }
 
 /** Slice `k` of a mask on the volume's grid, by nearest neighbour in the letterboxed square. */

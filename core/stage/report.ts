@@ -1,8 +1,9 @@
 import { bundleDisplay } from '../contract/bundle.ts';
+import type { GpuCost } from '../contract/cost.ts';
 import type { RunKeys } from '../contract/keys.ts';
 import type { CaseManifest } from '../contract/manifest.ts';
 import type { FailedReport, Provenance, SegmentedReport } from '../contract/report.ts';
-import { type Fault, SammixError } from '../errors.ts';
+import { type Fault, PreflightError, SammixError } from '../errors.ts';
 import { boundingBox, type CroppedMask } from '../mask/bounds.ts';
 import { countSet } from '../mask/count.ts';
 import type { BlobStore } from '../ports.ts';
@@ -21,6 +22,9 @@ export interface ReportInput {
   readonly label: LabelInput | undefined;
   readonly provenance: Provenance;
   readonly peakMemoryMiB: number | null;
+  /** What a site knows of its GPU jobs; left out on a laptop. */
+  readonly cost?: GpuCost;
+  readonly traceId?: string;
 }
 
 /** Slices shown in the montage: enough to see the organ, few enough for one page. */
@@ -99,6 +103,7 @@ export async function reportFailure(
     inputName: input.inputName,
     stage: input.stage,
     fault: input.error.fault,
+    ...(input.error instanceof PreflightError && { problems: [...input.error.problems] }),
   };
   const { renderFailureReport } = await import('../report/render.ts');
   await store.put(input.keys.reportHtml, Buffer.from(renderFailureReport(report)), 'text/html');
@@ -113,6 +118,7 @@ function segmentedReport(input: ReportInput, compared: Compared | undefined): Se
   const { manifest, assembled, bundle } = input;
   const { grid } = manifest.geometry;
   const mlPerVoxel = voxelVolumeMl(grid);
+  const voxels = voxelsPerSlice(assembled.mask, grid.slices);
   return {
     schemaVersion: 1,
     status: 'segmented',
@@ -128,12 +134,13 @@ function segmentedReport(input: ReportInput, compared: Compared | undefined): Se
     parameters: manifest.run.parameters,
     bundle: bundleDisplay(bundle.manifest, bundle.digest),
     slices: [...assembled.slices],
+    voxelsPerSlice: voxels,
     volumeMl: assembled.voxels * mlPerVoxel,
     rawVolumeMl: assembled.rawVoxels * mlPerVoxel,
     components: assembled.components,
     flags: qualityFlags({
       slices: assembled.slices,
-      voxelsPerSlice: voxelsPerSlice(assembled.mask, grid.slices),
+      voxelsPerSlice: voxels,
       sliceSpacingMm: grid.spacingMm.slice,
       touches: touches(assembled.mask, manifest),
       strayShare: 1 - assembled.largestVoxels / Math.max(1, assembled.rawVoxels),
@@ -151,6 +158,8 @@ function segmentedReport(input: ReportInput, compared: Compared | undefined): Se
       assembleSeconds: assembled.seconds.assemble,
     },
     peakMemoryMiB: input.peakMemoryMiB,
+    cost: input.cost ?? null,
+    traceId: input.traceId ?? null,
   };
 }
 

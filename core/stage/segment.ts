@@ -39,12 +39,18 @@ export async function segmentSlab(input: SegmentInput, ports: SegmentPorts): Pro
   const masks = slices.flatMap(({ mask, cam }): SliceMasks[] =>
     mask && cam ? [{ mask, cam: cam.mask }] : [],
   );
-  await ports.store.put(keys.slabMasks(slab.index), encodeMasks(masks), 'application/gzip');
+  const activations = slices.map((slice) => slice.activation);
+  await ports.store.put(
+    keys.slabMasks(slab.index),
+    encodeMasks(activations, masks),
+    'application/gzip',
+  );
   const records: SlabRecords = {
     schemaVersion: 1,
     index: slab.index,
     backend: ports.backend,
     seconds: { ...seconds, total: (performance.now() - startedMs) / 1000 },
+    camGridPx: Math.sqrt(activations[0]!.length),
     slices: slices.map((slice) => slice.record),
   };
   await ports.store.put(

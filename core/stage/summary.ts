@@ -1,4 +1,5 @@
 import type { CaseReport, RunSummary, SummaryRow } from '../contract/report.ts';
+import { csvText } from '../csv.ts';
 import { metricValue, toExtended } from '../metrics/panel.ts';
 
 export interface SummarisedCase {
@@ -55,15 +56,8 @@ const COLUMNS = [
   'reason',
 ] as const satisfies readonly (keyof SummaryRow)[];
 
-/** RFC 4180, one header line. */
-export function summaryCsv(summary: RunSummary): string {
-  const lines = summary.cases.map((row) => COLUMNS.map((column) => cell(row[column])).join(','));
-  return `${[COLUMNS.join(','), ...lines].join('\r\n')}\r\n`;
-}
-
-function cell(value: SummaryRow[keyof SummaryRow]): string {
-  const text = Array.isArray(value) ? value.join(' ') : String(value ?? '');
-  // A leading = + - @ would be run as a formula by a spreadsheet; numbers are ours and stay.
-  const safe = typeof value === 'string' && /^[=+\-@]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
+export const summaryCsv = (summary: RunSummary): string =>
+  csvText(
+    COLUMNS,
+    summary.cases.map((row) => COLUMNS.map((column) => row[column])),
+  );

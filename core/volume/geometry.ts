@@ -169,6 +169,7 @@ export const describeGeometry = (header: NiftiHeader, geometry: Geometry): Input
   affine: geometry.affine.map((row) => [...row]),
   affineSource: geometry.affineSource,
   grid: geometry.grid,
+  ...(header.descrip.trim() !== '' && { description: header.descrip.trim() }),
 });
 
 export interface PlacedVolume {

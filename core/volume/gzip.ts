@@ -1,4 +1,4 @@
-import { createGunzip, createGzip, type Gunzip, type Gzip } from 'node:zlib';
+import { constants, createGunzip, createGzip, type Gunzip, type Gzip } from 'node:zlib';
 import { InputError, SammixError } from '../errors.ts';
 import type { ByteStream } from '../ports.ts';
 
@@ -6,12 +6,12 @@ import type { ByteStream } from '../ports.ts';
 const CHUNK_BYTES = 1024 * 1024;
 
 /** How far zlib's thread may run ahead of the consumer; bounds the memory of a stream. */
-const AHEAD_BYTES = 4 * 1024 * 1024;
+const AHEAD_BYTES = 2 * 1024 * 1024;
 
 const STREAM_OPTIONS = {
   chunkSize: CHUNK_BYTES,
   readableHighWaterMark: AHEAD_BYTES,
-  writableHighWaterMark: AHEAD_BYTES / 4,
+  writableHighWaterMark: AHEAD_BYTES / 2,
 };
 
 export const isGzip = (start: Uint8Array): boolean => start[0] === 0x1f && start[1] === 0x8b;
@@ -40,9 +40,16 @@ export async function* gunzip(source: ByteStream, subject: string): ByteStream {
  * no time, no name, and the operating system is given as unknown.
  *
  * @param level 0 (stored) to 9; 6 is gzip's own default.
+ * @param content `runs` looks for runs of equal bytes only: for masks it takes a sixth of the time
+ *   and gives the smaller file.
  */
-export async function* gzip(source: ByteStream, level = 6): ByteStream {
-  const options = { ...STREAM_OPTIONS, level };
+export async function* gzip(
+  source: ByteStream,
+  level = 6,
+  content: 'any' | 'runs' = 'any',
+): ByteStream {
+  const strategy = content === 'runs' ? constants.Z_RLE : constants.Z_DEFAULT_STRATEGY;
+  const options = { ...STREAM_OPTIONS, level, strategy };
   const deflater = createGzip(options as Parameters<typeof createGzip>[0]);
   const pumping = pump(source, deflater);
   let first = true;

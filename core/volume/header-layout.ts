@@ -153,7 +153,7 @@ export class HeaderFields {
 
   /** Latin-1 text without what follows the first NUL. */
   text(at: number, length: number): string {
-    const text = Buffer.from(this.bytes.subarray(at, at + length)).toString('latin1');
+    const text = latin1(this.bytes.subarray(at, at + length));
     const end = text.indexOf('\0');
     return end < 0 ? text : text.slice(0, end);
   }
@@ -161,12 +161,15 @@ export class HeaderFields {
   /** The text is cut, or filled with NUL, to `length` bytes. */
   setText(at: number, length: number, text: string): void {
     this.bytes.fill(0, at, at + length);
-    this.bytes.set(Buffer.from(text, 'latin1').subarray(0, length), at);
+    for (let n = 0; n < Math.min(length, text.length); n++) this.bytes[at + n] = text.charCodeAt(n);
   }
 
   magic(): string {
     const { magicAt, singleMagic } = this.layout;
     const end = magicAt + singleMagic.length;
-    return Buffer.from(this.bytes.subarray(magicAt, end)).toString('latin1');
+    return latin1(this.bytes.subarray(magicAt, end));
   }
 }
+
+/** Not `TextDecoder`, whose "latin1" is Windows-1252; nor `Buffer`, which a browser does not have. */
+export const latin1 = (bytes: Uint8Array): string => String.fromCharCode(...bytes);

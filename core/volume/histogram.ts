@@ -1,13 +1,6 @@
+import type { HuSummary } from '../contract/manifest.ts';
 import type { Grid } from './grid.ts';
-
-/** Minimum, maximum and percentiles 1, 50 and 99, in Hounsfield units. */
-export interface HuSummary {
-  readonly min: number;
-  readonly max: number;
-  readonly p01: number;
-  readonly p50: number;
-  readonly p99: number;
-}
+import { type Scaling, UNSCALED } from './scaling.ts';
 
 /** Counts per Hounsfield unit: bin n counts rounded values of `firstHu + n`. */
 export interface HuHistogram {
@@ -43,13 +36,27 @@ export const HISTOGRAM_FIRST_HU = -2048;
 const HISTOGRAM_BINS = 6144;
 const ROW_STEP = 8;
 
+/** A slice as it lies in the file. */
+export interface StoredSlice {
+  /** Unscaled; stored rows are canonical rows, columns may run either way. */
+  readonly voxels: Int16Array;
+  readonly least: number;
+  readonly greatest: number;
+  /** True where stored rows run against the canonical ones. */
+  readonly rowsFlipped: boolean;
+}
+
 /**
  * Gathers intensity statistics slice by slice. Every voxel is compared with the extremes; the
- * histogram takes every eighth row, shifted by one row from slice to slice.
+ * histogram takes every eighth row, shifted by one row from slice to slice. A volume's slices are
+ * added either all scaled or all as stored: the report is the same.
  */
 export class HuStatistics {
   private readonly columns: number;
+  private readonly scaling: Scaling;
   private readonly counts = new Uint32Array(HISTOGRAM_BINS);
+  /** Of stored values, by their 16 bits. */
+  private readonly storedCounts = new Uint32Array(2 ** 16);
   private min = Number.POSITIVE_INFINITY;
   private max = Number.NEGATIVE_INFINITY;
   private sampled = 0;
@@ -57,8 +64,10 @@ export class HuStatistics {
   private previousHash = 0;
   private readonly repeated: number[] = [];
 
-  constructor(grid: Pick<Grid, 'columns'>) {
+  /** @param scaling of the voxels that `addStored` takes. */
+  constructor(grid: Pick<Grid, 'columns'>, scaling: Scaling = UNSCALED) {
     this.columns = grid.columns;
+    this.scaling = scaling;
   }
 
   /**
@@ -66,19 +75,32 @@ export class HuStatistics {
    * @param index canonical slice index, named where the slice repeats the one before.
    */
   add(hu: Float32Array, index: number): void {
-    const [low, high] = extremes(hu);
-    this.min = Math.min(this.min, low);
-    this.max = Math.max(this.max, high);
-    this.sampleRows(hu);
-    const hash = rowsHash(hu, this.columns);
-    if (hash !== 0 && hash === this.previousHash) this.repeated.push(index);
-    this.previousHash = hash;
-    this.slices++;
+    const { columns, counts } = this;
+    this.widen(...extremes(hu));
+    const last = HISTOGRAM_BINS - 1;
+    for (const row of this.sampledRows(hu.length, false)) {
+      for (let n = row; n < row + columns; n++) {
+        const value = hu[n]! - HISTOGRAM_FIRST_HU + 0.5;
+        const bin = value < 0 ? 0 : value > last ? last : value | 0;
+        counts[bin]!++;
+      }
+    }
+    this.compare(new Int32Array(hu.buffer, hu.byteOffset, hu.length), this.columns, index);
+  }
+
+  addStored({ voxels, least, greatest, rowsFlipped }: StoredSlice, index: number): void {
+    const { columns, storedCounts } = this;
+    this.widen(this.scaled(least), this.scaled(greatest));
+    for (const row of this.sampledRows(voxels.length, rowsFlipped)) {
+      for (let n = row; n < row + columns; n++) storedCounts[voxels[n]! & 0xffff]!++;
+    }
+    const pairs = new Int32Array(voxels.buffer, voxels.byteOffset, voxels.length >> 1);
+    this.compare(pairs, columns / 2, index);
   }
 
   finish(): HuReport {
-    const { counts, sampled, min, max } = this;
-    const histogram = { firstHu: HISTOGRAM_FIRST_HU, counts, sampled };
+    const { sampled, min, max } = this;
+    const histogram = { firstHu: HISTOGRAM_FIRST_HU, counts: this.allCounts(), sampled };
     const quantile = (q: number): number => Math.min(max, Math.max(min, quantileOf(histogram, q)));
     return {
       summary: { min, max, p01: quantile(0.01), p50: quantile(0.5), p99: quantile(0.99) },
@@ -91,19 +113,41 @@ export class HuStatistics {
     };
   }
 
-  private sampleRows(hu: Float32Array): void {
-    const { columns, counts } = this;
-    const rows = hu.length / columns;
-    const last = HISTOGRAM_BINS - 1;
-    for (let row = this.slices % Math.min(ROW_STEP, rows); row < rows; row += ROW_STEP) {
-      const end = (row + 1) * columns;
-      for (let n = row * columns; n < end; n++) {
-        const value = hu[n]! - HISTOGRAM_FIRST_HU + 0.5;
-        const bin = value < 0 ? 0 : value > last ? last : value | 0;
-        counts[bin]!++;
-      }
-      this.sampled += columns;
-    }
+  private scaled(stored: number): number {
+    return Math.fround(stored * this.scaling.slope + this.scaling.inter);
+  }
+
+  private allCounts(): Uint32Array {
+    const counts = this.counts.slice();
+    this.storedCounts.forEach((count, bits) => {
+      if (count === 0) return;
+      const value = Math.floor(this.scaled((bits << 16) >> 16) - HISTOGRAM_FIRST_HU + 0.5);
+      counts[Math.min(HISTOGRAM_BINS - 1, Math.max(0, value))]! += count;
+    });
+    return counts;
+  }
+
+  /** With a negative slope the least stored value is the greatest one. */
+  private widen(a: number, b: number): void {
+    this.min = Math.min(this.min, a, b);
+    this.max = Math.max(this.max, a, b);
+  }
+
+  /** Where the sampled rows of the next slice begin. */
+  private sampledRows(voxels: number, rowsFlipped: boolean): number[] {
+    const rows = voxels / this.columns;
+    const starts: number[] = [];
+    for (let row = this.slices % Math.min(ROW_STEP, rows); row < rows; row += ROW_STEP)
+      starts.push((rowsFlipped ? rows - 1 - row : row) * this.columns);
+    this.sampled += starts.length * this.columns;
+    return starts;
+  }
+
+  private compare(words: Int32Array, wordsPerRow: number, index: number): void {
+    const hash = rowsHash(words, wordsPerRow);
+    if (hash !== 0 && hash === this.previousHash) this.repeated.push(index);
+    this.previousHash = hash;
+    this.slices++;
   }
 }
 
@@ -119,16 +163,17 @@ function extremes(values: Float32Array): [low: number, high: number] {
   return [low, high];
 }
 
-/** FNV-1a over the bits of every eighth row; 0 where these hold one value only. */
-function rowsHash(values: Float32Array, columns: number): number {
-  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
-  const firstRow = Math.min(ROW_STEP / 2, bits.length / columns - 1);
-  const first = bits[firstRow * columns]!;
+/** FNV-1a over the words of every eighth row; 0 where these hold one value only. */
+function rowsHash(words: Int32Array, wordsPerRow: number): number {
+  const firstRow = Math.min(ROW_STEP / 2, Math.ceil(words.length / wordsPerRow) - 1);
+  const first = words[Math.floor(firstRow * wordsPerRow)]!;
   let hash = 0x811c9dc5 | 0;
   let variation = 0;
-  for (let start = firstRow * columns; start < bits.length; start += ROW_STEP * columns) {
-    for (let n = start; n < start + columns; n++) {
-      const word = bits[n]!;
+  for (let row = firstRow; row * wordsPerRow < words.length; row += ROW_STEP) {
+    const start = Math.floor(row * wordsPerRow);
+    const end = Math.min(words.length, start + Math.ceil(wordsPerRow));
+    for (let n = start; n < end; n++) {
+      const word = words[n]!;
       variation |= word ^ first;
       hash = Math.imul(hash ^ word, 0x01000193);
     }

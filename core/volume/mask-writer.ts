@@ -38,7 +38,7 @@ export function writeMask(
   { gzipLevel = 6 }: MaskOptions = {},
 ): ByteStream {
   const plain = maskBytes(header, geometry, mask);
-  return gzipLevel === null ? plain : gzip(plain, gzipLevel);
+  return gzipLevel === null ? plain : gzip(plain, gzipLevel, 'runs');
 }
 
 async function* maskBytes(

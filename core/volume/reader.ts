@@ -5,12 +5,12 @@ import { asNumbers, DTYPES, type NumberArray, toHostOrder } from './dtype.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
 import { gunzip, isGzip } from './gzip.ts';
 import { headerSize, type NiftiHeader, parseHeader, SMALLEST_HEADER_BYTES } from './header.ts';
+import { type Scaling, scalingOf } from './scaling.ts';
 import {
   type CanonicalStrides,
   canonicalStrides,
   gatherFloats,
   gatherIntegers,
-  type Scaling,
 } from './slice-kernel.ts';
 
 export interface OpenOptions {
@@ -63,7 +63,8 @@ export async function openNifti(source: ByteStream, options: OpenOptions): Promi
   }
 }
 
-async function inflated(
+/** The bytes of a file, gzip undone where its first bytes say so. */
+export async function inflated(
   source: ByteStream,
   subject: string,
 ): Promise<{ bytes: ByteReader; compressed: boolean }> {
@@ -81,19 +82,6 @@ async function readHeader(bytes: ByteReader, subject: string): Promise<NiftiHead
   const rest = await bytes.read(more);
   if (rest.byteLength === 0) return alone;
   return parseHeader(Buffer.concat([fixed, rest]), subject);
-}
-
-/** nibabel's rule: a slope of 0 or one that is not finite means that voxels are not scaled. */
-function scalingOf({ sclSlope, sclInter }: NiftiHeader, subject: string): Scaling {
-  if (sclSlope === 0 || !Number.isFinite(sclSlope)) return { slope: 1, inter: 0 };
-  if (Number.isFinite(sclInter)) return { slope: sclSlope, inter: sclInter };
-  throw new InputError({
-    code: 'bad-scaling',
-    subject,
-    expected: 'a finite scl_inter beside a scl_slope',
-    found: `scl_slope ${sclSlope}, scl_inter ${sclInter}`,
-    remedy: 'Convert the series anew.',
-  });
 }
 
 interface VolumeFacts {
@@ -140,13 +128,28 @@ export class NiftiReader {
    * that does not hold throws even after the last slice was given out.
    * Throws `InputError`: `truncated-data`, `truncated-gzip`, `corrupt-gzip`.
    */
-  async *axialSlices(): AsyncGenerator<AxialSlice, void, undefined> {
-    try {
-      yield* this.streams ? this.slicesFromPlanes() : this.slicesFromVolume();
-      this.trailingBytes = await this.bytes.drain();
-    } finally {
-      await this.close();
-    }
+  axialSlices(): AsyncGenerator<AxialSlice, void, undefined> {
+    return this.toTheEnd(this.streams ? this.slicesFromPlanes() : this.slicesFromVolume());
+  }
+
+  /**
+   * True where planes of the file are axial slices of int16 with canonical columns and rows as the
+   * first and second axis (either may be flipped): what scanners and converters write.
+   */
+  get holdsInt16Slices(): boolean {
+    return (
+      this.header.dtype === 'int16' && this.geometry.transform.storedAxis.every((a, c) => a === c)
+    );
+  }
+
+  /**
+   * Instead of `axialSlices` where `holdsInt16Slices`: fills `plane` with the stored voxels of one
+   * slice after the other, unscaled and as they lie in the file, and gives each slice's canonical
+   * index. Throws as `axialSlices`.
+   */
+  storedSlices(plane: Int16Array<ArrayBuffer>): AsyncGenerator<number, void, undefined> {
+    const bytes = new Uint8Array(plane.buffer, plane.byteOffset, plane.byteLength);
+    return this.toTheEnd(this.planesInto(bytes));
   }
 
   /** Lets go of the source; only needed where the slices are not read to their end. */
@@ -154,22 +157,43 @@ export class NiftiReader {
     return this.bytes.close();
   }
 
+  private async *toTheEnd<T>(slices: AsyncGenerator<T>): AsyncGenerator<T, void, undefined> {
+    try {
+      yield* slices;
+      this.trailingBytes = await this.bytes.drain();
+    } finally {
+      await this.close();
+    }
+  }
+
   private async *slicesFromPlanes(): AsyncGenerator<AxialSlice, void, undefined> {
     const { shape, transform } = this.geometry;
     const strides = canonicalStrides([shape[0], shape[1], 1], transform);
     const plane = this.allocate(shape[0] * shape[1]);
     const hu = new Float32Array(shape[0] * shape[1]);
+    for await (const index of this.planesInto(plane)) {
+      this.gather(asNumbers(plane, this.header.dtype), strides.origin, strides, hu);
+      yield { index, hu };
+    }
+  }
+
+  /** Canonical slice indices, `plane` holding the slice's stored bytes in the host's order. */
+  private async *planesInto(
+    plane: Uint8Array<ArrayBuffer>,
+  ): AsyncGenerator<number, void, undefined> {
+    const { shape, transform } = this.geometry;
     for (let z = 0; z < shape[2]; z++) {
-      const raw = await this.fill(plane, z * plane.byteLength);
-      this.gather(raw, strides.origin, strides, hu);
-      yield { index: transform.flipped[2] ? shape[2] - 1 - z : z, hu };
+      await this.fill(plane, z * plane.byteLength);
+      yield transform.flipped[2] ? shape[2] - 1 - z : z;
     }
   }
 
   private async *slicesFromVolume(): AsyncGenerator<AxialSlice, void, undefined> {
     const { shape, transform, grid } = this.geometry;
     const strides = canonicalStrides(shape, transform);
-    const raw = await this.fill(this.allocate(shape[0] * shape[1] * shape[2]), 0);
+    const bytes = this.allocate(shape[0] * shape[1] * shape[2]);
+    await this.fill(bytes, 0);
+    const raw = asNumbers(bytes, this.header.dtype);
     const plane = grid.rows * grid.columns;
     const block = new Float32Array(Math.min(BLOCK_SLICES, grid.slices) * plane);
     for (let first = 0; first < grid.slices; first += BLOCK_SLICES) {
@@ -231,7 +255,7 @@ export class NiftiReader {
     }
   }
 
-  private async fill(target: Uint8Array<ArrayBuffer>, offset: number): Promise<NumberArray> {
+  private async fill(target: Uint8Array<ArrayBuffer>, offset: number): Promise<void> {
     const found = await this.bytes.readInto(target);
     const { header, geometry } = this;
     const elementBytes = DTYPES[header.dtype].bytes;
@@ -243,7 +267,6 @@ export class NiftiReader {
       );
     }
     toHostOrder(target, elementBytes, header.littleEndian);
-    return asNumbers(target, header.dtype);
   }
 }
 

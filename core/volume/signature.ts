@@ -1,4 +1,5 @@
 import type { Fault } from '../errors.ts';
+import { latin1 } from './header-layout.ts';
 
 interface Signature {
   readonly name: string;
@@ -22,9 +23,12 @@ const SIGNATURES: readonly Signature[] = [
   { name: 'an XML or HTML page', at: 0, text: '<', remedy: 'Download the file itself again.' },
 ];
 
+/** Covers every signature above; the whole file may have been handed in. */
+const LONGEST_BYTES = 512;
+
 /** Says what a file is that is not NIfTI, as far as its first bytes tell. */
 export function notNiftiFault(start: Uint8Array, subject: string): Fault {
-  const text = Buffer.from(start.buffer, start.byteOffset, start.byteLength).toString('latin1');
+  const text = latin1(start.subarray(0, LONGEST_BYTES));
   const known = SIGNATURES.find((signature) => text.startsWith(signature.text, signature.at));
   const empty = start.byteLength === 0;
   return {

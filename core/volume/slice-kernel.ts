@@ -1,5 +1,6 @@
 import type { NumberArray } from './dtype.ts';
 import type { CanonicalTransform } from './orientation.ts';
+import type { Scaling } from './scaling.ts';
 
 /** Where the voxel (i, j, k) of the canonical grid lies among the stored ones. */
 export interface CanonicalStrides {
@@ -25,12 +26,6 @@ export function canonicalStrides(
   };
   const [column, row, slice] = [step(0), step(1), step(2)];
   return { origin, column, row, slice };
-}
-
-/** `value = raw * slope + inter`, rounded once to float32. */
-export interface Scaling {
-  readonly slope: number;
-  readonly inter: number;
 }
 
 /** Stands in for NaN and infinities: air, so that they never pass for tissue. */

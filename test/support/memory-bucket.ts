@@ -51,6 +51,14 @@ export class MemoryBucket {
     return this.newest(key).id;
   }
 
+  /** Removes a version for good, as a lifecycle rule does. */
+  forget(key: string, id: string): void {
+    this.objects.set(
+      key,
+      (this.objects.get(key) ?? []).filter((version) => version.id !== id),
+    );
+  }
+
   keys(prefix = ''): string[] {
     return [...this.objects]
       .filter(([key, versions]) => key.startsWith(prefix) && versions.at(-1)?.body)

@@ -1,7 +1,7 @@
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import { LAYERS } from '../../../core/report/layers.ts';
-import { drawSlice, encodePng, renderOverlayPng } from '../../../core/report/overlay-png.ts';
+import { drawSlice, renderOverlayPng } from '../../../core/report/overlay-png.ts';
 import { emptyCoverage, strokeClosed } from '../../../core/report/stroke.ts';
 import { SIZE_PX, samplePicture } from './sample.ts';
 
@@ -11,18 +11,6 @@ const pixel = (rgb: Uint8Array, x: number, y: number): number[] => {
   const at = (y * SIZE_PX + x) * 3;
   return [...rgb.subarray(at, at + 3)];
 };
-
-describe('encodePng', () => {
-  it('comes back sample for sample', () => {
-    const rgb = Uint8Array.from({ length: 5 * 3 * 3 }, (_, n) => (n * 37) % 256);
-    const grey = Uint8Array.from({ length: 5 * 3 }, (_, n) => n * 17);
-    const rgbBack = PNG.sync.read(Buffer.from(encodePng(rgb, 5, 3, 'rgb')));
-    const greyBack = PNG.sync.read(Buffer.from(encodePng(grey, 5, 3, 'grey')));
-    expect([rgbBack.width, rgbBack.height]).toEqual([5, 3]);
-    expect([...rgbBack.data].filter((_, n) => n % 4 < 3)).toEqual([...rgb]);
-    expect([...greyBack.data].filter((_, n) => n % 4 === 0)).toEqual([...grey]);
-  });
-});
 
 describe('strokeClosed', () => {
   const square = [4, 4, 12, 4, 12, 12, 4, 12];

@@ -131,6 +131,23 @@ describe('renderCaseReport', () => {
     expect(page).toContain('missed');
   });
 
+  it('gives the areas of the final mask, not of what was drawn before the clean-up', () => {
+    const [slice] = sampleReport().slices;
+    // 120 voxels of 5 mm by 5 mm are 30 cm²; 400 were drawn.
+    const page = renderCaseReport(
+      sampleReport({
+        slices: [{ ...slice!, maskVoxels: 400 }],
+        voxelsPerSlice: [120],
+        flags: [],
+        comparison: null,
+      }),
+      [samplePicture(0)],
+    );
+    expect(page).toContain('30.0 cm²');
+    expect(page).toContain('30 square centimetres');
+    expect(page).not.toContain('100.0 cm²');
+  });
+
   it('stands with a single slice in which nothing was found', () => {
     const [slice] = sampleReport().slices;
     const page = renderCaseReport(
@@ -154,6 +171,20 @@ describe('renderFailureReport', () => {
       expect(page).toContain(fact);
     }
     expect(page).toContain('Research use only; not a medical device.');
+  });
+
+  it('lists all that the preflight found, not the reason alone', () => {
+    const problem = (code: string, severity: 'error' | 'warning') => ({
+      code,
+      severity,
+      message: `the message of ${code}`,
+      remedy: `the remedy of ${code}`,
+    });
+    const problems = [problem('not-hu', 'error'), problem('thick-slices', 'warning')];
+    const page = renderFailureReport(sampleFailure({ problems }));
+    elementsOf(page);
+    for (const { code, message, remedy } of problems)
+      for (const text of [code, message, remedy]) expect(page).toContain(text);
   });
 
   it('shows a hostile file name as text', () => {

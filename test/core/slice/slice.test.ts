@@ -3,7 +3,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CamPrompter } from '../../../core/slice/cam.ts';
 import { letterboxFor } from '../../../core/slice/letterbox.ts';
-import { NativeGridMapper } from '../../../core/slice/native.ts';
 import { SlicePreprocessor } from '../../../core/slice/preprocess.ts';
 import {
   bilinearFilter,
@@ -156,23 +155,6 @@ describe('preprocessing', () => {
     expect([...output.slice(16, 20)]).toEqual([0, 0, 0, 0]);
     expect([...output.slice(20, 28)]).toEqual(new Array(8).fill(0.5));
     expect([...output.slice(28)]).toEqual([0, 0, 0, 0]);
-  });
-});
-
-describe('native grid', () => {
-  it('is the inverse of the letterbox for a mask drawn on the native grid', () => {
-    const [columns, rows] = [61, 47];
-    const grid = { columns, rows, spacingMm: { column: 1.2, row: 1.2, slice: 1 } };
-    const drawn = Float32Array.from({ length: rows * columns }, (_, at) => {
-      const [x, y] = [(at % columns) - 30, Math.floor(at / columns) - 20];
-      return x * x + y * y < 200 ? 1 : 0;
-    });
-    const preprocessor = new SlicePreprocessor(grid, [0, 1], 256);
-    const square = new Float32Array(256 * 256);
-    preprocessor.apply(drawn, square);
-    const mapper = new NativeGridMapper(preprocessor.letterbox, rows, columns);
-    const back = mapper.mask(square, 0.5);
-    expect(back.filter((voxel, at) => voxel !== drawn[at]).length).toBe(0);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Runtime } from '../../../adapters/onnx.ts';
 import { runKeys } from '../../../core/contract/keys.ts';
 import { CaseManifest } from '../../../core/contract/manifest.ts';
 import { CaseReport } from '../../../core/contract/report.ts';
-import { InputError } from '../../../core/errors.ts';
+import { InputError, PreflightError } from '../../../core/errors.ts';
 import { metricValue } from '../../../core/metrics/panel.ts';
 import { phantomAffine } from '../../../core/phantom/nifti.ts';
 import type { OpenBundle } from '../../../core/stage/open-bundle.ts';
@@ -114,6 +114,39 @@ describe('split', () => {
   });
 });
 
+describe('refused by the preflight', () => {
+  it('names every problem in the report, the fault being the first error', async () => {
+    const store = await newStore();
+    const keys = runKeys('phantom');
+    // A mask of thick slices: no Hounsfield units, and a warning of its own.
+    const affine = phantomAffine({ ...phantomFile(SHAPE).phantom.grid, slices: 4 });
+    const thick = affine.map((row) => [row[0], row[1], row[2] * 12, row[3]]) as never;
+    const voxels = Int16Array.from({ length: 64 * 56 * 4 }, (_, at) => at % 2);
+    const image = encodeNifti({ shape: [64, 56, 4], affine: thick }, voxels);
+    const splitting = splitCase(
+      {
+        run: identityOf(image, bundle),
+        source: once(image),
+        bundle: bundle.manifest,
+        keys,
+        slicesPerSlab: 8,
+      },
+      { store },
+    );
+    const error = await splitting.then(
+      () => expect.unreachable('it was taken'),
+      (reason: unknown) => reason as PreflightError,
+    );
+    expect(error).toBeInstanceOf(PreflightError);
+    expect(error.code).toBe('not-hu');
+    expect(error.problems.length).toBeGreaterThan(1);
+    const failure = { keys, caseId: 'a', runId: null, inputName: 'a.nii', stage: 'split' as const };
+    await reportFailure({ ...failure, error, provenance }, { store });
+    const report = CaseReport.parse(await json(store, keys.report));
+    expect(report).toMatchObject({ fault: error.fault, problems: error.problems });
+  });
+});
+
 describe('segment and assemble', () => {
   it('draw the same mask whatever the slab size', async () => {
     const { image } = phantomFile(SHAPE);
@@ -182,6 +215,8 @@ describe('report', () => {
     const truth = { name: 'label.nii', version: '2', open: () => once(label) };
     const report = await reportCase({ ...cases, label: truth }, { store });
     expect(CaseReport.parse(await json(store, keys.report))).toEqual(report);
+    expect(report.voxelsPerSlice).toHaveLength(20);
+    expect(report.voxelsPerSlice!.reduce((sum, voxels) => sum + voxels, 0)).toBe(assembled.voxels);
     expect(report.volumeMl).toBeCloseTo(
       assembled.voxels *
         1e-3 *

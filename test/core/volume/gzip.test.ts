@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -81,11 +82,11 @@ test("the source's own error comes through unchanged", async () => {
 
 test('leaving early lets go of the source', async () => {
   let released = false;
+  // Noise, which does not shrink: else the inflater would be fed megabytes before it is full.
+  const member = gzipSync(randomBytes(100_000));
   async function* source(): ByteStream {
     try {
-      const zipped = gzipSync(Buffer.alloc(5_000_000));
-      for (let at = 0; at < zipped.length; at += 1000) yield zipped.subarray(at, at + 1000);
-      for (;;) yield gzipSync(Buffer.alloc(100_000));
+      for (;;) yield member;
     } finally {
       released = true;
     }
@@ -94,6 +95,5 @@ test('leaving early lets go of the source', async () => {
     expect(chunk.byteLength).toBeGreaterThan(0);
     break;
   }
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  expect(released).toBe(true);
+  await expect.poll(() => released, { timeout: 20_000 }).toBe(true);
 });

@@ -1,0 +1,107 @@
+import { z } from 'zod';
+import { ExtendedNumber, fromExtended } from '../metrics/panel.ts';
+import { BundleDisplay } from './bundle.ts';
+import { SliceRecord } from './manifest.ts';
+import { FailedReport, QualityFlag, SegmentedReport } from './report.ts';
+
+/**
+ * What the viewer's page (`viewer/`) is given. Locally it fetches a `ViewIndex` as `cases.json`; in
+ * a site's bucket the index travels in the fragment of the page's address, which no server sees.
+ */
+
+/** A volume that the page may fetch: an address relative to the page, or a presigned one. */
+export const ViewVolume = z.strictObject({
+  url: z.string().min(1),
+  /** File name, shown to the reader. */
+  name: z.string(),
+});
+export type ViewVolume = z.infer<typeof ViewVolume>;
+
+export const ViewCase = z.strictObject({
+  caseId: z.string(),
+  status: z.enum(['segmented', 'failed']),
+  volumeMl: z.number().nullable(),
+  dice: z.number().nullable(),
+  /** Codes of the flags that ask for a review. */
+  reviewFlags: z.array(z.string()),
+  /** Address of `report.json`. */
+  report: z.string(),
+  /** Address of `overlay.png`, shown where a browser cannot draw volumes. */
+  overlay: z.string().nullable(),
+  mask: ViewVolume.nullable(),
+  cam: ViewVolume.nullable(),
+  image: ViewVolume.nullable(),
+  label: ViewVolume.nullable(),
+  /** Why there is no image, and what to do. */
+  imageMissing: z.string().nullable(),
+});
+export type ViewCase = z.infer<typeof ViewCase>;
+
+export const ViewIndex = z.strictObject({
+  schemaVersion: z.literal(1),
+  title: z.string(),
+  /** When presigned addresses end; null for those that last as long as their server. */
+  expiresAt: z.iso.datetime().nullable(),
+  cases: z.array(ViewCase).min(1),
+});
+export type ViewIndex = z.infer<typeof ViewIndex>;
+
+/**
+ * The parts of `report.json` that the page shows. Unknown fields pass: a page must open the reports of
+ * other versions.
+ */
+export const ViewedReport = z.discriminatedUnion('status', [
+  z.object({
+    ...FailedReport.pick({ status: true, caseId: true }).shape,
+    fault: z.object({ ...FailedReport.shape.fault.shape }),
+  }),
+  z.object({
+    ...SegmentedReport.pick({ status: true, caseId: true, volumeMl: true }).shape,
+    bundle: z.object(BundleDisplay.pick({ windowHu: true, sliceSizePx: true }).shape),
+    slices: z.array(
+      z.object(
+        SliceRecord.pick({ index: true, probability: true, box: true, maskVoxels: true }).shape,
+      ),
+    ),
+    flags: z.array(z.object({ ...QualityFlag.shape, code: z.string() })),
+    comparison: z
+      .object({
+        panel: z.object({
+          metrics: z.array(z.object({ name: z.string(), value: ExtendedNumber })),
+        }),
+      })
+      .nullable(),
+  }),
+]);
+export type ViewedReport = z.infer<typeof ViewedReport>;
+
+/**
+ * `sources.json` in a case's folder: where a run on this machine found its files, as absolute paths,
+ * so that `sammix view` can show the image. Paths may name patients: it never leaves the machine.
+ */
+export const CaseSources = z.strictObject({
+  schemaVersion: z.literal(1),
+  image: z.string(),
+  /** The `.img` of a `.hdr`/`.img` pair. */
+  pairedImage: z.string().nullable(),
+  label: z.string().nullable(),
+});
+export type CaseSources = z.infer<typeof CaseSources>;
+
+/** What the page's case list says of a case. */
+export function viewFacts(
+  report: ViewedReport,
+): Pick<ViewCase, 'caseId' | 'status' | 'volumeMl' | 'dice' | 'reviewFlags'> {
+  const { caseId, status } = report;
+  if (report.status === 'failed')
+    return { caseId, status, volumeMl: null, dice: null, reviewFlags: [] };
+  const dice = report.comparison?.panel.metrics.find(({ name }) => name === 'dice');
+  const review = report.flags.filter((flag) => flag.severity === 'review');
+  return {
+    caseId,
+    status,
+    volumeMl: report.volumeMl,
+    dice: dice ? fromExtended(dice.value) : null,
+    reviewFlags: review.map((flag) => flag.code),
+  };
+}

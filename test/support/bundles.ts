@@ -1,0 +1,17 @@
+import { cp, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { TINY_BUNDLE } from './case.ts';
+
+/** A copy of the tiny bundle whose classifier lets next to no slice through: it misses livers. */
+export async function blindBundle(folder: string): Promise<string> {
+  await cp(TINY_BUNDLE, folder, { recursive: true });
+  const file = path.join(folder, 'bundle.json');
+  const manifest = JSON.parse(await readFile(file, 'utf8'));
+  const blind = {
+    ...manifest,
+    name: `${manifest.name}-blind`,
+    classifier: { ...manifest.classifier, threshold: 0.999999 },
+  };
+  await writeFile(file, JSON.stringify(blind));
+  return folder;
+}
