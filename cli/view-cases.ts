@@ -1,0 +1,152 @@
+import { readdir, readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { DirStore } from '../adapters/dir-store.ts';
+import { type RunKeys, runKeys } from '../core/contract/keys.ts';
+import { CaseSources, type ViewCase, ViewedReport, viewFacts } from '../core/contract/view.ts';
+import { ConfigError } from '../core/errors.ts';
+
+/** A case's files on this machine, absolute; null where there is none. */
+export interface LocalCase {
+  readonly facts: Omit<ViewCase, 'report' | 'overlay' | 'mask' | 'cam' | 'image' | 'label'>;
+  readonly report: string;
+  readonly overlay: string | null;
+  readonly mask: string | null;
+  readonly cam: string | null;
+  readonly image: string | null;
+  /** The `.img` of a `.hdr`/`.img` pair. */
+  readonly pairedImage: string | null;
+  readonly label: string | null;
+}
+
+export interface SourceOptions {
+  readonly image?: string;
+  readonly label?: string;
+}
+
+/** Where cases lie below an output folder: of `sammix run` and `sammix site fetch`, and of an evaluation. */
+const CASE_FOLDERS = ['', 'cases'];
+
+/**
+ * The cases of a folder: one case's own, or one that holds cases.
+ *
+ * @throws ConfigError where there is none, or files are named for several cases
+ */
+export async function findCases(dir: string, options: SourceOptions): Promise<LocalCase[]> {
+  const folders = (await exists(path.join(dir, 'report.json'))) ? [dir] : await caseFolders(dir);
+  if (folders.length === 0) throw noCases(dir);
+  if (folders.length > 1 && (options.image ?? options.label) !== undefined)
+    throw oneFileForMany(dir, folders.length);
+  const cases: LocalCase[] = [];
+  for (const folder of folders) cases.push(await readCase(path.resolve(folder), options));
+  return cases;
+}
+
+async function caseFolders(dir: string): Promise<string[]> {
+  const found: string[] = [];
+  for (const below of CASE_FOLDERS) {
+    const parent = path.join(dir, below);
+    for (const entry of await readdir(parent, { withFileTypes: true }).catch(() => [])) {
+      const folder = path.join(parent, entry.name);
+      if (entry.isDirectory() && (await exists(path.join(folder, 'report.json'))))
+        found.push(folder);
+    }
+  }
+  return found.sort();
+}
+
+async function readCase(folder: string, options: SourceOptions): Promise<LocalCase> {
+  const caseId = path.basename(folder);
+  const store = new DirStore(path.dirname(folder));
+  const keys = runKeys(caseId);
+  const report = parseReport(await store.get(keys.report), path.join(store.root, keys.report));
+  const present = async (key: keyof RunKeys & ('mask' | 'cam' | 'overlay')) => {
+    const file = path.join(store.root, keys[key]);
+    return (await exists(file)) ? file : null;
+  };
+  const recorded = await readSources(path.join(store.root, keys.sources));
+  const image = options.image ?? recorded?.image ?? null;
+  const imageFound = image !== null && (await exists(image));
+  if (options.image !== undefined && !imageFound) throw noFile(options.image, '--image');
+  if (options.label !== undefined && !(await exists(options.label)))
+    throw noFile(options.label, '--label');
+  const label = options.label ?? recorded?.label ?? null;
+  return {
+    facts: {
+      ...viewFacts(report),
+      caseId,
+      imageMissing: imageFound || report.status === 'failed' ? null : missingImage(image),
+    },
+    report: path.join(store.root, keys.report),
+    overlay: await present('overlay'),
+    mask: report.status === 'failed' ? null : await present('mask'),
+    cam: report.status === 'failed' ? null : await present('cam'),
+    image: imageFound ? path.resolve(image) : null,
+    pairedImage: options.image === undefined ? (recorded?.pairedImage ?? null) : null,
+    label: label !== null && (await exists(label)) ? path.resolve(label) : null,
+  };
+}
+
+const missingImage = (recorded: string | null): string =>
+  recorded === null
+    ? 'The image is not known here: only mask and CAM are shown. Name it with --image FILE.'
+    : `The image is no longer at ${recorded}: only mask and CAM are shown. Name it with --image FILE.`;
+
+async function readSources(file: string): Promise<CaseSources | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  try {
+    return CaseSources.parse(JSON.parse(text));
+  } catch {
+    return undefined; // Of another version, or damaged: --image says it as well.
+  }
+}
+
+function parseReport(bytes: Uint8Array, file: string): ViewedReport {
+  try {
+    return ViewedReport.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  } catch (cause) {
+    throw new ConfigError(
+      {
+        code: 'bad-report',
+        subject: file,
+        expected: 'a report of sammix',
+        found: 'something else, or that of an incompatible version',
+        remedy: 'Run the case again.',
+      },
+      { cause },
+    );
+  }
+}
+
+const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    (found) => found.isFile(),
+    () => false,
+  );
+
+const noCases = (dir: string): ConfigError =>
+  new ConfigError({
+    code: 'no-cases',
+    subject: dir,
+    expected: 'the folder of a case (with report.json), or a folder of such folders',
+    found: 'neither',
+    remedy: 'Give the folder that was named with --out, or one case of it.',
+  });
+
+const oneFileForMany = (dir: string, count: number): ConfigError =>
+  new ConfigError({
+    code: 'one-file-for-many',
+    subject: dir,
+    expected: 'one case with --image or --label',
+    found: `${count} cases`,
+    remedy: 'Give the folder of the one case.',
+  });
+
+const noFile = (file: string, option: string): ConfigError =>
+  new ConfigError({
+    code: 'no-such-file',
+    subject: file,
+    expected: `a file for ${option}`,
+    found: 'none',
+    remedy: 'Check the path.',
+  });

@@ -1,0 +1,106 @@
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { DirStore } from '../adapters/dir-store.ts';
+import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
+import { type ViewerPage, viewerPage } from '../adapters/viewer-page.ts';
+import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
+import type { ByteStream } from '../core/ports.ts';
+import { singleFile } from '../core/volume/single-file.ts';
+import { findCases, type LocalCase, type SourceOptions } from './view-cases.ts';
+
+export interface ViewOptions extends SourceOptions {
+  /** 0 takes a free port. */
+  readonly port: number;
+}
+
+export interface OpenView {
+  readonly server: ViewServer;
+  readonly index: ViewIndex;
+}
+
+/** `sammix view`: serves the page and the files of the cases until it is closed. */
+export async function openView(dir: string, options: ViewOptions): Promise<OpenView> {
+  const [cases, page] = await Promise.all([findCases(dir, options), viewerPage()]);
+  const routes = new Map<string, Served>(cases.flatMap(caseRoutes));
+  const index: ViewIndex = {
+    schemaVersion: 1,
+    title: path.basename(path.resolve(dir)),
+    expiresAt: null,
+    cases: cases.map((one, at) => viewCase(one, at)),
+  };
+  routes.set('', pageRoute(page));
+  routes.set('cases.json', {
+    contentType: 'application/json',
+    open: () => once(Buffer.from(JSON.stringify(index))),
+  });
+  return { server: await serveView(routes, options.port), index };
+}
+
+/** Opens the system's browser; where there is none, the printed address is still there. */
+export function openInBrowser(url: string): void {
+  const [command, ...before] =
+    process.platform === 'darwin'
+      ? ['open']
+      : process.platform === 'win32'
+        ? ['rundll32', 'url.dll,FileProtocolHandler']
+        : ['xdg-open'];
+  const child = spawn(command!, [...before, url], { stdio: 'ignore', detached: true });
+  child.on('error', () => undefined);
+  child.unref();
+}
+
+/** Addresses are counted, not named: a file's name cannot lead anywhere. */
+const place = (at: number, file: string): string => `cases/${at}/${file}`;
+
+function viewCase(one: LocalCase, at: number): ViewCase {
+  const volume = (file: string | null, route: string) =>
+    file === null ? null : { url: place(at, route), name: path.basename(file) };
+  return {
+    ...one.facts,
+    report: place(at, 'report.json'),
+    overlay: one.overlay === null ? null : place(at, 'overlay.png'),
+    mask: volume(one.mask, 'mask'),
+    cam: volume(one.cam, 'cam'),
+    image: volume(one.image, 'image'),
+    label: volume(one.label, 'label'),
+  };
+}
+
+function caseRoutes(one: LocalCase, at: number): [string, Served][] {
+  const routes: [string, Served][] = [
+    [place(at, 'report.json'), { contentType: 'application/json', open: () => read(one.report) }],
+  ];
+  const { overlay } = one;
+  if (overlay !== null)
+    routes.push([
+      place(at, 'overlay.png'),
+      { contentType: 'image/png', open: () => read(overlay) },
+    ]);
+  for (const key of ['mask', 'cam', 'image', 'label'] as const) {
+    const file = one[key];
+    if (file === null) continue;
+    const paired = key === 'image' && one.pairedImage !== null ? read(one.pairedImage) : undefined;
+    // Plain NIfTI: what this machine inflates, the browser need not, and every gzip there is goes.
+    routes.push([
+      place(at, key),
+      {
+        contentType: 'application/octet-stream',
+        open: () => singleFile(read(file), path.basename(file), paired),
+      },
+    ]);
+  }
+  return routes;
+}
+
+const pageRoute = ({ html, contentSecurityPolicy }: ViewerPage): Served => ({
+  contentType: 'text/html; charset=utf-8',
+  headers: { 'Content-Security-Policy': `${contentSecurityPolicy}; frame-ancestors 'none'` },
+  open: () => once(html),
+});
+
+const read = (file: string): ByteStream =>
+  new DirStore(path.dirname(file)).read(path.basename(file));
+
+const once = async function* (bytes: Uint8Array): ByteStream {
+  yield bytes;
+};

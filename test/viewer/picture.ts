@@ -1,0 +1,53 @@
+import type { Page } from 'playwright-core';
+import { PNG } from 'pngjs';
+import type { Grid } from '../../core/volume/grid.ts';
+
+export type Rgb = readonly [number, number, number];
+
+/** The canvas as a reader sees it, after what was asked for has been drawn. */
+export class CanvasPicture {
+  private readonly png: PNG;
+
+  private constructor(png: PNG) {
+    this.png = png;
+  }
+
+  static async of(page: Page): Promise<CanvasPicture> {
+    // Two frames: the page draws in the next one after a change.
+    await page.evaluate(
+      'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))',
+    );
+    return new CanvasPicture(PNG.sync.read(await page.locator('#canvas').screenshot()));
+  }
+
+  /**
+   * The pixel over a voxel of the axial view: the slice fills the canvas, centred and undistorted,
+   * patient right on the left and anterior on top.
+   */
+  overAxial(grid: Grid, column: number, row: number): Rgb {
+    const { width, height } = this.png;
+    const { spacingMm } = grid;
+    const [wideMm, highMm] = [grid.columns * spacingMm.column, grid.rows * spacingMm.row];
+    const pxPerMm = Math.min(width / wideMm, height / highMm);
+    const x = width / 2 + ((column + 0.5) * spacingMm.column - wideMm / 2) * pxPerMm;
+    const y = height / 2 + ((row + 0.5) * spacingMm.row - highMm / 2) * pxPerMm;
+    return this.at(Math.round(x), Math.round(y));
+  }
+
+  /** How many pixels are nearly of this colour. */
+  count(colour: Rgb): number {
+    let found = 0;
+    for (let at = 0; at < this.png.data.length; at += 4)
+      if (near([...this.png.data.subarray(at, at + 3)] as unknown as Rgb, colour)) found += 1;
+    return found;
+  }
+
+  private at(x: number, y: number): Rgb {
+    const at = (y * this.png.width + x) * 4;
+    const [r, g, b] = this.png.data.subarray(at, at + 3);
+    return [r!, g!, b!];
+  }
+}
+
+export const near = (a: Rgb, b: Rgb): boolean =>
+  a.every((value, n) => Math.abs(value - b[n]!) <= 12);

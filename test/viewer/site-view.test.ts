@@ -1,0 +1,181 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { inflateRawSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type ViewerPage, viewerPage } from '../../adapters/viewer-page.ts';
+import { viewSite } from '../../cli/site/view.ts';
+import { cloudKeys } from '../../core/contract/cloud-keys.ts';
+import { ViewIndex } from '../../core/contract/view.ts';
+import { findChromium, NO_CHROMIUM, openBrowser } from '../browser.ts';
+import { MemoryBucket } from '../support/memory-bucket.ts';
+import { type Cases, runPhantoms } from './cases.ts';
+
+const chromium = findChromium();
+if (!chromium) console.warn(`SKIPPED: a site's viewer in a browser; ${NO_CHROMIUM}`);
+
+const ORIGIN = 'https://bucket.s3.us-east-1.amazonaws.com';
+const RUN = '0123456789abcdef';
+
+let cases: Cases;
+let page: ViewerPage;
+beforeAll(async () => {
+  [cases, page] = await Promise.all([runPhantoms(), viewerPage()]);
+}, 240_000);
+afterAll(() => cases.remove());
+
+const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
+
+/** The case `turned` as a site holds it, its image and label gzipped or not as they were uploaded. */
+async function siteWithCase(caseId = 'turned', uploadedAt = '2026-01-02T03:04:05.000Z') {
+  const bucket = new MemoryBucket();
+  await addCase(bucket, caseId, uploadedAt);
+  return bucket;
+}
+
+async function addCase(bucket: MemoryBucket, caseId: string, uploadedAt: string): Promise<void> {
+  const { store } = bucket;
+  const prefix = cloudKeys.runPrefix('liver', caseId, RUN);
+  for (const file of ['report.json', 'mask.nii.gz', 'cam.nii.gz', 'overlay.png'])
+    await store.put(`${prefix}/${file}`, await readFile(path.join(cases.out, 'turned', file)));
+  const imageKey = cloudKeys.incoming('liver', 'images', 'turned.nii');
+  await store.put(imageKey, await readFile(path.join(cases.input, 'turned.nii')));
+  const input = { name: 'turned.nii', bytes: 1, version: `s3:${bucket.versionOf(imageKey)}` };
+  // A later upload under the same name: the mask is of the earlier one.
+  await store.put(imageKey, Buffer.from('another scan'));
+  const parameters = { largestComponent3d: true, fillHoles: true };
+  const record = {
+    schemaVersion: 1,
+    runId: RUN,
+    state: 'reported',
+    dataset: 'liver',
+    caseId,
+    imageKey,
+    input,
+    uploadedAt,
+    bundlePrefix: 'models/tiny/0',
+    bundleDigest: 'd',
+    parameters,
+    slicesPerJob: 512,
+    slicesPerSlab: 32,
+    traceId: 't',
+    claimedAt: uploadedAt,
+    job: null,
+    reportedAt: uploadedAt,
+    cost: null,
+  };
+  await store.put(cloudKeys.run(RUN), json(record));
+  const latest = { schemaVersion: 1, runId: RUN, prefix, status: 'segmented', uploadedAt };
+  await store.put(cloudKeys.latest('liver', caseId), json(latest));
+}
+
+const indexOf = (url: string): ViewIndex => {
+  const index = new URLSearchParams(new URL(url).hash.slice(1)).get('index')!;
+  return ViewIndex.parse(JSON.parse(inflateRawSync(Buffer.from(index, 'base64url')).toString()));
+};
+
+const OPTIONS = { dataset: 'liver', minutes: 15 };
+
+describe('sammix site view', () => {
+  it('uploads the page once, named by its content', async () => {
+    const bucket = await siteWithCase();
+    const first = await viewSite(bucket.store, page, ['turned'], OPTIONS);
+    const key = cloudKeys.viewerPage(createHash('sha256').update(page.html).digest('hex'));
+    expect(bucket.keys('viewer/')).toEqual([key]);
+    const version = bucket.versionOf(key);
+    await viewSite(bucket.store, page, ['turned'], OPTIONS);
+    expect(bucket.versionOf(key)).toBe(version);
+    expect(new URL(first.url).pathname).toBe(`/${key}`);
+  });
+
+  it('signs every address for the minutes asked for, the image in the version that was segmented', async () => {
+    const bucket = await siteWithCase();
+    const before = Date.now();
+    const { url, expiresAt } = await viewSite(bucket.store, page, [], { ...OPTIONS, minutes: 5 });
+    const [one] = indexOf(url).cases;
+    const { report, overlay, mask, cam, image } = one!;
+    for (const address of [url, report, overlay!, mask!.url, cam!.url, image!.url]) {
+      const { origin, searchParams } = new URL(address);
+      expect(origin).toBe(ORIGIN);
+      expect(searchParams.get('X-Amz-Expires')).toBe('300');
+      expect(searchParams.get('X-Amz-Signature')).toMatch(/^[0-9a-f]{64}$/);
+    }
+    expect(Math.abs(Date.parse(expiresAt) - before - 300_000)).toBeLessThan(60_000);
+    const version = new URL(image!.url).searchParams.get('versionId');
+    const sent = await bucket.store.open('incoming/liver/images/turned.nii', version!);
+    expect(sent.bytes).toBeGreaterThan(1000);
+    expect(one).toMatchObject({ label: null, imageMissing: null, reviewFlags: ['slice-jump'] });
+  });
+
+  it('says so where image, case or dataset are not there, and where the time is too long', async () => {
+    const bucket = await siteWithCase();
+    await bucket.store.remove('incoming/liver/images/turned.nii');
+    const { url } = await viewSite(bucket.store, page, ['turned'], OPTIONS);
+    expect(indexOf(url).cases[0]).toMatchObject({
+      image: null,
+      imageMissing: expect.stringContaining('no longer in the bucket'),
+    });
+    for (const [caseIds, dataset] of [
+      [['other'], 'liver'],
+      [[], 'spleen'],
+    ] as const)
+      await expect(
+        viewSite(bucket.store, page, caseIds, { ...OPTIONS, dataset }),
+      ).rejects.toMatchObject({ code: 'no-such-case' });
+    for (const minutes of [0, 721, Number.NaN])
+      await expect(viewSite(bucket.store, page, [], { ...OPTIONS, minutes })).rejects.toMatchObject(
+        { code: 'bad-minutes' },
+      );
+  });
+
+  it('shows the newest of a large dataset in an address that can be passed on', async () => {
+    const bucket = await siteWithCase();
+    for (let n = 0; n < 45; n++)
+      await addCase(bucket, `case_${n}`, `2026-02-01T00:00:${String(n).padStart(2, '0')}.000Z`);
+    const view = await viewSite(bucket.store, page, [], OPTIONS);
+    expect(view.leftOut).toBe(6);
+    expect(view.cases[0]).toBe('case_44');
+    expect(view.cases).not.toContain('turned');
+    expect(view.url.length).toBeLessThan(64_000);
+  });
+
+  it.skipIf(!chromium)(
+    'opens in a browser that can reach nothing but the bucket',
+    { timeout: 240_000 },
+    async () => {
+      const bucket = await siteWithCase();
+      const { url } = await viewSite(bucket.store, page, [], OPTIONS);
+      const browser = await openBrowser();
+      onTestFinished(() => browser.close());
+      const { page: tab, faults } = await browser.newPage({
+        viewport: { width: 500, height: 400 },
+      });
+      // The bucket answers what was signed, as S3 would; whatever else is asked for fails the test.
+      await tab.route(/.*/, async (route) => {
+        const asked = new URL(route.request().url());
+        if (asked.origin !== ORIGIN || !asked.searchParams.has('X-Amz-Signature'))
+          return route.abort();
+        const key = decodeURIComponent(asked.pathname.slice(1));
+        const version = asked.searchParams.get('versionId') ?? undefined;
+        const { body } = await bucket.store.open(key, version);
+        const chunks: Uint8Array[] = [];
+        for await (const chunk of body) chunks.push(chunk);
+        const contentType = key.endsWith('.html') ? 'text/html' : 'application/octet-stream';
+        return route.fulfill({ body: Buffer.concat(chunks), contentType });
+      });
+      tab.setDefaultTimeout(120_000);
+      await tab.goto(url);
+      await tab.waitForSelector('body:not([data-state=loading])[data-state]');
+      expect(await tab.locator('#message').textContent()).toBe('');
+      expect(await tab.getByRole('heading', { level: 1 }).textContent()).toBe('turned');
+      expect(await tab.locator('#readout').textContent()).toMatch(/HU at the cross$/);
+      expect(faults).toEqual([]);
+      // Not even the page itself could send a scan elsewhere.
+      const sent = tab.evaluate(
+        "fetch('https://elsewhere.example/').then(() => 'sent', () => 'no')",
+      );
+      expect(await sent).toBe('no');
+      expect(faults.join()).toContain('Content Security Policy');
+    },
+  );
+});

@@ -1,0 +1,58 @@
+import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
+import { type Address, writeAddress } from './address.ts';
+import { byId, element } from './dom.ts';
+
+type Order = (a: ViewCase, b: ViewCase) => number;
+
+const ORDERS: Readonly<Record<string, Order>> = {
+  name: (a, b) => a.caseId.localeCompare(b.caseId, 'en', { numeric: true }),
+  // Failed cases first: nothing is worse than no mask.
+  'lowest Dice': (a, b) => worth(a) - worth(b),
+  'most flags': (a, b) => b.reviewFlags.length - a.reviewFlags.length,
+};
+
+const worth = ({ status, dice }: ViewCase): number => (status === 'failed' ? -1 : (dice ?? 2));
+
+/** The cases as links, where there is more than one. */
+export function showCaseList(index: ViewIndex, chosen: ViewCase, address: Address): void {
+  const { cases } = index;
+  if (cases.length < 2) return;
+  const list = element('ul', {});
+  const fill = (order: Order): void =>
+    list.replaceChildren(
+      ...[...cases].sort(order).map((one) => caseRow(one, one === chosen, address)),
+    );
+  const select = element(
+    'select',
+    { change: () => fill(ORDERS[select.value]!) },
+    ...Object.keys(ORDERS).map((name) => element('option', {}, name)),
+  );
+  fill(ORDERS.name!);
+  const open = !matchMedia('(max-width: 60rem)').matches;
+  byId('cases').replaceChildren(
+    element(
+      'details',
+      { open },
+      element('summary', {}, `${cases.length} cases`),
+      element('label', { class: 'field' }, 'By ', select),
+      list,
+    ),
+  );
+  byId('cases').hidden = false;
+  list.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
+}
+
+function caseRow(one: ViewCase, current: boolean, address: Address): HTMLLIElement {
+  const href = writeAddress({ ...address, caseId: one.caseId, slice: null });
+  const link = element('a', current ? { href, 'aria-current': 'page' } : { href }, one.caseId);
+  const facts = [
+    one.status === 'failed' ? 'failed' : null,
+    one.volumeMl === null ? null : `${one.volumeMl.toFixed(0)} ml`,
+    one.dice === null ? null : `Dice ${one.dice.toFixed(3)}`,
+  ].filter((fact) => fact !== null);
+  const count = one.reviewFlags.length;
+  const flags = count === 0 ? [] : [chip(`${count} ${count === 1 ? 'flag' : 'flags'}`)];
+  return element('li', {}, link, element('span', {}, facts.join(' · '), ' ', ...flags));
+}
+
+const chip = (text: string): HTMLElement => element('span', { class: 'chip review' }, text);
