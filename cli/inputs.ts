@@ -32,13 +32,20 @@ const MAX_DEPTH = 4;
  * Finds the images below files and folders: LiTS (`volume-N.nii`), nnU-Net and Medical Segmentation
  * Decathlon (`imagesTr/`), a folder per case (`s0001/ct.nii.gz`) or any NIfTI.
  *
+ * @param labelFolder is searched for no image, whatever its name
  * @throws InputError for a path that does not exist or a folder without images
  */
-export async function findInputs(paths: readonly string[]): Promise<FoundInputs> {
+export async function findInputs(
+  paths: readonly string[],
+  labelFolder?: string,
+): Promise<FoundInputs> {
   const images: string[] = [];
   const leftOut: string[] = [];
+  const isLabelFolder = (folder: string): boolean =>
+    LABEL_FOLDER.test(path.basename(folder)) ||
+    (labelFolder !== undefined && folder === path.resolve(labelFolder));
   for (const given of paths) {
-    const found = await imagesOf(given, leftOut);
+    const found = await imagesOf(given, isLabelFolder, leftOut);
     if (found.length === 0) throw noImages(given, leftOut);
     images.push(...found);
   }
@@ -46,7 +53,11 @@ export async function findInputs(paths: readonly string[]): Promise<FoundInputs>
   return { cases: distinct(cases), leftOut };
 }
 
-async function imagesOf(given: string, leftOut: string[]): Promise<string[]> {
+async function imagesOf(
+  given: string,
+  isLabelFolder: (folder: string) => boolean,
+  leftOut: string[],
+): Promise<string[]> {
   const info = await stat(given).catch((cause: unknown) => {
     throw new InputError(
       {
@@ -60,20 +71,26 @@ async function imagesOf(given: string, leftOut: string[]): Promise<string[]> {
     );
   });
   if (!info.isDirectory()) return [headerOf(path.resolve(given))];
-  return (await walk(path.resolve(given), 0, leftOut)).sort(naturally);
+  return (await walk(path.resolve(given), 0, isLabelFolder, leftOut)).sort(naturally);
 }
 
 /** The `.img` of a pair stands for its `.hdr`. */
 const headerOf = (file: string): string => file.replace(/\.img$/i, '.hdr');
 
-async function walk(folder: string, depth: number, leftOut: string[]): Promise<string[]> {
+async function walk(
+  folder: string,
+  depth: number,
+  isLabelFolder: (folder: string) => boolean,
+  leftOut: string[],
+): Promise<string[]> {
   const images: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const full = path.join(folder, entry.name);
     if (entry.name.startsWith('.')) continue;
     if (entry.isDirectory()) {
-      if (LABEL_FOLDER.test(entry.name)) leftOut.push(full);
-      else if (depth < MAX_DEPTH) images.push(...(await walk(full, depth + 1, leftOut)));
+      if (isLabelFolder(full)) leftOut.push(full);
+      else if (depth < MAX_DEPTH)
+        images.push(...(await walk(full, depth + 1, isLabelFolder, leftOut)));
     } else if (IMAGE.test(entry.name)) {
       const isLabel = LABEL_FILE.test(entry.name) || FURTHER_CHANNEL.test(entry.name);
       (isLabel ? leftOut : images).push(full);

@@ -52,6 +52,48 @@ Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writa
   });
 
 program
+  .command('evaluate')
+  .description('measure a labelled dataset: one report over all cases, with intervals and history')
+  .argument('<dataset>', 'a folder of images with their labels')
+  .requiredOption('-o, --out <dir>', 'folder for the evaluation, its history and the cases')
+  .option('-l, --label <path>', 'a folder of labels (default: the dataset itself)')
+  .option('-b, --bundle <dir>', 'a model bundle (default: the one that comes with sammix)')
+  .addOption(
+    new Option('-p, --predictions <dir>', 'measure masks made elsewhere; no model runs').conflicts(
+      'bundle',
+    ),
+  )
+  .option('-a, --against <file>', 'an evaluation.json to compare with (default: the last in <out>)')
+  .option('--patients <csv>', 'columns case,patient: cases of one patient count as one')
+  .addOption(
+    new Option('-t, --threads <n>', 'threads for the model')
+      .argParser(positiveInteger)
+      .default(availableParallelism(), 'all cores'),
+  )
+  .option('--slices-per-job <n>', 'slices kept together as one resumable job', positiveInteger, 32)
+  .option('--force', 'redo cases that are done and unchanged', false)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ sammix evaluate Task03_Liver --out evaluations/liver
+  $ sammix evaluate Task03_Liver --out evaluations/new --bundle new --against evaluations/liver/evaluation.json
+  $ sammix evaluate Dataset500 --out evaluations/nnunet --predictions nnunet/out --patients patients.csv
+
+Results:  <out>/evaluation.{html,json}, <out>/cases.csv, <out>/history.json, <out>/cases/<case>/
+Stopped?  The same command goes on; finished cases are kept.
+Exit:     0 all compared, 1 some cases failed or have an unusable label, 2 usage, 3 bundle,
+          4 output not writable, 130 interrupted`,
+  )
+  .action(async (dataset: string, options, command: Command) => {
+    const { evaluateCommand } = await import('./evaluate.ts');
+    await report(command, async (progress) => {
+      const { evaluation, exitCode } = await evaluateCommand(dataset, options, progress);
+      return { result: evaluation, exitCode };
+    });
+  });
+
+program
   .command('check')
   .description('look at files without a model: what they are, and every problem with its remedy')
   .argument('<inputs...>', 'NIfTI files (.nii, .nii.gz, .hdr) or folders of them')
@@ -82,6 +124,35 @@ program
       result: await phantomCommand(options, progress),
       exitCode: EXIT.ok,
     }));
+  });
+
+program
+  .command('view')
+  .description('look at cases in the browser: volume, mask, CAM and label, in slices and in 3D')
+  .argument('<dir>', "a case's folder, or a folder of cases as run and evaluate write them")
+  .option('--image <file>', 'the CT of the one case, where its place is not recorded')
+  .option('--label <file>', 'a label of the one case')
+  .option('--port <n>', 'port on this machine (default: a free one)', integer, 0)
+  .option('--open', "open the system's browser", false)
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ sammix view results
+  $ sammix view results/case_01 --open
+
+The page and the files are served to this machine only, until Ctrl-C.`,
+  )
+  .action(async (dir: string, options, command: Command) => {
+    const { openInBrowser, openView } = await import('./view.ts');
+    await report(command, async () => {
+      const { server, index } = await openView(dir, options);
+      if (options.open) openInBrowser(server.url);
+      // Before the listener below: nothing here is interrupted, the page is just no longer served.
+      process.prependListener('SIGINT', () => process.exit(EXIT.ok));
+      const text = `${index.cases.length} case(s) at ${server.url}\nCtrl-C stops it.`;
+      return { result: { url: server.url, cases: index.cases.length }, text, exitCode: EXIT.ok };
+    });
   });
 
 program

@@ -3,11 +3,16 @@ import { METRIC_DEFINITIONS, type MetricName } from '../metrics/definitions.ts';
 import { CaseStatus, ExtendedNumber } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
 import { HuSummary } from './manifest.ts';
-import { FaultSchema } from './report.ts';
+import { FaultSchema, PaperMeans } from './report.ts';
 
 /**
  * `evaluation.json`: a labelled dataset measured with one bundle, or with masks made elsewhere.
  * Case reports are its only source, so that a laptop and a site's bucket give the same numbers.
+ *
+ * Patients are the unit of all statistics: a patient's value is the mean over its cases, an estimate
+ * the mean over patients, an interval the percentile bootstrap over patients. A case is *labelled*
+ * where `labelVersion` is not null; a labelled case that failed or whose label could not be used
+ * stays in and counts with the worst value. Cases are listed by id, so their order changes nothing.
  */
 
 const Metric = z.enum(Object.keys(METRIC_DEFINITIONS) as [MetricName, ...MetricName[]]);
@@ -45,6 +50,7 @@ export type ScanTraits = z.infer<typeof ScanTraits>;
 
 /** Classifier probability of one slice, and whether the label shows the target there. */
 export const ScoredSlice = z.strictObject({ score: Share, positive: z.boolean() });
+export type ScoredSlice = z.infer<typeof ScoredSlice>;
 
 export const EvaluatedCase = z.strictObject({
   caseId: z.string(),
@@ -54,17 +60,12 @@ export const EvaluatedCase = z.strictObject({
   status: EvaluatedStatus,
   /** Why there is no mask, or why it could not be compared. */
   fault: FaultSchema.nullable(),
+  /** Changes with the label's content. Null where there is no label: the case is in no metric. */
   labelVersion: z.string().nullable(),
   /** Protocol `volume`; null without a comparison. */
   metrics: z.record(Metric, ExtendedNumber).nullable(),
   /** Protocol `paper`: means over the middle slices at the model's resolution, distances in px. */
-  paper: z
-    .strictObject({
-      slices: z.int().nonnegative(),
-      dice: z.number().nullable(),
-      hausdorffPx: ExtendedNumber.nullable(),
-    })
-    .nullable(),
+  paper: PaperMeans.nullable(),
   predictionVolumeMl: z.number().nullable(),
   labelVolumeMl: z.number().nullable(),
   /** Share of slices with liver in the label in which the mask has any voxel. */
@@ -79,18 +80,37 @@ export const EvaluatedCase = z.strictObject({
 });
 export type EvaluatedCase = z.infer<typeof EvaluatedCase>;
 
+/**
+ * `cases/<case>/measured.json` where masks were made elsewhere: the row of a case, kept so that an
+ * evaluation that was stopped goes on from it.
+ */
+export const MeasuredCase = z.strictObject({
+  schemaVersion: z.literal(1),
+  /** Changes with image, mask and label. */
+  inputsVersion: z.string(),
+  case: EvaluatedCase,
+});
+export type MeasuredCase = z.infer<typeof MeasuredCase>;
+
 /** One metric over all labelled cases. */
 export const MetricSummary = z.strictObject({
   name: Metric,
   unit: z.string(),
   definition: z.string(),
-  /** Mean of the finite values. */
+  /** Mean of the finite values (over patients of each patient's mean). */
   mean: EstimateInterval,
   count: z.int().nonnegative(),
-  /** Cases that this mean leaves out: missed, spurious, failed, unusable label. */
+  /**
+   * Labelled cases that this mean leaves out because their value is infinite or missing: failed
+   * ones and unusable labels always, missed and spurious ones where the metric is a distance.
+   */
   leftOut: z.int().nonnegative(),
-  /** Mean over all labelled cases with `worst` in place of those left out; null where no worst exists. */
+  /**
+   * Mean over all labelled cases with `worst` in place of those left out, and of what is worse;
+   * null where no worst exists.
+   */
   meanWithWorst: EstimateInterval,
+  /** 0 for overlaps; for distances 700 mm, the diagonal of a field of view of 400 mm each way. */
   worst: z.number().nullable(),
   quartiles: z.tuple([ExtendedNumber, ExtendedNumber, ExtendedNumber]).nullable(),
   min: ExtendedNumber.nullable(),
@@ -127,7 +147,10 @@ export const ClassificationSummary = z.strictObject({
 });
 export type ClassificationSummary = z.infer<typeof ClassificationSummary>;
 
-/** Cases that share a trait; failed ones count with Dice 0. */
+/**
+ * Labelled cases that share a trait; failed ones count with Dice 0. The trait of a case whose header
+ * could not be read is `unknown`; descriptions that only one case has are `other`.
+ */
 export const Stratum = z.strictObject({
   by: z.enum(['slice-spacing', 'orientation', 'description']),
   value: z.string(),
@@ -137,14 +160,15 @@ export const Stratum = z.strictObject({
 });
 export type Stratum = z.infer<typeof Stratum>;
 
-/** Bland-Altman of volumes: prediction minus label, ml. */
+/** Bland-Altman of volumes: prediction minus label, ml; over compared cases. */
 export const VolumeAgreement = z.strictObject({
   cases: z.int().nonnegative(),
   biasMl: z.number().nullable(),
-  /** bias -+ 1.96 standard deviations of the differences. */
+  /** bias -+ 1.96 sample standard deviations (n - 1) of the differences. */
   lowerLimitMl: z.number().nullable(),
   upperLimitMl: z.number().nullable(),
 });
+export type VolumeAgreement = z.infer<typeof VolumeAgreement>;
 
 /** Against an earlier evaluation of the same dataset; differences are this minus earlier. */
 export const EvaluationComparison = z.strictObject({
@@ -159,7 +183,7 @@ export const EvaluationComparison = z.strictObject({
   wilcoxon: z
     .strictObject({ statistic: z.number(), pValue: Share, pairs: z.int().nonnegative() })
     .nullable(),
-  /** Largest changes first. */
+  /** Cases whose status changed or whose Dice moved by 0.01 or more; largest changes first. */
   moved: z.array(
     z.strictObject({
       caseId: z.string(),
@@ -190,6 +214,7 @@ export const DriftSignal = z.strictObject({
   /** Two-sample Kolmogorov-Smirnov over cases (for scores: each case's mean score). */
   statistic: Share,
   pValue: Share,
+  /** p < 0.01. */
   drifted: z.boolean(),
 });
 export type DriftSignal = z.infer<typeof DriftSignal>;
@@ -211,7 +236,10 @@ export const Evaluation = z.strictObject({
     seed: z.int(),
   }),
   metrics: z.array(MetricSummary),
-  /** Protocol `paper`, means over slices. */
+  /**
+   * Protocol `paper`, means over slices (all of a drawn patient's enter a draw). `leftOut`: labelled
+   * cases without it.
+   */
   paper: z
     .strictObject({
       slices: z.int().nonnegative(),
@@ -220,6 +248,7 @@ export const Evaluation = z.strictObject({
       leftOut: z.int().nonnegative(),
     })
     .nullable(),
+  /** Failed cases and unusable labels count as 0 in both. */
   liverSliceRecall: EstimateInterval,
   liverFreeSliceSpecificity: EstimateInterval,
   classification: ClassificationSummary.nullable(),

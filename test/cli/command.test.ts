@@ -61,10 +61,12 @@ describe('sammix run', () => {
     expect(first.stderr).toMatch(/FAILED cut: cut\.nii: expected \d+ bytes of voxels/);
     expect(first.stderr).toMatch(/FAILED text: text\.nii\.gz: expected a NIfTI-1 or NIfTI-2 file/);
     expect((await readdir(path.join(out, 'good'))).sort()).toEqual([
+      'cam.nii.gz',
       'mask.nii.gz',
       'overlay.png',
       'report.html',
       'report.json',
+      'sources.json',
     ]);
     // A failed case has its report and nothing half written.
     expect((await readdir(path.join(out, 'cut'))).sort()).toEqual(['report.html', 'report.json']);

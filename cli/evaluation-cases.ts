@@ -1,0 +1,193 @@
+import { createHash } from 'node:crypto';
+import { stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import path from 'node:path';
+import { DirStore } from '../adapters/dir-store.ts';
+import { openRuntime } from '../adapters/onnx.ts';
+import { type BundleDisplay, bundleDisplay } from '../core/contract/bundle.ts';
+import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts';
+import { ConfigError } from '../core/errors.ts';
+import { evaluatedCase } from '../core/evaluation/from-report.ts';
+import { measurePrediction } from '../core/evaluation/measure-prediction.ts';
+import type { LabelInput } from '../core/stage/compare.ts';
+import { openBundle } from '../core/stage/open-bundle.ts';
+import { DEFAULT_BUNDLE } from './default-bundle.ts';
+import type { CaseInput } from './inputs.ts';
+import { labelFinder } from './labels.ts';
+import { type CaseOutcome, type LocalRun, runCase } from './local.ts';
+import type { Progress } from './progress.ts';
+
+/** A case whose label is at hand. */
+export interface LabelledInput extends CaseInput {
+  readonly label: string;
+  readonly patientId: string;
+}
+
+export interface MeasuredRow {
+  readonly row: EvaluatedCase;
+  /** True where an earlier evaluation had measured the same and nothing was computed. */
+  readonly resumed: boolean;
+}
+
+/** Where the masks of an evaluation come from: a model, or a folder. */
+export interface MaskSource {
+  /** Null where the masks were made elsewhere. */
+  readonly bundle: BundleDisplay | null;
+  measure(input: LabelledInput): Promise<MeasuredRow>;
+  close(): Promise<void>;
+}
+
+/** Of a file that may be large: its size and time of change. */
+async function fileVersion(file: string): Promise<string> {
+  const info = await stat(file);
+  return `${info.size}-${Math.trunc(info.mtimeMs)}`;
+}
+
+function fileInput(file: string): Omit<LabelInput, 'version'> {
+  const store = new DirStore(path.dirname(file));
+  const name = path.basename(file);
+  return { name, open: () => store.read(name) };
+}
+
+/** Of a label: its content, so that copies of a dataset can be compared with each other. */
+async function labelVersionOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of fileInput(file).open()) hash.update(chunk);
+  return `sha256:${hash.digest('hex')}`;
+}
+
+export interface ModelOptions {
+  readonly bundle?: string;
+  readonly threads?: number;
+  readonly slicesPerJob: number;
+  readonly force: boolean;
+}
+
+/** Segments every case as `sammix run` does; finished cases in `store` are kept. */
+export async function modelMasks(
+  store: DirStore,
+  options: ModelOptions,
+  progress: Progress,
+): Promise<MaskSource> {
+  const folder = options.bundle ?? DEFAULT_BUNDLE;
+  const bundle = await openBundle(new DirStore(folder), folder);
+  const runtime = await openRuntime(bundle, {
+    threads: options.threads ?? availableParallelism(),
+    providers: ['cuda', 'cpu'],
+  });
+  const run: LocalRun = {
+    store,
+    bundle,
+    runtime,
+    parameters: bundle.manifest.postprocess,
+    slicesPerSlab: options.slicesPerJob,
+    force: options.force,
+    progress,
+  };
+  return {
+    bundle: bundleDisplay(bundle.manifest, bundle.digest),
+    async measure(input) {
+      const { report, resumed } = await runOnce(run, input);
+      const labelVersion = await labelVersionOf(input.label);
+      const row = evaluatedCase(report, { patientId: input.patientId, labelVersion });
+      return { row: { ...row, labelVersion }, resumed };
+    },
+    close: () => runtime.close(),
+  };
+}
+
+/** A finished case that an older version compared lacks what an evaluation needs: it is done anew. */
+async function runOnce(run: LocalRun, input: LabelledInput): Promise<CaseOutcome> {
+  const outcome = await runCase(run, input, input.label);
+  const comparison = outcome.report.status === 'segmented' && outcome.report.comparison;
+  const complete = !comparison || (comparison.panel.sliceVoxels && comparison.paper !== undefined);
+  return complete ? outcome : runCase({ ...run, force: true }, input, input.label);
+}
+
+/**
+ * Takes masks from a folder: named as labels are, or `<case>/mask.nii.gz` as `sammix run` writes them.
+ *
+ * @throws ConfigError where the folder does not exist
+ */
+export async function folderMasks(
+  store: DirStore,
+  folder: string,
+  cases: readonly CaseInput[],
+  force: boolean,
+): Promise<MaskSource> {
+  const info = await stat(folder).catch(() => undefined);
+  if (!info?.isDirectory()) throw noFolder(folder);
+  const find = await labelFinder(folder, cases);
+  const maskOf = async (input: CaseInput): Promise<string | undefined> => {
+    const own = path.join(path.resolve(folder), input.caseId, 'mask.nii.gz');
+    return (await isFile(own)) ? own : find(input);
+  };
+  return {
+    bundle: null,
+    measure: async (input) => measureMask(store, input, await maskOf(input), force),
+    close: () => Promise.resolve(),
+  };
+}
+
+async function measureMask(
+  store: DirStore,
+  input: LabelledInput,
+  mask: string | undefined,
+  force: boolean,
+): Promise<MeasuredRow> {
+  const { caseId, patientId, image, pairedImage } = input;
+  const key = `${caseId}/measured.json`;
+  const files = [image, pairedImage, mask, input.label].filter((file) => file !== undefined);
+  const inputsVersion = await versionOfAll(files);
+  const kept = force ? undefined : await measuredBefore(store, key, inputsVersion);
+  if (kept) return { row: { ...kept, patientId }, resumed: true };
+  const scan = fileInput(image);
+  const paired = pairedImage === undefined ? undefined : fileInput(pairedImage);
+  const drawn = mask === undefined ? undefined : fileInput(mask);
+  const row = await measurePrediction({
+    caseId,
+    patientId,
+    image: { name: scan.name, open: scan.open, openPaired: paired?.open },
+    prediction: drawn,
+    label: { ...fileInput(input.label), version: await labelVersionOf(input.label) },
+  });
+  const measured: MeasuredCase = { schemaVersion: 1, inputsVersion, case: row };
+  await store.put(key, Buffer.from(`${JSON.stringify(measured)}\n`));
+  return { row, resumed: false };
+}
+
+async function versionOfAll(files: readonly string[]): Promise<string> {
+  const versions: string[] = [];
+  for (const file of files) versions.push(path.basename(file), await fileVersion(file));
+  return createHash('sha256').update(JSON.stringify(versions)).digest('hex').slice(0, 16);
+}
+
+async function measuredBefore(
+  store: DirStore,
+  key: string,
+  inputsVersion: string,
+): Promise<EvaluatedCase | undefined> {
+  if (!(await store.stat(key))) return undefined;
+  try {
+    const bytes = await store.get(key);
+    const { data } = MeasuredCase.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    return data?.inputsVersion === inputsVersion ? data.case : undefined;
+  } catch {
+    return undefined; // Damaged: the case is measured again.
+  }
+}
+
+const isFile = (file: string): Promise<boolean> =>
+  stat(file).then(
+    (info) => info.isFile(),
+    () => false,
+  );
+
+const noFolder = (folder: string): ConfigError =>
+  new ConfigError({
+    code: 'bad-predictions',
+    subject: folder,
+    expected: 'a folder of masks',
+    found: 'no folder that can be read',
+    remedy: 'Name the folder that holds the masks.',
+  });

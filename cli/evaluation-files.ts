@@ -1,0 +1,112 @@
+import path from 'node:path';
+import type { z } from 'zod';
+import { DirStore } from '../adapters/dir-store.ts';
+import { Evaluation, History } from '../core/contract/evaluation.ts';
+import { runKeys } from '../core/contract/keys.ts';
+import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
+import { ConfigError } from '../core/errors.ts';
+import { casesCsv } from '../core/evaluation/cases-csv.ts';
+import { evaluationJson } from '../core/evaluation/evaluation-json.ts';
+import { extendHistory } from '../core/evaluation/history.ts';
+import type { EvaluationPicture } from '../core/evaluation/page/picture.ts';
+
+const EVALUATION = 'evaluation.json';
+const HISTORY = 'history.json';
+
+/** What is known of a dataset before it is evaluated again. */
+export interface EarlierEvaluation {
+  /** What to compare with: the one asked for, else the last one in the output folder. */
+  readonly previous: Evaluation | undefined;
+  readonly history: History | undefined;
+}
+
+/**
+ * @param against an `evaluation.json`; the one in `out` unless told
+ * @throws ConfigError where a file is damaged, or `out` belongs to another dataset
+ */
+export async function earlierEvaluation(
+  out: DirStore,
+  dataset: string,
+  against: string | undefined,
+): Promise<EarlierEvaluation> {
+  const history = await readIfThere(out, HISTORY, History);
+  if (history && history.dataset !== dataset) throw otherDataset(out, history.dataset, dataset);
+  if (against === undefined)
+    return { previous: await readIfThere(out, EVALUATION, Evaluation), history };
+  const store = new DirStore(path.dirname(against));
+  const previous = await readIfThere(store, path.basename(against), Evaluation);
+  if (!previous) throw unreadable(against, 'no such file');
+  return { previous, history };
+}
+
+/** Everything but the cases' own folders; `evaluation.json` last, so that it stands for them all. */
+export async function writeEvaluation(
+  out: DirStore,
+  evaluation: Evaluation,
+  earlier: History | undefined,
+): Promise<void> {
+  const history = extendHistory(earlier, evaluation);
+  // Loaded when needed: the charting library costs more to load than a short command runs.
+  const { galleryPictures, renderEvaluation } = await import('../core/evaluation/page/render.ts');
+  const pictures: EvaluationPicture[] = [];
+  for (const caseId of evaluation.worst) {
+    const drawn = await drawnCase(out, caseId);
+    if (drawn) pictures.push(...galleryPictures(drawn.report, drawn.overlayPng));
+  }
+  const page = renderEvaluation(evaluation, history, pictures);
+  await out.put('cases.csv', Buffer.from(casesCsv(evaluation.cases)));
+  await out.put('evaluation.html', Buffer.from(page));
+  await out.put(HISTORY, Buffer.from(`${JSON.stringify(history, null, 2)}\n`));
+  await out.put(EVALUATION, Buffer.from(evaluationJson(evaluation)));
+}
+
+/** Undefined where the case failed, or nothing was drawn because its mask was made elsewhere. */
+async function drawnCase(
+  out: DirStore,
+  caseId: string,
+): Promise<{ report: SegmentedReport; overlayPng: Uint8Array } | undefined> {
+  const keys = runKeys(`cases/${caseId}`);
+  if (!(await out.stat(keys.overlay))) return undefined;
+  const report = await readIfThere(out, keys.report, CaseReport);
+  if (report?.status !== 'segmented') return undefined;
+  return { report, overlayPng: await out.get(keys.overlay) };
+}
+
+async function readIfThere<Schema extends z.ZodType>(
+  store: DirStore,
+  key: string,
+  schema: Schema,
+): Promise<z.infer<Schema> | undefined> {
+  if (!(await store.stat(key))) return undefined;
+  const bytes = await store.get(key);
+  try {
+    return schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  } catch (cause) {
+    throw unreadable(
+      path.join(store.root, key),
+      'one that is damaged or of another version',
+      cause,
+    );
+  }
+}
+
+const unreadable = (file: string, found: string, cause?: unknown): ConfigError =>
+  new ConfigError(
+    {
+      code: 'bad-evaluation',
+      subject: file,
+      expected: 'the result of an earlier sammix evaluate',
+      found,
+      remedy: 'Name another file, or remove it to start anew.',
+    },
+    { cause },
+  );
+
+const otherDataset = (out: DirStore, found: string, dataset: string): ConfigError =>
+  new ConfigError({
+    code: 'other-dataset',
+    subject: out.root,
+    expected: `evaluations of ${dataset}, or an empty folder`,
+    found: `those of ${found}`,
+    remedy: 'Choose an output folder of its own for each dataset.',
+  });

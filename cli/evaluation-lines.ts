@@ -1,0 +1,82 @@
+import path from 'node:path';
+import type {
+  EstimateInterval,
+  EvaluatedCase,
+  Evaluation,
+  EvaluationComparison,
+  MetricSummary,
+} from '../core/contract/evaluation.ts';
+import { faultText } from '../core/errors.ts';
+import { duration } from './progress.ts';
+
+/** One case in one line. */
+export function evaluatedCaseLine(row: EvaluatedCase, resumed: boolean): string {
+  const { caseId, status, fault, metrics, seconds } = row;
+  if (status === 'failed') return `FAILED ${caseId}: ${fault ? faultText(fault) : 'no mask'}`;
+  if (status === 'label-unusable')
+    return `NOT COMPARED ${caseId}: ${fault ? faultText(fault) : 'its label cannot be used'}`;
+  const parts = [
+    status !== 'compared' && status.toUpperCase(),
+    typeof metrics?.dice === 'number' && `Dice ${metrics.dice.toFixed(3)}`,
+    typeof metrics?.hd95Mm === 'number' && `HD95 ${metrics.hd95Mm.toFixed(1)} mm`,
+    !resumed && seconds !== null && duration(seconds * 1000),
+  ];
+  return `${resumed ? 'kept  ' : 'done  '} ${caseId}: ${parts.filter(Boolean).join(', ')}`;
+}
+
+/** The headline of an evaluation: counts, means with what they leave out, comparison, drift. */
+export function evaluationLines(evaluation: Evaluation, out: string): string[] {
+  const { counts, cases, patients, comparison } = evaluation;
+  const byStatus = Object.entries(counts)
+    .filter(([, count]) => count > 0)
+    .map(([status, count]) => `${count} ${status}`);
+  const drifted = evaluation.drift.filter((signal) => signal.drifted).map((signal) => signal.of);
+  return [
+    `${cases.length} cases of ${patients} patients: ${byStatus.join(', ')}`,
+    metricLine(evaluation.metrics, 'dice', 'Dice', 3),
+    metricLine(evaluation.metrics, 'hd95Mm', 'HD95', 1),
+    comparison && comparisonLine(comparison),
+    drifted.length > 0 &&
+      `DRIFT of ${drifted.join(', ')}: the inputs differ from that evaluation's`,
+    `evaluation in ${path.join(out, 'evaluation.html')}`,
+  ].filter((line) => typeof line === 'string');
+}
+
+function comparisonLine({
+  previous,
+  patients,
+  diceDifference,
+  moved,
+  relabelled,
+  onlyHere,
+}: EvaluationComparison): string {
+  const unpaired = `${relabelled.length} relabelled, ${onlyHere.length} new`;
+  if (patients === 0) return `no case in common with ${previous.evaluationId}: ${unpaired}`;
+  const difference = intervalText(diceDifference, 3);
+  return `against ${previous.evaluationId}: Dice difference ${difference} over ${patients} patients, ${moved.length} cases moved, ${unpaired}`;
+}
+
+function metricLine(
+  metrics: readonly MetricSummary[],
+  name: MetricSummary['name'],
+  title: string,
+  digits: number,
+): string | null {
+  const metric = metrics.find((one) => one.name === name);
+  if (!metric) return null;
+  const unit = metric.unit === '' ? '' : ` ${metric.unit}`;
+  const mean = `${title} ${intervalText(metric.mean, digits, unit)}`;
+  if (metric.leftOut === 0) return mean;
+  const worst = intervalText(metric.meanWithWorst, digits, unit);
+  return `${mean} without the ${metric.leftOut} that have none; ${worst} with ${metric.worst}${unit} for them`;
+}
+
+function intervalText(
+  { estimate, lower, upper }: EstimateInterval,
+  digits: number,
+  unit = '',
+): string {
+  if (estimate === null || lower === null || upper === null) return 'n/a';
+  const [mean, low, high] = [estimate, lower, upper].map((value) => value.toFixed(digits));
+  return `${mean}${unit} (95 % ${low} to ${high})`;
+}

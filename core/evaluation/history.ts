@@ -1,0 +1,32 @@
+import type { Evaluation, History, HistoryEntry } from '../contract/evaluation.ts';
+
+/** What a trend keeps of an evaluation. */
+export function historyEntry(evaluation: Evaluation): HistoryEntry {
+  const dice = evaluation.metrics.find(({ name }) => name === 'dice');
+  if (!dice) throw new RangeError(`evaluation ${evaluation.evaluationId} has no Dice`);
+  return {
+    evaluationId: evaluation.evaluationId,
+    createdAt: evaluation.createdAt,
+    bundleDigest: evaluation.bundle?.digest ?? null,
+    cases: evaluation.cases.length,
+    failed: evaluation.counts.failed,
+    dice: dice.mean,
+    diceWithFailuresAsZero: dice.meanWithWorst,
+    drifted: evaluation.drift.some(({ drifted }) => drifted),
+  };
+}
+
+/**
+ * The history with this evaluation in it, oldest first. Adding one again replaces its entry, so that
+ * an aggregation that runs twice leaves one line.
+ */
+export function extendHistory(history: History | undefined, evaluation: Evaluation): History {
+  const entry = historyEntry(evaluation);
+  const others = (history?.entries ?? []).filter(
+    ({ evaluationId }) => evaluationId !== entry.evaluationId,
+  );
+  const entries = [...others, entry].sort(
+    (a, b) => Date.parse(a.createdAt) - Date.parse(b.createdAt),
+  );
+  return { schemaVersion: 1, dataset: evaluation.dataset, entries };
+}

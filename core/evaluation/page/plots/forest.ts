@@ -1,0 +1,121 @@
+import type { EstimateInterval } from '../../../contract/evaluation.ts';
+import type { SafeHtml } from '../../../report/html.ts';
+import { numberText, shortened } from '../format.ts';
+import { AXIS, BAD, CURVE, drawChart, INK, SOFT, TEXT } from './chart.ts';
+import type { Scale } from './scale.ts';
+import { whisker } from './whisker.ts';
+
+export interface ForestRow {
+  readonly name: string;
+  readonly interval: EstimateInterval;
+  /** What stands at the row's end. */
+  readonly note: string;
+}
+
+export interface ForestOptions {
+  readonly key: string;
+  readonly axisName: string;
+  readonly axis: Scale;
+  /** Where the dashed line stands. */
+  readonly reference: number | null;
+}
+
+const ROW_PX = 26;
+const NAME_CHARACTERS = 20;
+/** Mean width of a digit and its neighbours in the plot's type. */
+const NOTE_CHARACTER_PX = 7.4;
+
+/**
+ * A forest plot: one row per group with its estimate and interval, the first row being that of all.
+ * A row whose estimate lies below the axis is an arrow at its end, one without estimate is empty.
+ */
+export function drawForest(rows: readonly ForestRow[], options: ForestOptions): SafeHtml {
+  const { axis, reference } = options;
+  const within = (value: number): number => Math.max(axis.min, Math.min(axis.max, value));
+  const points = rows.flatMap(({ interval: { estimate } }, at) =>
+    estimate === null ? [] : [[within(estimate), at, estimate < axis.min ? 1 : 0] as const],
+  );
+  const shown = (keep: (at: number, off: boolean) => boolean): [number, number][] =>
+    points.flatMap(([x, at, off]) => (keep(at, off === 1) ? [[x, at]] : []));
+  const whiskers = rows.flatMap(({ interval: { lower, upper } }, at) =>
+    lower === null || upper === null || upper < axis.min
+      ? []
+      : [[within(lower), within(upper), at]],
+  );
+  const longest = Math.max(...rows.map(({ note }) => note.length));
+  const rowAxis = {
+    type: 'category' as const,
+    inverse: true,
+    axisTick: { show: false },
+    axisLine: { show: false },
+    axisLabel: { ...TEXT, interval: 0 },
+  };
+  return drawChart(
+    {
+      grid: {
+        left: 154,
+        right: 16 + longest * NOTE_CHARACTER_PX,
+        top: 6,
+        height: rows.length * ROW_PX,
+      },
+      xAxis: {
+        type: 'value',
+        name: options.axisName,
+        nameGap: 28,
+        ...axis,
+        ...AXIS,
+        axisLabel: {
+          ...TEXT,
+          hideOverlap: true,
+          formatter: (value: number) => numberText(value, decimalsOf(axis.interval)),
+        },
+      },
+      yAxis: [
+        { ...rowAxis, data: rows.map(({ name }) => shortened(name, NAME_CHARACTERS)) },
+        { ...rowAxis, position: 'right', data: rows.map(({ note }) => note) },
+      ],
+      series: [
+        {
+          type: 'custom',
+          data: whiskers,
+          renderItem: whisker('x', INK),
+          silent: true,
+          ...(reference !== null && {
+            markLine: {
+              silent: true,
+              symbol: 'none',
+              label: { show: false },
+              lineStyle: { color: SOFT, type: 'dashed', width: 1.2 },
+              data: [{ xAxis: reference }],
+            },
+          }),
+        },
+        {
+          type: 'scatter',
+          symbol: 'rect',
+          symbolSize: 9,
+          itemStyle: { color: CURVE, opacity: 1 },
+          data: shown((at, off) => at > 0 && !off),
+        },
+        {
+          type: 'scatter',
+          symbol: 'diamond',
+          symbolSize: 14,
+          itemStyle: { color: INK, opacity: 1 },
+          data: shown((at, off) => at === 0 && !off),
+        },
+        {
+          type: 'scatter',
+          symbol: 'triangle',
+          symbolRotate: 90,
+          symbolSize: 10,
+          itemStyle: { color: BAD, opacity: 1 },
+          data: shown((_at, off) => off),
+        },
+      ],
+    },
+    { key: options.key, heightPx: rows.length * ROW_PX + 54 },
+  );
+}
+
+const decimalsOf = (interval: number): number => Math.max(0, -Math.floor(Math.log10(interval)));

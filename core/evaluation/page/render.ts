@@ -1,0 +1,105 @@
+import type { Evaluation, History } from '../../contract/evaluation.ts';
+import { html, type Insert, type SafeHtml } from '../../report/html.ts';
+import { caseSection } from './case-table.ts';
+import { comparisonSection, driftSection } from './comparison.ts';
+import { documentOf } from './document.ts';
+import { gallerySection } from './gallery.ts';
+import { header, verdicts } from './header.ts';
+import { methodsSection, provenanceSection } from './methods.ts';
+import { classifierTable, metricsSection, paperSection, slicesTable } from './metrics-table.ts';
+import type { EvaluationPicture } from './picture.ts';
+import { blandAltmanPlot } from './plots/bland-altman.ts';
+import { calibrationPlot } from './plots/calibration.ts';
+import { distributionPlot } from './plots/distribution.ts';
+import { type Plot, plotFigure, plotGrid } from './plots/figure.ts';
+import { rocPlot } from './plots/roc.ts';
+import { strataPlot } from './plots/strata.ts';
+import { confidenceText } from './words.ts';
+
+/**
+ * The cohort report. Import this module lazily: it pulls in the charting library, which takes longer
+ * to load than a short command runs.
+ */
+export { galleryPictures } from './gallery-pictures.ts';
+export type { EvaluationPicture } from './picture.ts';
+
+/**
+ * `evaluation.html`: one file without font, image or link from outside but the cases' own reports,
+ * `cases/<case>/report.html` beside it. Pure: the same evaluation gives the same bytes.
+ *
+ * @param history all evaluations of the dataset, oldest first, this one among them
+ * @param pictures of the worst cases, in the order in which a case's pictures are to be shown
+ */
+export function renderEvaluation(
+  evaluation: Evaluation,
+  history: History,
+  pictures: readonly EvaluationPicture[],
+): string {
+  const sections = [
+    verdicts(evaluation),
+    metricsSection(evaluation),
+    distributionSection(evaluation),
+    strataSection(evaluation),
+    gallerySection(evaluation, pictures),
+    slicesSection(evaluation),
+    comparisonSection(evaluation, history),
+    driftSection(evaluation),
+    caseSection(evaluation),
+    paperSection(evaluation),
+    methodsSection(evaluation),
+    provenanceSection(evaluation),
+  ].filter((section) => section !== null) as SafeHtml[];
+  return documentOf(
+    `Evaluation: ${evaluation.dataset}`,
+    html`${header(evaluation)}
+${contents(sections)}
+<main id="main" tabindex="-1">
+${sections}
+</main>`,
+  );
+}
+
+/** The page's own headings, so that the list cannot name one that is not there. */
+function contents(sections: readonly SafeHtml[]): SafeHtml {
+  const headings = sections.flatMap(({ markup }) => {
+    const found = /<h2 id="([a-z]+)">([^<]+)<\/h2>/.exec(markup);
+    return found ? [{ id: found[1]!, title: found[2]! }] : [];
+  });
+  return html`<nav aria-label="Contents"><ul>${headings.map(
+    ({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`,
+  )}</ul></nav>`;
+}
+
+const present = (plots: readonly (Plot | null)[]): Plot[] => plots.filter((plot) => plot !== null);
+
+function distributionSection(evaluation: Evaluation): Insert {
+  const plots = present([
+    distributionPlot(evaluation, 'dice'),
+    distributionPlot(evaluation, 'hd95Mm'),
+    distributionPlot(evaluation, 'nsd2Mm'),
+  ]);
+  if (plots.length === 0) return null;
+  return html`<section aria-labelledby="distributions"><h2 id="distributions">Distributions</h2>
+${plotGrid(plots)}</section>`;
+}
+
+function strataSection(evaluation: Evaluation): Insert {
+  const plots = present([blandAltmanPlot(evaluation), strataPlot(evaluation)]);
+  if (plots.length === 0) return null;
+  return html`<section aria-labelledby="strata"><h2 id="strata">Volumes and kinds of scan</h2>
+${plotGrid(plots)}</section>`;
+}
+
+function slicesSection(evaluation: Evaluation): SafeHtml {
+  const { classification } = evaluation;
+  const plots = classification
+    ? present([
+        rocPlot(classification, confidenceText(evaluation)),
+        calibrationPlot(classification),
+      ])
+    : [];
+  return html`<section aria-labelledby="slices"><h2 id="slices">Slices and classifier</h2>
+<div class="plots"><div class="plot">${slicesTable(evaluation)}
+${classifierTable(evaluation)}</div>
+${plots.map(plotFigure)}</div></section>`;
+}

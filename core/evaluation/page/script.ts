@@ -1,0 +1,76 @@
+/**
+ * The page's only script: the table of cases sorts and filters. Its digest stands in the page's
+ * content policy, so that nothing else can run. Rows are never removed, only hidden, and the style
+ * sheet shows all of them in print.
+ */
+export const SCRIPT = `
+(() => {
+  const table = document.getElementById('cases-table');
+  if (!table) return;
+  const body = table.tBodies[0];
+  const rows = Array.from(body.rows, (row, at) => ({
+    row, at, text: row.textContent.toLowerCase(),
+    flags: (row.dataset.f || '').split(' ').filter(Boolean),
+  }));
+  const heads = Array.from(table.tHead.rows[0].cells);
+  const byText = new Intl.Collator('en', { numeric: true });
+
+  const numberOf = (text) => {
+    const plain = text.replace('\\u2212', '-').replace('\\u221e', 'Infinity').replace('%', '').trim();
+    return plain === '' || Number.isNaN(Number(plain)) ? null : Number(plain);
+  };
+  const valueOf = (row, column, kind) => {
+    const text = row.cells[column].textContent.trim();
+    return kind === 'number' ? numberOf(text) : text || null;
+  };
+
+  const sortBy = (head, column) => {
+    const kind = head.dataset.sort;
+    const falling = head.getAttribute('aria-sort') === 'ascending';
+    for (const other of heads) other.removeAttribute('aria-sort');
+    head.setAttribute('aria-sort', falling ? 'descending' : 'ascending');
+    const keyed = rows.map((entry) => ({ entry, value: valueOf(entry.row, column, kind) }));
+    keyed.sort((a, b) => {
+      if (a.value === null || b.value === null) {
+        return (a.value === null) - (b.value === null) || a.entry.at - b.entry.at;
+      }
+      const order = kind === 'number'
+        ? (a.value > b.value) - (a.value < b.value) : byText.compare(a.value, b.value);
+      return (falling ? -order : order) || a.entry.at - b.entry.at;
+    });
+    body.append(...keyed.map(({ entry }) => entry.row));
+  };
+
+  heads.forEach((head, column) => {
+    const button = document.createElement('button');
+    button.type = 'button';
+    button.append(...head.childNodes);
+    button.addEventListener('click', () => sortBy(head, column));
+    head.append(button);
+  });
+
+  const field = (name) => document.getElementById('filter-' + name);
+  const text = field('text'), status = field('status'), flag = field('flag');
+  const shown = document.getElementById('cases-shown');
+  const filter = () => {
+    const words = text.value.toLowerCase().split(/\\s+/).filter(Boolean);
+    let count = 0;
+    for (const entry of rows) {
+      const fits = words.every((word) => entry.text.includes(word)) &&
+        (!status.value || entry.row.dataset.s === status.value) &&
+        (!flag.value || (flag.value === '*' ? entry.flags.length > 0 : entry.flags.includes(flag.value)));
+      entry.row.hidden = !fits;
+      if (fits) count += 1;
+    }
+    shown.textContent = count + ' of ' + rows.length + ' cases shown';
+  };
+  for (const control of [text, status, flag]) control.addEventListener('input', filter);
+  field('reset').addEventListener('click', () => {
+    text.value = status.value = flag.value = '';
+    filter();
+    text.focus();
+  });
+  document.getElementById('cases-filters').hidden = false;
+  filter();
+})();
+`;

@@ -1,0 +1,135 @@
+import type {
+  DriftSignal,
+  EstimateInterval,
+  EvaluatedStatus,
+  Evaluation,
+  Stratum,
+} from '../../contract/evaluation.ts';
+import type { MetricName } from '../../metrics/definitions.ts';
+import { counted } from './format.ts';
+
+/** What readers call the metrics; the definition stands beside each. */
+export const METRIC_TITLES: Readonly<Record<MetricName, string>> = {
+  dice: 'Dice',
+  iou: 'IoU (Jaccard)',
+  volumeErrorMl: 'Volume error',
+  volumeErrorPercent: 'Relative volume error',
+  hdMm: 'Hausdorff distance',
+  hd95Mm: 'HD95',
+  assdMm: 'ASSD',
+  labelToPredictionMm: 'Distance, label to mask',
+  predictionToLabelMm: 'Distance, mask to label',
+  nsd1Mm: 'Surface Dice (NSD) at 1 mm',
+  nsd2Mm: 'Surface Dice (NSD) at 2 mm',
+  nsd3Mm: 'Surface Dice (NSD) at 3 mm',
+  monaiHdMm: 'Hausdorff distance (MONAI)',
+  monaiHd95Mm: 'HD95 (MONAI)',
+};
+
+interface StatusWords {
+  readonly name: string;
+  /** After a number: `2 missed`. */
+  readonly counted: string;
+  readonly meaning: string;
+  /** Counts against the model, or keeps the case from being counted. */
+  readonly bad: boolean;
+}
+
+export const STATUS: Readonly<Record<EvaluatedStatus, StatusWords>> = {
+  compared: {
+    name: 'compared',
+    counted: 'compared',
+    meaning: 'mask and label both hold liver',
+    bad: false,
+  },
+  'both-empty': {
+    name: 'both empty',
+    counted: 'with mask and label both empty',
+    meaning: 'neither mask nor label holds liver: a true negative with Dice 1',
+    bad: false,
+  },
+  missed: {
+    name: 'missed',
+    counted: 'missed',
+    meaning: 'the label holds liver, the mask none: Dice 0, distances infinite',
+    bad: true,
+  },
+  spurious: {
+    name: 'spurious',
+    counted: 'spurious',
+    meaning: 'the mask holds liver, the label none: Dice 0, distances infinite',
+    bad: true,
+  },
+  failed: {
+    name: 'failed',
+    counted: 'failed',
+    meaning: 'there is no mask; counts as Dice 0',
+    bad: true,
+  },
+  'label-unusable': {
+    name: 'label unusable',
+    counted: 'with an unusable label',
+    meaning: 'the label could not be compared with; counts as Dice 0',
+    bad: true,
+  },
+  unlabelled: {
+    name: 'unlabelled',
+    counted: 'without a label',
+    meaning: 'there is no label; not counted',
+    bad: false,
+  },
+};
+
+const STATUSES = Object.keys(STATUS) as EvaluatedStatus[];
+
+/** Statuses that the evaluation has, in the order of the table above. */
+export const statusesOf = ({ counts }: Evaluation): EvaluatedStatus[] =>
+  STATUSES.filter((status) => counts[status] > 0);
+
+/** `12 cases of 11 patients: 10 compared, 1 missed, 1 failed`. */
+export function countsText(evaluation: Evaluation): string {
+  const { counts, cases, patients } = evaluation;
+  const parts = statusesOf(evaluation).map(
+    (status) => `${counts[status]} ${STATUS[status].counted}`,
+  );
+  const all = `${counted(cases.length, 'case')} of ${counted(patients, 'patient')}`;
+  return parts.length === 0 ? all : `${all}: ${parts.join(', ')}`;
+}
+
+const STRATUM_KIND: Readonly<Record<Stratum['by'], string>> = {
+  'slice-spacing': 'Slice spacing',
+  orientation: 'Orientation',
+  description: 'Description',
+};
+
+export const stratumKind = (by: Stratum['by']): string => STRATUM_KIND[by];
+
+export const stratumValue = (value: string): string =>
+  value.replace(/^<= /, '≤ ').replace(/^(\d+(?:\.\d+)?)-(?=\d)/, '$1–');
+
+/** As plots have room for. */
+export function stratumShort({ by, value }: Pick<Stratum, 'by' | 'value'>): string {
+  if (by === 'slice-spacing') return `Slices ${stratumValue(value)}`;
+  if (by === 'orientation') return `Axes ${value}`;
+  if (value === 'unknown') return 'Description unknown';
+  if (value === 'none') return 'No description';
+  return value === 'other' ? 'Other descriptions' : value;
+}
+
+export const DRIFT_TITLES: Readonly<Record<DriftSignal['of'], string>> = {
+  'hu-p01': 'HU, 1st percentile',
+  'hu-p50': 'HU, median',
+  'hu-p99': 'HU, 99th percentile',
+  'slice-spacing': 'Slice spacing',
+  'pixel-spacing': 'Pixel spacing',
+  'classifier-score': 'Classifier score',
+};
+
+/** What an interval of differences says; `undecided` where it holds 0 or there is none. */
+export function directionOf({ lower, upper }: EstimateInterval): 'higher' | 'lower' | 'undecided' {
+  if (lower !== null && lower > 0) return 'higher';
+  return upper !== null && upper < 0 ? 'lower' : 'undecided';
+}
+
+export const confidenceText = ({ bootstrap }: Evaluation): string =>
+  `${Number((100 * bootstrap.confidence).toFixed(2))} %`;
