@@ -98,10 +98,10 @@ function openMasks(
   options: EvaluateOptions,
   progress: Progress,
 ): Promise<MaskSource> {
-  const store = new DirStore(path.join(options.out, 'cases'));
+  const out = path.join(options.out, 'cases');
   return options.predictions === undefined
-    ? modelMasks(store, options, progress)
-    : folderMasks(store, options.predictions, cases, options.force);
+    ? modelMasks({ ...options, out }, progress)
+    : folderMasks(new DirStore(out), options.predictions, cases, options.force);
 }
 
 /** Adds a row for each case, in the order given. */

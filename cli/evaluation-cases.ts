@@ -1,21 +1,18 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
-import { openRuntime } from '../adapters/onnx.ts';
 import { type BundleDisplay, bundleDisplay } from '../core/contract/bundle.ts';
 import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts';
 import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase } from '../core/evaluation/from-report.ts';
 import { measurePrediction } from '../core/evaluation/measure-prediction.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
-import { openBundle } from '../core/stage/open-bundle.ts';
-import { DEFAULT_BUNDLE } from './default-bundle.ts';
 import type { CaseInput } from './inputs.ts';
 import { labelFinder } from './labels.ts';
 import { type CaseOutcome, type LocalRun, runCase } from './local.ts';
 import type { Progress } from './progress.ts';
+import { closeRun, openRun, type RunOptions } from './run.ts';
 
 /** A case whose label is at hand. */
 export interface LabelledInput extends CaseInput {
@@ -56,34 +53,12 @@ async function labelVersionOf(file: string): Promise<string> {
   return `sha256:${hash.digest('hex')}`;
 }
 
-export interface ModelOptions {
-  readonly bundle?: string;
-  readonly threads?: number;
-  readonly slicesPerJob: number;
-  readonly force: boolean;
-}
+export type ModelOptions = Omit<RunOptions, 'label' | 'postprocess'>;
 
-/** Segments every case as `sammix run` does; finished cases in `store` are kept. */
-export async function modelMasks(
-  store: DirStore,
-  options: ModelOptions,
-  progress: Progress,
-): Promise<MaskSource> {
-  const folder = options.bundle ?? DEFAULT_BUNDLE;
-  const bundle = await openBundle(new DirStore(folder), folder);
-  const runtime = await openRuntime(bundle, {
-    threads: options.threads ?? availableParallelism(),
-    providers: ['cuda', 'cpu'],
-  });
-  const run: LocalRun = {
-    store,
-    bundle,
-    runtime,
-    parameters: bundle.manifest.postprocess,
-    slicesPerSlab: options.slicesPerJob,
-    force: options.force,
-    progress,
-  };
+/** Segments every case as `sammix run` does; finished cases in `options.out` are kept. */
+export async function modelMasks(options: ModelOptions, progress: Progress): Promise<MaskSource> {
+  const run = await openRun({ ...options, postprocess: true }, progress);
+  const { bundle } = run;
   return {
     bundle: bundleDisplay(bundle.manifest, bundle.digest),
     async measure(input) {
@@ -92,7 +67,7 @@ export async function modelMasks(
       const row = evaluatedCase(report, { patientId: input.patientId, labelVersion });
       return { row: { ...row, labelVersion }, resumed };
     },
-    close: () => runtime.close(),
+    close: () => closeRun(run),
   };
 }
 

@@ -49,7 +49,7 @@ export async function runCommand(
       await writeSummary(run, outcomes);
     }
   } finally {
-    await closed(run.runtime);
+    await closeRun(run);
   }
   const summary = summarise(outcomes, run.bundle.digest);
   progress.line(summaryLine(summary, options.out));
@@ -59,7 +59,11 @@ export async function runCommand(
   return { summary, exitCode: wrong ? EXIT.someCasesFailed : EXIT.ok };
 }
 
-async function openRun(options: RunOptions, progress: Progress): Promise<LocalRun> {
+/** Opens the bundle and begins to load its graphs; `closeRun` must follow. */
+export async function openRun(
+  options: Omit<RunOptions, 'label'>,
+  progress: Progress,
+): Promise<LocalRun> {
   const folder = options.bundle ?? DEFAULT_BUNDLE;
   const opening = openBundle(new DirStore(folder), folder);
   // Not awaited: the graphs are loaded while the first input is read.
@@ -85,7 +89,7 @@ async function openRun(options: RunOptions, progress: Progress): Promise<LocalRu
 }
 
 /** A runtime that did not open has nothing to close, and whoever needed it has been told. */
-async function closed(runtime: LocalRun['runtime']): Promise<void> {
+export async function closeRun({ runtime }: LocalRun): Promise<void> {
   const opened = await Promise.resolve(runtime).catch(() => undefined);
   await opened?.close();
 }

@@ -1,12 +1,13 @@
 import type { EvaluatedCase, VolumeAgreement } from '../contract/evaluation.ts';
 
 /**
- * Bland and Altman's limits of agreement between the volumes of mask and label, over compared cases:
+ * Bland and Altman's limits of agreement between the volumes of mask and label, over compared cases (a
+ * missed organ is counted elsewhere; here it would say nothing of how well volumes agree):
  * mean difference -+ 1.96 sample standard deviations (n - 1); limits need two cases.
  */
 export function volumeAgreement(labelled: readonly EvaluatedCase[]): VolumeAgreement {
-  const differences = labelled.flatMap(({ metrics, predictionVolumeMl, labelVolumeMl }) =>
-    metrics === null || predictionVolumeMl === null || labelVolumeMl === null
+  const differences = labelled.flatMap(({ status, predictionVolumeMl, labelVolumeMl }) =>
+    status !== 'compared' || predictionVolumeMl === null || labelVolumeMl === null
       ? []
       : [predictionVolumeMl - labelVolumeMl],
   );

@@ -2,7 +2,7 @@ import type { EvaluatedCase, EvaluatedStatus } from '../contract/evaluation.ts';
 import { fromExtended } from '../metrics/panel.ts';
 import { byText, diceOrZero } from './patients.ts';
 
-/** Cases that a gallery of the worst shows. */
+/** Cases of each kind, failed or drawn, that a gallery of the worst shows. */
 export const WORST_CASES = 12;
 
 /** What went wrong first is worse; true negatives and cases without a label are not ranked. */
@@ -14,9 +14,12 @@ const SEVERITY: readonly EvaluatedStatus[] = [
   'compared',
 ];
 
-/** Ids of the worst cases: by what went wrong, then Dice, then HD95, then id. */
+/**
+ * Ids of the worst cases: by what went wrong, then Dice, then HD95, then id. At most `count` that
+ * failed and `count` others: however many fail, the gallery still shows masks.
+ */
 export function worstCases(labelled: readonly EvaluatedCase[], count = WORST_CASES): string[] {
-  return labelled
+  const ranked = labelled
     .filter(({ status }) => SEVERITY.includes(status))
     .map((one) => ({ one, severity: SEVERITY.indexOf(one.status), hd95Mm: hd95Of(one) }))
     .sort(
@@ -26,8 +29,10 @@ export function worstCases(labelled: readonly EvaluatedCase[], count = WORST_CAS
         descending(a.hd95Mm, b.hd95Mm) ||
         byText(a.one.caseId, b.one.caseId),
     )
-    .slice(0, count)
-    .map(({ one }) => one.caseId);
+    .map(({ one }) => one);
+  const failed = ranked.filter(({ status }) => status === 'failed');
+  const drawn = ranked.filter(({ status }) => status !== 'failed');
+  return [...failed.slice(0, count), ...drawn.slice(0, count)].map(({ caseId }) => caseId);
 }
 
 const hd95Of = ({ metrics }: EvaluatedCase): number =>

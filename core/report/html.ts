@@ -21,7 +21,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
  * Control characters, which HTML forbids, and bidirectional overrides, with which a file name can
  * make the text after it read backwards.
  */
-const UNPRINTABLE = /(?![\t\n])[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Noncharacter_Code_Point}]/gu;
+export const UNPRINTABLE = /(?![\t\n])[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Noncharacter_Code_Point}]/gu;
 
 /** Text as HTML text or as a quoted attribute's value. */
 export const escapeHtml = (text: string): string =>

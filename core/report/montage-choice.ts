@@ -1,5 +1,8 @@
 import type { SegmentedReport } from '../contract/report.ts';
 
+/** Slices shown in the montage: enough to see the organ, few enough for one page. */
+export const MONTAGE_SLICES = 16;
+
 /** What the choice looks at, so that a test need not build a whole report. */
 export type MontageFacts = Pick<SegmentedReport, 'slices' | 'flags' | 'comparison'>;
 

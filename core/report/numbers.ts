@@ -5,7 +5,7 @@ import { html, type Insert, type SafeHtml } from './html.ts';
 import { maskAreasMm2 } from './mask-areas.ts';
 
 /** What readers call the metrics; the definition stands beside each. */
-const METRIC_TITLES: Readonly<Record<PanelMetric['name'], string>> = {
+export const METRIC_TITLES: Readonly<Record<PanelMetric['name'], string>> = {
   dice: 'Dice',
   iou: 'IoU (Jaccard)',
   volumeErrorMl: 'Volume error',
@@ -15,9 +15,9 @@ const METRIC_TITLES: Readonly<Record<PanelMetric['name'], string>> = {
   assdMm: 'ASSD',
   labelToPredictionMm: 'Distance, label to mask',
   predictionToLabelMm: 'Distance, mask to label',
-  nsd1Mm: 'Surface Dice at 1 mm',
-  nsd2Mm: 'Surface Dice at 2 mm',
-  nsd3Mm: 'Surface Dice at 3 mm',
+  nsd1Mm: 'Surface Dice (NSD) at 1 mm',
+  nsd2Mm: 'Surface Dice (NSD) at 2 mm',
+  nsd3Mm: 'Surface Dice (NSD) at 3 mm',
   monaiHdMm: 'Hausdorff distance (MONAI)',
   monaiHd95Mm: 'HD95 (MONAI)',
 };

@@ -2,17 +2,10 @@ import { type Contour, cutCorners, traceContours } from './contour.ts';
 import { LAYERS, type Layer } from './layers.ts';
 import type { SlicePicture } from './picture.ts';
 import { drawText, textWidthPx } from './pixel-font.ts';
-import { encodePng } from './png.ts';
+import { encodePng, type Raster } from './png.ts';
 import { emptyCoverage, strokeClosed } from './stroke.ts';
 
-/** An 8-bit colour image in rows, three bytes a pixel. */
-export interface Raster {
-  readonly width: number;
-  readonly height: number;
-  readonly rgb: Uint8Array;
-}
-
-const GAP_PX = 2;
+export const GAP_PX = 2;
 const LEGEND_PX = 22;
 const TEXT_SCALE = 2;
 const WHITE = [255, 255, 255] as const;

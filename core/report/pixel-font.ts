@@ -1,4 +1,4 @@
-import type { Raster } from './overlay-png.ts';
+import type { Raster } from './png.ts';
 
 /** Three columns and five rows per glyph; every octal digit is a row, its highest bit to the left. */
 const GLYPHS: Readonly<Record<string, string>> = {

@@ -7,6 +7,13 @@ const PAETH = 4;
 const DEFLATE_LEVEL = 4;
 const COLOUR = { grey: { code: 0, bytes: 1 }, rgb: { code: 2, bytes: 3 } } as const;
 
+/** An 8-bit colour image in rows, three bytes a pixel. */
+export interface Raster {
+  readonly width: number;
+  readonly height: number;
+  readonly rgb: Uint8Array;
+}
+
 /** Encodes 8-bit samples in rows: one byte a pixel for `grey`, three for `rgb`. */
 export function encodePng(
   samples: Uint8Array,

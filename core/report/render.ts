@@ -17,7 +17,7 @@ import { failureProvenance, provenance } from './provenance.ts';
  * The report's drawing side. Import this module lazily: it pulls in the charting library, which
  * takes longer to load than a short command runs.
  */
-export { chooseMontageSlices } from './montage-choice.ts';
+export { chooseMontageSlices, MONTAGE_SLICES } from './montage-choice.ts';
 export { renderOverlayPng } from './overlay-png.ts';
 
 /** `report.html` of a segmented case: one file without script, font, image or link from outside. */

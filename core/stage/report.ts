@@ -27,9 +27,6 @@ export interface ReportInput {
   readonly traceId?: string;
 }
 
-/** Slices shown in the montage: enough to see the organ, few enough for one page. */
-const MONTAGE_SLICES = 16;
-
 /**
  * Measures, flags, draws and writes the three reports of a case. `report.json` is written last: a
  * case with a report is done.
@@ -42,7 +39,7 @@ export async function reportCase(
   const compared = label && (await compareOrFault(manifest, assembled.mask, label));
   const report = segmentedReport(input, compared);
   // Loaded when needed: the drawing library costs more to load than a short Lambda runs.
-  const { chooseMontageSlices, renderCaseReport, renderOverlayPng } = await import(
+  const { chooseMontageSlices, MONTAGE_SLICES, renderCaseReport, renderOverlayPng } = await import(
     '../report/render.ts'
   );
   const pictures = await slicePictures(

@@ -1,7 +1,7 @@
 import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
 import { faultText } from '../../errors.ts';
 import { html, type Insert, type SafeHtml } from '../../report/html.ts';
-import { caseLink } from './case-link.ts';
+import type { CaseLink } from './case-link.ts';
 import { metricOf, NONE, numberInsert, numberText, percentText } from './format.ts';
 import { STATUS, statusesOf } from './words.ts';
 
@@ -35,7 +35,7 @@ const statusCell = (status: EvaluatedCase['status']): Insert =>
     : STATUS[status].name;
 
 /** Every case in one table; script makes it sort and filter, without it the table is whole. */
-export function caseSection(evaluation: Evaluation): SafeHtml {
+export function caseSection(evaluation: Evaluation, link: CaseLink): SafeHtml {
   const { cases } = evaluation;
   return html`<section class="sheet" aria-labelledby="cases"><h2 id="cases">All cases</h2>
 <p>Protocol “volume”. ∞ stands for a distance that is infinite because one of mask and label is empty;
@@ -48,7 +48,7 @@ ${filters(evaluation)}
     ({ title, sort }) => html`<th scope="col" data-sort="${sort}">${title}</th>`,
   )}</tr></thead>
 <tbody>
-${cases.map((one) => caseRow(one, evaluation))}</tbody></table></div></section>`;
+${cases.map((one) => caseRow(one, evaluation, link))}</tbody></table></div></section>`;
 }
 
 const PATIENT = { title: 'Patient', sort: 'text' as const };
@@ -64,8 +64,8 @@ const headings = (evaluation: Evaluation): Pick<Column, 'title' | 'sort'>[] => [
   { title: 'Flags and reasons', sort: 'text' },
 ];
 
-const caseRow = (one: EvaluatedCase, evaluation: Evaluation): SafeHtml =>
-  html`<tr data-s="${one.status}"${one.flags.length > 0 && html` data-f="${one.flags.join(' ')}"`}><th scope="row">${caseLink(evaluation, one.caseId)}</th>${
+const caseRow = (one: EvaluatedCase, evaluation: Evaluation, link: CaseLink): SafeHtml =>
+  html`<tr data-s="${one.status}"${one.flags.length > 0 && html` data-f="${one.flags.join(' ')}"`}><th scope="row">${link(one)}</th>${
     hasPatients(evaluation) && html`<td><bdi>${one.patientId}</bdi></td>`
   }${COLUMNS.map(({ cell }) => html`<td>${cell(one, evaluation)}</td>`)}<td>${remarks(one)}</td></tr>
 `;

@@ -1,12 +1,9 @@
 import { PNG } from 'pngjs';
 import type { SegmentedReport } from '../../contract/report.ts';
-import { chooseMontageSlices } from '../../report/montage-choice.ts';
+import { chooseMontageSlices, MONTAGE_SLICES } from '../../report/montage-choice.ts';
+import { GAP_PX } from '../../report/overlay-png.ts';
 import { encodePng } from '../../report/png.ts';
 import type { EvaluationPicture } from './picture.ts';
-
-/** What `overlay.png` is made with: slices of a case, and the gap between them in pixels. */
-const MONTAGE_SLICES = 16;
-const GAP_PX = 2;
 
 /**
  * Gallery pictures of a case from what its folder holds: `report.json`, and the tiles of

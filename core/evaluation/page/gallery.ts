@@ -2,7 +2,7 @@ import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
 import { faultText } from '../../errors.ts';
 import { html, type Insert, SafeHtml } from '../../report/html.ts';
 import { hexOf, LAYERS, type Layer } from '../../report/layers.ts';
-import { caseLink } from './case-link.ts';
+import type { CaseLink } from './case-link.ts';
 import { metricOf, numberText, unitText } from './format.ts';
 import type { EvaluationPicture } from './picture.ts';
 import { STATUS } from './words.ts';
@@ -11,6 +11,7 @@ import { STATUS } from './words.ts';
 export function gallerySection(
   evaluation: Evaluation,
   pictures: readonly EvaluationPicture[],
+  link: CaseLink,
 ): Insert {
   const worst = evaluation.worst.flatMap((id) =>
     evaluation.cases.filter((one) => one.caseId === id),
@@ -21,7 +22,7 @@ export function gallerySection(
 (R).</p>
 ${pictures.length > 0 && legend()}
 <ol class="gallery">
-${worst.map((one) => caseCard(one, evaluation, pictures))}
+${worst.map((one) => caseCard(one, link, pictures))}
 </ol></section>`;
 }
 
@@ -49,12 +50,12 @@ const lineText = ({ key }: Layer): string => LINE_TEXT[key];
 
 function caseCard(
   one: EvaluatedCase,
-  evaluation: Evaluation,
+  link: CaseLink,
   pictures: readonly EvaluationPicture[],
 ): SafeHtml {
   const own = pictures.filter(({ caseId }) => caseId === one.caseId);
   return html`<li class="card">
-<h3>${caseLink(evaluation, one.caseId)} ${
+<h3>${link(one)} ${
     STATUS[one.status].bad && html`<span class="chip review">${STATUS[one.status].name}</span>`
   }</h3>
 <p class="values">${valuesOf(one)}</p>

@@ -1,7 +1,7 @@
 import type { EstimateInterval, Evaluation, MetricSummary } from '../../contract/evaluation.ts';
 import type { MetricName } from '../../metrics/definitions.ts';
 import { html, type Insert, type SafeHtml } from '../../report/html.ts';
-import { caseLink } from './case-link.ts';
+import type { CaseLink } from './case-link.ts';
 import {
   counted,
   differenceText,
@@ -69,10 +69,10 @@ function quartilesText({ quartiles, unit }: MetricSummary): string {
 }
 
 /** The findings that a reader should know before the tables. */
-export function verdicts(evaluation: Evaluation): SafeHtml {
+export function verdicts(evaluation: Evaluation, link: CaseLink): SafeHtml {
   return html`<section aria-labelledby="verdicts"><h2 id="verdicts">At a glance</h2>
 <ul class="findings">
-${failures(evaluation)}
+${failures(evaluation, link)}
 ${comparisonVerdict(evaluation)}
 ${driftVerdict(evaluation)}
 </ul></section>`;
@@ -82,7 +82,7 @@ const finding = (kind: 'review' | 'info', chip: string, text: Insert): SafeHtml 
   html`<li class="finding ${kind}"><span class="chip ${kind}">${chip}</span> ${text}</li>
 `;
 
-function failures(evaluation: Evaluation): SafeHtml {
+function failures(evaluation: Evaluation, link: CaseLink): SafeHtml {
   if (evaluation.cases.length === 0) {
     return finding(
       'review',
@@ -100,8 +100,7 @@ function failures(evaluation: Evaluation): SafeHtml {
     html`${counted(bad.length, 'case')} failed, missed, spurious or with an unusable label: ${bad
       .slice(0, MOST_LINKS)
       .map(
-        ({ caseId, status }, at) =>
-          html`${at > 0 && ', '}${caseLink(evaluation, caseId)} (${STATUS[status].name})`,
+        (one, at) => html`${at > 0 && ', '}${link(one)} (${STATUS[one.status].name})`,
       )}${bad.length > MOST_LINKS && html` and ${bad.length - MOST_LINKS} more in <a href="#cases">the table</a>`}.`,
   );
 }

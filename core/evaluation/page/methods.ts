@@ -1,7 +1,7 @@
 import type { Evaluation } from '../../contract/evaluation.ts';
 import { html, type Insert, type SafeHtml } from '../../report/html.ts';
-import { signed } from '../../report/numbers.ts';
-import { METRIC_TITLES, STATUS, statusesOf } from './words.ts';
+import { METRIC_TITLES, signed } from '../../report/numbers.ts';
+import { STATUS, statusesOf } from './words.ts';
 
 type Entry = readonly [term: Insert, value: Insert];
 
@@ -35,7 +35,7 @@ ${list([
   ],
   [
     'Volumes',
-    'Bland-Altman, mask minus label, over all cases that have both, missed and spurious ones included; limits of agreement are the mean difference ± 1.96 standard deviations',
+    'Bland-Altman, mask minus label, over cases in which both hold liver; limits of agreement are the mean difference ± 1.96 standard deviations',
   ],
   [
     'Comparison',

@@ -1,8 +1,9 @@
 import type { Evaluation, MetricSummary } from '../../contract/evaluation.ts';
 import { html, type Insert, type SafeHtml } from '../../report/html.ts';
+import { METRIC_TITLES } from '../../report/numbers.ts';
 import { dataTable } from './data-table.ts';
 import { digitsOf, estimateText, NONE, numberInsert, numberText, percentText } from './format.ts';
-import { confidenceText, METRIC_TITLES } from './words.ts';
+import { confidenceText } from './words.ts';
 
 const COLUMNS = [
   'Metric',

@@ -1,5 +1,6 @@
 import type { Evaluation, History } from '../../contract/evaluation.ts';
 import { html, type Insert, type SafeHtml } from '../../report/html.ts';
+import { caseLinks, type ReportHref, reportBesidePage } from './case-link.ts';
 import { caseSection } from './case-table.ts';
 import { comparisonSection, driftSection } from './comparison.ts';
 import { documentOf } from './document.ts';
@@ -24,27 +25,30 @@ export { galleryPictures } from './gallery-pictures.ts';
 export type { EvaluationPicture } from './picture.ts';
 
 /**
- * `evaluation.html`: one file without font, image or link from outside but the cases' own reports,
- * `cases/<case>/report.html` beside it. Pure: the same evaluation gives the same bytes.
+ * `evaluation.html`: one file without font or image from outside; it links to the cases' own reports.
+ * Pure: the same evaluation gives the same bytes.
  *
  * @param history all evaluations of the dataset, oldest first, this one among them
  * @param pictures of the worst cases, in the order in which a case's pictures are to be shown
+ * @param hrefOf where the cases' reports lie, seen from the page
  */
 export function renderEvaluation(
   evaluation: Evaluation,
   history: History,
   pictures: readonly EvaluationPicture[],
+  hrefOf: ReportHref = reportBesidePage,
 ): string {
+  const link = caseLinks(evaluation, hrefOf);
   const sections = [
-    verdicts(evaluation),
+    verdicts(evaluation, link),
     metricsSection(evaluation),
     distributionSection(evaluation),
     strataSection(evaluation),
-    gallerySection(evaluation, pictures),
+    gallerySection(evaluation, pictures, link),
     slicesSection(evaluation),
     comparisonSection(evaluation, history),
     driftSection(evaluation),
-    caseSection(evaluation),
+    caseSection(evaluation, link),
     paperSection(evaluation),
     methodsSection(evaluation),
     provenanceSection(evaluation),

@@ -5,26 +5,7 @@ import type {
   Evaluation,
   Stratum,
 } from '../../contract/evaluation.ts';
-import type { MetricName } from '../../metrics/definitions.ts';
 import { counted } from './format.ts';
-
-/** What readers call the metrics; the definition stands beside each. */
-export const METRIC_TITLES: Readonly<Record<MetricName, string>> = {
-  dice: 'Dice',
-  iou: 'IoU (Jaccard)',
-  volumeErrorMl: 'Volume error',
-  volumeErrorPercent: 'Relative volume error',
-  hdMm: 'Hausdorff distance',
-  hd95Mm: 'HD95',
-  assdMm: 'ASSD',
-  labelToPredictionMm: 'Distance, label to mask',
-  predictionToLabelMm: 'Distance, mask to label',
-  nsd1Mm: 'Surface Dice (NSD) at 1 mm',
-  nsd2Mm: 'Surface Dice (NSD) at 2 mm',
-  nsd3Mm: 'Surface Dice (NSD) at 3 mm',
-  monaiHdMm: 'Hausdorff distance (MONAI)',
-  monaiHd95Mm: 'HD95 (MONAI)',
-};
 
 interface StatusWords {
   readonly name: string;

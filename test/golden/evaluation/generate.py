@@ -170,7 +170,7 @@ def classification(cases):
 
 
 def bland_altman(cases):
-    d = np.array([c["predictionVolumeMl"] - c["labelVolumeMl"] for c in cases if "labelVolumeMl" in c])
+    d = np.array([c["predictionVolumeMl"] - c["labelVolumeMl"] for c in cases if c["status"] == "compared"])
     reach = 1.96 * d.std(ddof=1)
     return {
         "cases": len(d),

@@ -1,6 +1,6 @@
 // One prebuilt file: it loads in 0.1 s, the several hundred modules behind `echarts/core` in 1 s.
 import * as echarts from 'echarts/dist/echarts.esm.min.mjs';
-import { SafeHtml } from '../../../report/html.ts';
+import { SafeHtml, UNPRINTABLE } from '../../../report/html.ts';
 
 export const WIDTH_PX = 440;
 
@@ -66,8 +66,6 @@ export function drawChart(option: echarts.EChartsOption, { key, heightPx }: Char
   return new SafeHtml(tidySvg(svg, key));
 }
 
-/** Control characters and bidirectional overrides in names that a file brought along. */
-const UNPRINTABLE = /(?![\t\n])[\p{Cc}\p{Cs}\p{Bidi_Control}\p{Noncharacter_Code_Point}]/gu;
 const CIRCLE =
   /<path d="M1 0A1 1 0 1 1 1 -0\.1A1 1 0 0 1 1 0" transform="matrix\(([\d.]+),0,0,[\d.]+,(-?[\d.]+),(-?[\d.]+)\)"([^>]*)><\/path>/g;
 

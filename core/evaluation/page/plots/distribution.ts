@@ -1,9 +1,9 @@
 import type { CustomSeriesRenderItem } from 'echarts';
 import type { EvaluatedCase, Evaluation, MetricSummary } from '../../../contract/evaluation.ts';
 import type { MetricName } from '../../../metrics/definitions.ts';
+import { METRIC_TITLES } from '../../../report/numbers.ts';
 import { dataTable } from '../data-table.ts';
 import { counted, digitsOf, metricOf, numberInsert, numberText, unitText } from '../format.ts';
-import { METRIC_TITLES } from '../words.ts';
 import { AXIS, BAD, CARD, CURVE, drawChart, HIDDEN_AXIS, INK, TEXT, WIDTH_PX } from './chart.ts';
 import type { Plot } from './figure.ts';
 import { ratioScale, type Scale, scaleAround } from './scale.ts';
