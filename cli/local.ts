@@ -15,15 +15,15 @@ import {
 import { CaseReport, type FailedReport, type SegmentedReport } from '../core/contract/report.ts';
 import { runId } from '../core/contract/run-id.ts';
 import { BundleError, SammixError, StorageError } from '../core/errors.ts';
-import type { BlobStore, ByteStream } from '../core/ports.ts';
+import type { ByteStream } from '../core/ports.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import type { OpenBundle } from '../core/stage/open-bundle.ts';
 import { reportCase, reportFailure } from '../core/stage/report.ts';
-import { segmentSlab } from '../core/stage/segment.ts';
 import { splitCase } from '../core/stage/split.ts';
 import type { CaseInput } from './inputs.ts';
 import type { Progress } from './progress.ts';
+import { SlabQueue } from './slab-queue.ts';
 import { recordSources } from './sources.ts';
 
 /** What one `sammix run` shares between its cases: the models are opened once. */
@@ -68,6 +68,7 @@ export async function runCase(
   let stage: FailedReport['stage'] = 'preflight';
   let identity: RunIdentity | undefined;
   const store = new WriteBehindStore(run.store);
+  const slabs = new SlabQueue(run, keys, store);
   try {
     identity = await identify(run, input);
     const label = labelFile === undefined ? undefined : await identifyLabel(labelFile);
@@ -75,9 +76,9 @@ export async function runCase(
     const finished = run.force ? undefined : await finishedReport(run, keys, identity, label);
     if (finished) return outcome(finished, true);
     stage = 'split';
-    const manifest = await split(run, input, keys, identity);
+    const manifest = await split(run, input, keys, identity, slabs);
     stage = 'segment';
-    await segment(run, manifest, keys, store);
+    await slabs.done();
     stage = 'assemble';
     const assembled = await assembleCase({ manifest, keys }, { store });
     stage = 'report';
@@ -97,7 +98,8 @@ export async function runCase(
     await removeWork(run.store, keys);
     return outcome(report);
   } catch (error) {
-    // What is being written must not come back after the outputs were removed.
+    // What is being made and written must not come back after the outputs were removed.
+    await slabs.stop();
     await store.flush().catch(() => undefined);
     if (!(error instanceof SammixError) || isOutputFault(run, error)) throw error;
     await removeOutputs(run.store, keys);
@@ -173,16 +175,20 @@ async function finishedReport(
   return (await store.stat(keys.mask)) ? report : undefined;
 }
 
-/** Goes on from an interrupted run's slabs where they belong to the same run. */
+/** Goes on from an interrupted run's slabs where they belong to the same run; queues every slab. */
 async function split(
   run: LocalRun,
   input: CaseInput,
   keys: RunKeys,
   identity: RunIdentity,
+  slabs: SlabQueue,
 ): Promise<CaseManifest> {
   const left = CaseManifest.safeParse(await readJson(run.store, keys.manifest));
   const usable = left.success && left.data.run.runId === identity.runId && !run.force;
-  if (usable) return left.data;
+  if (usable) {
+    for (const { index } of left.data.slabs) slabs.add(left.data, index);
+    return left.data;
+  }
   await removeWork(run.store, keys);
   return splitCase(
     {
@@ -193,31 +199,10 @@ async function split(
       bundle: run.bundle.manifest,
       keys,
       slicesPerSlab: run.slicesPerSlab,
+      onSlab: (known, index) => slabs.add(known, index),
     },
     run,
   );
-}
-
-async function segment(
-  run: LocalRun,
-  manifest: CaseManifest,
-  keys: RunKeys,
-  store: BlobStore,
-): Promise<void> {
-  const { infer, backend } = await run.runtime;
-  const ports = { store, infer, backend };
-  // Loaded while the graphs run: the drawing library takes longer to load than to draw.
-  const drawing = import('../core/report/render.ts');
-  drawing.catch(() => undefined);
-  const total = manifest.geometry.grid.slices;
-  for (const slab of manifest.slabs) {
-    run.progress.update(slab.firstSlice, total);
-    await segmentSlab(
-      { manifest, slabIndex: slab.index, bundle: run.bundle.manifest, keys },
-      ports,
-    );
-  }
-  run.progress.update(total, total);
 }
 
 async function readJson(store: DirStore, key: string): Promise<unknown> {

@@ -6,8 +6,11 @@ import { NativeGridMapper } from '../slice/native.ts';
 import { segmentSlices } from '../slice/segment-slices.ts';
 import { decodeImages, encodeMasks, type SliceMasks } from '../slice/slab-codec.ts';
 
+/** What segmenting needs to know of a case: known before all of it is split. */
+export type SegmentManifest = Pick<CaseManifest, 'geometry' | 'letterbox' | 'slabs'>;
+
 export interface SegmentInput {
-  readonly manifest: CaseManifest;
+  readonly manifest: SegmentManifest;
   readonly slabIndex: number;
   readonly bundle: BundleManifest;
   readonly keys: RunKeys;

@@ -10,6 +10,7 @@ import type { Grid } from '../volume/grid.ts';
 import { serialiseHeader } from '../volume/header.ts';
 import { findProblems } from '../volume/preflight.ts';
 import { openNifti } from '../volume/reader.ts';
+import type { SegmentManifest } from './segment.ts';
 
 export interface SplitInput {
   readonly run: RunIdentity;
@@ -21,6 +22,8 @@ export interface SplitInput {
   readonly bundle: Pick<BundleManifest, 'preprocess'>;
   readonly keys: RunKeys;
   readonly slicesPerSlab: number;
+  /** Told of every slab as soon as it can be read, while the next ones are being made. */
+  readonly onSlab?: (manifest: SegmentManifest, slabIndex: number) => void;
 }
 
 /**
@@ -44,7 +47,12 @@ export async function splitCase(
   const { grid } = reader.geometry;
   const { windowHu, sliceSizePx } = input.bundle.preprocess;
   const preparation = new SlicePreparation(reader, windowHu, sliceSizePx);
-  await writeSlabs(preparation, slabsOf(grid, input.slicesPerSlab), input, store);
+  const known: SegmentManifest = {
+    geometry: describeGeometry(reader.header, reader.geometry),
+    letterbox: preparation.letterbox,
+    slabs: slabsOf(grid, input.slicesPerSlab),
+  };
+  await writeSlabs(preparation, known, input, store);
   const hu = preparation.intensities();
   const problems = findProblems(reader, hu, windowHu);
   refuse(problems, subject);
@@ -53,13 +61,11 @@ export async function splitCase(
     schemaVersion: 1,
     run: input.run,
     inputSha256: hash?.digest('hex') ?? input.inputSha256!,
-    geometry: describeGeometry(reader.header, reader.geometry),
+    ...known,
     hu: hu.summary,
     problems,
-    letterbox: preparation.letterbox,
     headerBase64: Buffer.from(serialiseHeader(reader.header)).toString('base64'),
     splitSeconds: (performance.now() - startedMs) / 1000,
-    slabs: slabsOf(grid, input.slicesPerSlab),
   };
   await store.put(input.keys.manifest, Buffer.from(JSON.stringify(manifest)), 'application/json');
   return manifest;
@@ -82,10 +88,11 @@ const slabsOf = (grid: Grid, slicesPerSlab: number): CaseManifest['slabs'] =>
 /** Slices come in ascending or descending order, so one slab at a time is being filled. */
 async function writeSlabs(
   preparation: SlicePreparation,
-  slabs: CaseManifest['slabs'],
-  { keys, slicesPerSlab }: SplitInput,
+  known: SegmentManifest,
+  { keys, slicesPerSlab, onSlab }: SplitInput,
   store: BlobStore,
 ): Promise<void> {
+  const { slabs } = known;
   const plane = preparation.letterbox.sizePx ** 2;
   const room = slabs[0]!.slices * plane;
   // Two for the whole volume: one per slab would stay until the garbage collector's next long round.
@@ -100,7 +107,9 @@ async function writeSlabs(
     // One write at a time, while the next slab is being decompressed.
     await written;
     const bytes = new Uint8Array(filling.buffer, 0, filled * plane * 2);
-    written = store.put(keys.slab(slab.index), bytes, 'application/octet-stream');
+    written = store
+      .put(keys.slab(slab.index), bytes, 'application/octet-stream')
+      .then(() => onSlab?.(known, slab.index));
     // Awaited one slab later: without this a failure meanwhile would count as unhandled.
     written.catch(() => undefined);
     [filling, writing] = [writing, filling];
