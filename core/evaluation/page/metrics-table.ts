@@ -97,7 +97,7 @@ export function classifierTable({ classification }: Evaluation): Insert {
   if (!classification) return null;
   const { auc, accuracy, sensitivity, specificity, threshold } = classification;
   return dataTable(
-    `Classifier at its threshold ${threshold}, slices as items, patients resampled`,
+    `Classifier at its threshold ${numberText(threshold, 3)}, slices as items, patients resampled`,
     ['Measure', 'Value [interval]'],
     [
       ['Area under the ROC curve', estimateText(auc, 3)],

@@ -16,7 +16,7 @@ export function rocPlot(classification: ClassificationSummary, confidence: strin
     title: 'Classifier: ROC',
     summary:
       `Area under the curve ${estimateText(auc, 3)} (${confidence} interval over patients), ` +
-      `${slices} slices, ${positives} of them with liver. The diamond is the gate at ${threshold}: ` +
+      `${slices} slices, ${positives} of them with liver. The diamond is the gate at ${numberText(threshold, 3)}: ` +
       `sensitivity ${numberText(sensitivity.estimate, 3)}, specificity ${numberText(specificity.estimate, 3)}.`,
     svg: draw(classification),
     data: dataTable(
@@ -89,7 +89,7 @@ function draw({ roc, sensitivity, specificity, threshold }: ClassificationSummar
             opacity: 1,
             position: 'bottom',
             distance: 8,
-            formatter: `gate ${threshold}`,
+            formatter: `gate ${numberText(threshold, 3)}`,
             ...TEXT,
           },
           data: gate,
