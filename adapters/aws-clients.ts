@@ -1,8 +1,7 @@
-import { BatchClient } from '@aws-sdk/client-batch';
 import { S3Client } from '@aws-sdk/client-s3';
 
 /** Attempts of one call, with exponential backoff: Batch takes 50 submissions a second. */
-const MAX_ATTEMPTS = 6;
+export const MAX_ATTEMPTS = 6;
 
 /** An endpoint of one's own (an emulator, a gateway) has no host name per bucket. */
 const hasOwnEndpoint = (): boolean =>
@@ -14,6 +13,3 @@ export const createS3Client = (region?: string): S3Client =>
     forcePathStyle: hasOwnEndpoint(),
     ...(region === undefined ? {} : { region }),
   });
-
-export const createBatchClient = (region?: string): BatchClient =>
-  new BatchClient({ maxAttempts: MAX_ATTEMPTS, ...(region === undefined ? {} : { region }) });

@@ -1,9 +1,14 @@
 import {
-  type BatchClient,
+  BatchClient,
   DescribeJobsCommand,
   SubmitJobCommand,
   type SubmitJobCommandInput,
 } from '@aws-sdk/client-batch';
+import { MAX_CHILDREN } from '../core/contract/job-plan.ts';
+import { MAX_ATTEMPTS } from './aws-clients.ts';
+
+export const createBatchClient = (region?: string): BatchClient =>
+  new BatchClient({ maxAttempts: MAX_ATTEMPTS, ...(region === undefined ? {} : { region }) });
 
 export interface JobRequest {
   readonly name: string;
@@ -13,8 +18,6 @@ export interface JobRequest {
   /** How many copies run, each with its own index. Batch's array jobs need 2 to 10 000. */
   readonly children: number;
 }
-
-export const MAX_CHILDREN = 10_000;
 
 /** Submits a plain job for one child, an array job for more. Returns Batch's job id. */
 export async function submitJob(client: BatchClient, request: JobRequest): Promise<string> {

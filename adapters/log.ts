@@ -10,6 +10,7 @@ export interface LogFields {
   readonly runId?: string;
   readonly traceId?: string;
   readonly jobId?: string;
+  readonly evaluationId?: string;
   readonly messageId?: string;
   readonly stage?: string;
   readonly code?: string;

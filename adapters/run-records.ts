@@ -7,14 +7,10 @@ import {
   RunRecord,
   type RunState,
 } from '../core/contract/messages.ts';
+import { fromJsonBytes, toJsonBytes } from './json-object.ts';
 import type { S3Store } from './s3-store.ts';
 
 /** Small JSON objects that say where a site's work stands. All writes that could race are conditional. */
-
-const toBytes = (value: unknown): Uint8Array => Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-
-const fromBytes = <Schema extends z.ZodType>(schema: Schema, bytes: Uint8Array) =>
-  schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))) as z.output<Schema>;
 
 export interface Claimed {
   readonly record: RunRecord;
@@ -39,12 +35,12 @@ export async function claimRun(
   const key = cloudKeys.run(record.runId);
   const found = await store.getTagged(key);
   if (found) {
-    const { state, claimedAt } = fromBytes(RunRecord, found.body);
+    const { state, claimedAt } = fromJsonBytes(RunRecord, found.body);
     if (state !== 'claimed') return { outcome: 'done', state };
     const ageSeconds = (Date.parse(record.claimedAt) - Date.parse(claimedAt)) / 1000;
     if (ageSeconds < leaseSeconds) return { outcome: 'in-progress' };
   }
-  const etag = await store.putIf(key, toBytes(record), found?.etag);
+  const etag = await store.putIf(key, toJsonBytes(record), found?.etag);
   if (etag === undefined) return { outcome: 'in-progress' };
   return { outcome: 'mine', claimed: { record, etag } };
 }
@@ -56,7 +52,7 @@ export async function advance(
   change: Partial<RunRecord>,
 ): Promise<boolean> {
   const next = RunRecord.parse({ ...record, ...change });
-  return (await store.putIf(cloudKeys.run(record.runId), toBytes(next), etag)) !== undefined;
+  return (await store.putIf(cloudKeys.run(record.runId), toJsonBytes(next), etag)) !== undefined;
 }
 
 /** Gives a claim back after a failure, so that the next attempt need not wait for the lease to end. */
@@ -66,13 +62,13 @@ export async function release(store: S3Store, claimed: Claimed): Promise<void> {
 
 export async function readRun(store: S3Store, runId: string): Promise<Claimed | undefined> {
   const found = await store.getTagged(cloudKeys.run(runId));
-  return found && { record: fromBytes(RunRecord, found.body), etag: found.etag };
+  return found && { record: fromJsonBytes(RunRecord, found.body), etag: found.etag };
 }
 
 /** The run's record again beside its results, where people look for them. */
 export async function writeAccount(store: S3Store, record: RunRecord): Promise<void> {
   const key = cloudKeys.account(record.dataset, record.caseId, record.runId);
-  await store.put(key, toBytes(record), 'application/json');
+  await store.put(key, toJsonBytes(record), 'application/json');
 }
 
 export async function writeJobRecord(
@@ -82,7 +78,7 @@ export async function writeJobRecord(
 ): Promise<void> {
   await store.put(
     cloudKeys.jobRecord(runId, record.index, record.attempt),
-    toBytes(record),
+    toJsonBytes(record),
     'application/json',
   );
 }
@@ -90,7 +86,7 @@ export async function writeJobRecord(
 export async function readJobRecords(store: S3Store, runId: string): Promise<JobRecord[]> {
   const records: JobRecord[] = [];
   for await (const { key } of store.list(cloudKeys.jobRecords(runId)))
-    records.push(fromBytes(JobRecord, await store.get(key)));
+    records.push(fromJsonBytes(JobRecord, await store.get(key)));
   return records;
 }
 
@@ -118,7 +114,7 @@ async function readPointer<Schema extends z.ZodType>(
   schema: Schema,
 ): Promise<z.output<Schema> | undefined> {
   const found = await store.getTagged(key);
-  return found && fromBytes(schema, found.body);
+  return found && fromJsonBytes(schema, found.body);
 }
 
 /** How often two writers may get in each other's way before that is a failure. */
@@ -133,8 +129,8 @@ async function point<Schema extends z.ZodType<{ uploadedAt: string }>>(
 ): Promise<boolean> {
   for (let attempt = 0; attempt < POINT_ATTEMPTS; attempt++) {
     const found = await store.getTagged(key);
-    if (found && fromBytes(schema, found.body).uploadedAt > pointer.uploadedAt) return false;
-    if ((await store.putIf(key, toBytes(pointer), found?.etag)) !== undefined) return true;
+    if (found && fromJsonBytes(schema, found.body).uploadedAt > pointer.uploadedAt) return false;
+    if ((await store.putIf(key, toJsonBytes(pointer), found?.etag)) !== undefined) return true;
   }
   throw new Error(`a pointer changed ${POINT_ATTEMPTS} times while it was being moved`);
 }

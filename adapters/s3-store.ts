@@ -6,7 +6,6 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { Upload } from '@aws-sdk/lib-storage';
 import { StorageError } from '../core/errors.ts';
 import type { BlobInfo, BlobStore, ByteStream } from '../core/ports.ts';
 
@@ -38,6 +37,15 @@ export class S3Store implements BlobStore {
     this.prefix = options.prefix ?? '';
   }
 
+  /** Another view of the bucket, whose keys begin below a prefix that ends with `/`. */
+  below(prefix: string): S3Store {
+    return new S3Store({
+      client: this.client,
+      bucket: this.bucket,
+      prefix: this.prefix + prefix,
+    });
+  }
+
   async *read(key: string): ByteStream {
     yield* (await this.open(key)).body;
   }
@@ -62,6 +70,17 @@ export class S3Store implements BlobStore {
     const chunks: Uint8Array[] = [];
     for await (const chunk of this.read(key)) chunks.push(chunk);
     return Buffer.concat(chunks);
+  }
+
+  /**
+   * An address with which whoever has it may read the object (or the given version of it) until the
+   * time is over, or the credentials that signed it end, whichever comes first.
+   */
+  async presign(key: string, seconds: number, versionId?: string): Promise<string> {
+    const { getSignedUrl } = await import('@aws-sdk/s3-request-presigner');
+    const version = versionId === undefined ? {} : { VersionId: versionId };
+    const command = new GetObjectCommand({ ...this.target(key), ...version });
+    return getSignedUrl(this.client, command, { expiresIn: seconds });
   }
 
   async stat(key: string): Promise<BlobInfo | undefined> {
@@ -155,7 +174,10 @@ export class S3Store implements BlobStore {
 
   /** A stream of unknown length goes up in parts; S3 shows the object when all have arrived. */
   private async putStream(key: string, body: ByteStream, type: { ContentType?: string }) {
-    const { Readable } = await import('node:stream');
+    const [{ Readable }, { Upload }] = await Promise.all([
+      import('node:stream'),
+      import('@aws-sdk/lib-storage'),
+    ]);
     await new Upload({
       client: this.client,
       params: { ...this.target(key), ...type, Body: Readable.from(body, { objectMode: false }) },

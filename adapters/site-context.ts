@@ -21,10 +21,10 @@ export interface SiteContext<Env> {
  */
 export function siteContext<
   Schema extends z.ZodType<{ SAMMIX_SITE: string; SAMMIX_BUCKET: string }>,
->(service: string, schema: Schema): () => SiteContext<z.output<Schema>> {
+>(service: string, schema: () => Schema): () => SiteContext<z.output<Schema>> {
   let context: SiteContext<z.output<Schema>> | undefined;
   return () => {
-    context ??= openContext(service, schema);
+    context ??= openContext(service, schema());
     return context;
   };
 }
@@ -34,11 +34,11 @@ function openContext<Schema extends z.ZodType<{ SAMMIX_SITE: string; SAMMIX_BUCK
   schema: Schema,
 ): SiteContext<z.output<Schema>> {
   const env = parseEnvironment(service, schema, process.env);
-  const bucket = { client: createS3Client(), bucket: env.SAMMIX_BUCKET };
+  const store = new S3Store({ client: createS3Client(), bucket: env.SAMMIX_BUCKET });
   return {
     env,
-    store: new S3Store(bucket),
-    below: (prefix) => new S3Store({ ...bucket, prefix }),
+    store,
+    below: (prefix) => store.below(prefix),
     log: createLog(service, env.SAMMIX_SITE),
     emit: createMetrics(env.SAMMIX_SITE),
   };

@@ -3,14 +3,16 @@ import type { Log } from '../adapters/log.ts';
 import type { EmitMetrics } from '../adapters/metrics-emf.ts';
 import { advance, type Claimed, claimRun, release } from '../adapters/run-records.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
-import { cloudRunKeys, parseUpload } from '../core/contract/cloud-keys.ts';
+import { cloudRunKeys, parseUpload, type Upload } from '../core/contract/cloud-keys.ts';
+import type { ObjectCreated } from '../core/contract/events.ts';
 import { jobChildren } from '../core/contract/job-plan.ts';
 import type { CaseManifest, RunIdentity } from '../core/contract/manifest.ts';
-import type { ObjectCreated, RunRecord } from '../core/contract/messages.ts';
+import type { RunRecord } from '../core/contract/messages.ts';
 import { InputError, StorageError } from '../core/errors.ts';
 import { splitCase } from '../core/stage/split.ts';
 import { StillInProgress } from './each-message.ts';
 import { imageVersion, newRun, type RunSettings } from './new-run.ts';
+import { once } from './once.ts';
 import { quarantine } from './quarantine.ts';
 
 export interface IngestPorts {
@@ -36,6 +38,15 @@ export async function ingestImage(
 ): Promise<IngestOutcome> {
   const upload = parseUpload(event.detail.object.key);
   if (upload?.kind !== 'image') return 'ignored';
+  return once(event, ports, () => ingestOnce(event, upload, settings, ports));
+}
+
+async function ingestOnce(
+  event: ObjectCreated,
+  upload: Upload,
+  settings: IngestSettings,
+  ports: IngestPorts,
+): Promise<IngestOutcome> {
   const bundle = await ports.bundle();
   const draft = newRun(event, upload, bundle, settings);
   const claim = await claimRun(ports.store, draft, settings.leaseSeconds);
@@ -87,6 +98,7 @@ async function split(
   bundle: RegisteredBundle,
   store: S3Store,
 ): Promise<CaseManifest> {
+  if (PAIR.test(record.input.name)) throw halfOfPair(record.input.name);
   const { body } = await store.open(record.imageKey, imageVersion(record));
   return splitCase(
     {
@@ -99,6 +111,18 @@ async function split(
     { store },
   );
 }
+
+const PAIR = /\.(hdr|img)(\.gz)?$/i;
+
+/** Nothing says when, or whether, the other half comes. */
+const halfOfPair = (name: string): InputError =>
+  new InputError({
+    code: 'half-of-a-pair',
+    subject: name,
+    expected: 'one file, .nii or .nii.gz: a site processes uploads one by one',
+    found: 'one of the two files of a .hdr/.img pair',
+    remedy: 'Submit the pair with "sammix site submit", which makes one file of it, or convert it.',
+  });
 
 const identityOf = (record: RunRecord): RunIdentity => {
   const { runId, caseId, input, bundleDigest, parameters } = record;

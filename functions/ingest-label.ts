@@ -1,6 +1,7 @@
 import { pointLabel, readLatest } from '../adapters/run-records.ts';
-import { parseUpload } from '../core/contract/cloud-keys.ts';
-import type { ObjectCreated } from '../core/contract/messages.ts';
+import { parseUpload, type Upload } from '../core/contract/cloud-keys.ts';
+import type { ObjectCreated } from '../core/contract/events.ts';
+import { once } from './once.ts';
 import { type ReportPorts, reportAgain } from './report-run.ts';
 
 /**
@@ -8,9 +9,17 @@ import { type ReportPorts, reportAgain } from './report-run.ts';
  * that comes before its image waits for it.
  */
 export async function ingestLabel(event: ObjectCreated, ports: ReportPorts): Promise<void> {
-  const { object } = event.detail;
-  const upload = parseUpload(object.key);
+  const upload = parseUpload(event.detail.object.key);
   if (upload?.kind !== 'label') return;
+  await once(event, ports, () => pointAndReport(event, upload, ports));
+}
+
+async function pointAndReport(
+  event: ObjectCreated,
+  upload: Upload,
+  ports: ReportPorts,
+): Promise<void> {
+  const { object } = event.detail;
   const isNewest = await pointLabel(ports.store, upload, {
     schemaVersion: 1,
     key: object.key,

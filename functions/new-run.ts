@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { RegisteredBundle } from '../adapters/active-bundle.ts';
 import type { Upload } from '../core/contract/cloud-keys.ts';
+import type { ObjectCreated } from '../core/contract/events.ts';
 import type { Parameters } from '../core/contract/manifest.ts';
-import type { ObjectCreated, RunRecord } from '../core/contract/messages.ts';
+import type { RunRecord } from '../core/contract/messages.ts';
 import { runId } from '../core/contract/run-id.ts';
 import { traceId } from './each-message.ts';
 
@@ -51,7 +52,7 @@ export function newRun(
 /** Stands for the bundle in the run id of an image that came before there was one. */
 const NO_BUNDLE = createHash('sha256').update('no bundle').digest('hex');
 
-function parametersOf(bundle: RegisteredBundle | undefined): Parameters {
+export function parametersOf(bundle: RegisteredBundle | undefined): Parameters {
   if (!bundle) return { largestComponent3d: false, fillHoles: false };
   const { largestComponent3d, fillHoles } = bundle.manifest.postprocess;
   return { largestComponent3d, fillHoles };

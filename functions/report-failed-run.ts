@@ -3,15 +3,12 @@ import type { Log } from '../adapters/log.ts';
 import type { EmitMetrics } from '../adapters/metrics-emf.ts';
 import { advance, type Claimed, readRun } from '../adapters/run-records.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
-import { parseUpload, type Upload } from '../core/contract/cloud-keys.ts';
-import {
-  type JobStateChange,
-  type ObjectCreated,
-  runIdOfJobName,
-  type SiteEvent,
-} from '../core/contract/messages.ts';
+import { parseTrainingRequest, parseUpload, type Upload } from '../core/contract/cloud-keys.ts';
+import type { JobStateChange, ObjectCreated, SiteEvent } from '../core/contract/events.ts';
+import { runIdOfJobName } from '../core/contract/job-names.ts';
 import type { FailedReport } from '../core/contract/report.ts';
 import { type Fault, SammixError } from '../core/errors.ts';
+import { failRequest } from './end-training.ts';
 import { newRun } from './new-run.ts';
 import { writeFailure } from './quarantine.ts';
 
@@ -28,8 +25,10 @@ export interface FailurePorts {
  */
 export async function reportFailedRun(event: SiteEvent, ports: FailurePorts): Promise<void> {
   if (event.source === 'aws.batch') return failedJob(event, ports);
-  const upload = parseUpload(event.detail.object.key);
+  const { key, 'version-id': version } = event.detail.object;
+  const upload = parseUpload(key);
   if (upload?.kind === 'image') return failedUpload(event, upload, ports);
+  if (parseTrainingRequest(key) !== undefined) return failRequest({ key, version }, ports);
   ports.emit({ CasesFailed: 1 });
   ports.log.warn('label-not-processed');
 }
@@ -39,8 +38,9 @@ async function failedJob({ detail }: JobStateChange, ports: FailurePorts): Promi
   const claimed = id === undefined ? undefined : await readRun(ports.store, id);
   if (!claimed) return ports.log.warn('job-of-no-run', { jobId: detail.jobId });
   const { record } = claimed;
-  // A duplicate job may fail after the first one's results were reported.
-  if (record.state === 'reported') return;
+  // A duplicate job may fail after the first one's results were reported, or announce it twice.
+  if (record.state === 'reported' || record.state === 'failed')
+    return ports.emit({ DuplicateEvents: 1 });
   const failed = detail.status === 'FAILED';
   await fail(claimed, failed ? 'segment' : 'report', ports, {
     code: failed ? 'job-failed' : 'report-failed',

@@ -12,7 +12,8 @@ import {
   writeAccount,
 } from '../adapters/run-records.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
-import { cloudRunKeys } from '../core/contract/cloud-keys.ts';
+import { cloudKeys, cloudRunKeys } from '../core/contract/cloud-keys.ts';
+import { type GpuCost, gpuCost } from '../core/contract/cost.ts';
 import type { RunKeys } from '../core/contract/keys.ts';
 import { CaseManifest } from '../core/contract/manifest.ts';
 import type { JobRecord, LabelPointer, RunRecord } from '../core/contract/messages.ts';
@@ -34,11 +35,15 @@ export interface ReportPorts {
  * @throws StorageError (`run-unknown`) where no such run was ever claimed
  */
 export async function reportRun(runId: string, ports: ReportPorts): Promise<void> {
+  if (await ports.store.stat(cloudKeys.reported(runId))) return ports.emit({ DuplicateEvents: 1 });
   const claimed = await readRun(ports.store, runId);
   if (!claimed) throw unknownRun(runId);
-  if (claimed.record.state === 'reported') return ports.emit({ DuplicateEvents: 1 });
-  await assembleAndReport(claimed.record, ports);
-  await finish(claimed, ports);
+  if (claimed.record.state === 'reported') ports.emit({ DuplicateEvents: 1 });
+  else {
+    await assembleAndReport(claimed.record, ports);
+    await finish(claimed, ports);
+  }
+  await ports.store.put(cloudKeys.reported(runId), new Uint8Array(0));
 }
 
 /** Reports a run again, because its case got a label. False where its slabs are no longer kept. */
@@ -79,13 +84,14 @@ async function assembleAndReport(record: RunRecord, ports: ReportPorts): Promise
 async function writeReport(
   record: RunRecord,
   label: LabelPointer | undefined,
-  { store, emit, log }: ReportPorts,
+  { store, usdPerGpuHour, emit, log }: ReportPorts,
 ): Promise<void> {
   const keys = keysOf(record);
   const manifest = CaseManifest.parse(
     JSON.parse(Buffer.from(await store.get(keys.manifest)).toString('utf8')),
   );
   const assembled = await assembleCase({ manifest, keys }, { store });
+  const jobs = await readJobRecords(store, record.runId);
   const report = await reportCase(
     {
       manifest,
@@ -94,7 +100,9 @@ async function writeReport(
       keys,
       label: label && labelInput(label, store),
       provenance: provenance(assembled.backend),
-      peakMemoryMiB: peakMemoryMiB(await readJobRecords(store, record.runId)),
+      peakMemoryMiB: peakMemoryMiB(jobs),
+      cost: costOf(jobs, usdPerGpuHour),
+      traceId: record.traceId,
     },
     { store },
   );
@@ -114,12 +122,16 @@ const labelInput = ({ key, name, version }: LabelPointer, store: S3Store): Label
 const peakMemoryMiB = (jobs: readonly JobRecord[]): number | null =>
   jobs.length === 0 ? null : Math.max(...jobs.map((job) => job.peakMemoryMiB));
 
+const costOf = (jobs: readonly JobRecord[], usdPerGpuHour: number): GpuCost =>
+  gpuCost(
+    jobs.reduce((sum, job) => sum + job.totalSeconds, 0),
+    usdPerGpuHour,
+  );
+
 async function finish(claimed: Claimed, ports: ReportPorts): Promise<void> {
   const { store, usdPerGpuHour, log, emit } = ports;
   const { record } = claimed;
-  const jobs = await readJobRecords(store, record.runId);
-  const gpuSeconds = jobs.reduce((sum, job) => sum + job.totalSeconds, 0);
-  const cost = { gpuSeconds, usdPerGpuHour, estimatedUsd: (gpuSeconds / 3600) * usdPerGpuHour };
+  const cost = costOf(await readJobRecords(store, record.runId), usdPerGpuHour);
   const reportedAt = new Date();
   const change = { state: 'reported' as const, reportedAt: reportedAt.toISOString(), cost };
   await writeAccount(store, { ...record, ...change });
@@ -128,7 +140,7 @@ async function finish(claimed: Claimed, ports: ReportPorts): Promise<void> {
   const seconds = (reportedAt.getTime() - Date.parse(record.uploadedAt)) / 1000;
   emit({
     CasesReported: 1,
-    GpuSeconds: gpuSeconds,
+    GpuSeconds: cost.gpuSeconds,
     EstimatedUsd: cost.estimatedUsd,
     UploadToReportSeconds: seconds,
   });

@@ -1,10 +1,5 @@
-import type { S3Store } from '../adapters/s3-store.ts';
 import { siteContext } from '../adapters/site-context.ts';
-import { cloudKeys, parseLatest } from '../core/contract/cloud-keys.ts';
 import { SummaryEnv } from '../core/contract/env.ts';
-import { LatestPointer } from '../core/contract/messages.ts';
-import { CaseReport } from '../core/contract/report.ts';
-import { type SummarisedCase, summarise, summaryCsv } from '../core/stage/summary.ts';
 
 const context = siteContext('summary', SummaryEnv);
 
@@ -12,36 +7,7 @@ const context = siteContext('summary', SummaryEnv);
 export const handler = async (): Promise<void> => {
   const { env, store, log } = context();
   for (const dataset of env.SAMMIX_DATASETS) {
-    const cases = await latestCases(store, dataset);
-    const summary = summarise(cases, digestOf(cases));
-    const json = Buffer.from(`${JSON.stringify(summary, null, 2)}\n`);
-    await store.put(cloudKeys.summary(dataset, 'summary.json'), json, 'application/json');
-    const csv = Buffer.from(summaryCsv(summary));
-    await store.put(cloudKeys.summary(dataset, 'summary.csv'), csv, 'text/csv');
-    log.info('summarised', { count: cases.length });
+    const { summariseDataset } = await import('./summarise-dataset.ts');
+    log.info('summarised', { count: await summariseDataset(dataset, store) });
   }
 };
-
-async function latestCases(store: S3Store, dataset: string): Promise<SummarisedCase[]> {
-  const cases: SummarisedCase[] = [];
-  for await (const { key } of store.list(`cases/${dataset}/`)) {
-    if (!parseLatest(key)) continue;
-    const { prefix } = LatestPointer.parse(await readJson(store, key));
-    const report = CaseReport.parse(await readJson(store, `${prefix}/report.json`));
-    const seconds = report.status === 'segmented' ? report.timings.segmentSeconds : 0;
-    cases.push({ report, resumed: false, seconds });
-  }
-  return cases;
-}
-
-const readJson = async (store: S3Store, key: string): Promise<unknown> =>
-  JSON.parse(Buffer.from(await store.get(key)).toString('utf8'));
-
-/** The bundle of all cases; '' where they were made by different ones. */
-function digestOf(cases: readonly SummarisedCase[]): string {
-  const digests = new Set(
-    cases.flatMap(({ report }) => (report.status === 'segmented' ? [report.bundle.digest] : [])),
-  );
-  const [only] = digests;
-  return digests.size === 1 && only !== undefined ? only : '';
-}

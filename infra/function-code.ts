@@ -1,45 +1,36 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type AssetCode, Code } from 'aws-cdk-lib/aws-lambda';
-import { buildSync } from 'esbuild';
-
-const FUNCTIONS = path.join(import.meta.dirname, '..', 'functions');
 
 /** Files of `functions/` that are deployed. The others are parts of them. */
-const ENTRIES = ['split', 'assemble', 'failures', 'summary'] as const;
-export type FunctionName = (typeof ENTRIES)[number];
+export const FUNCTION_NAMES = [
+  'split',
+  'assemble',
+  'failures',
+  'summary',
+  'train',
+  'evaluate-start',
+  'evaluate-finish',
+  'canary',
+] as const;
+export type FunctionName = (typeof FUNCTION_NAMES)[number];
 
 let folder: string | undefined;
 
-/**
- * The code of a function as one file, `index.js`. All are bundled in one go, by the esbuild of this
- * checkout: no container engine, and shared modules are parsed once.
- */
+/** The code of a function, bundled by the esbuild of this checkout: no container engine. */
 export function functionCode(name: FunctionName): AssetCode {
-  folder ??= bundleFunctions();
+  folder ??= bundleAll();
   return Code.fromAsset(path.join(folder, name));
 }
 
-function bundleFunctions(): string {
+/** In a process of its own, because constructs are made synchronously. */
+function bundleAll(): string {
   const outdir = mkdtempSync(path.join(tmpdir(), 'sammix-functions-'));
   process.once('exit', () => rmSync(outdir, { recursive: true, force: true }));
-  buildSync({
-    entryPoints: ENTRIES.map((name) => ({
-      in: path.join(FUNCTIONS, `${name}.ts`),
-      out: path.join(name, 'index'),
-    })),
-    outdir,
-    bundle: true,
-    platform: 'node',
-    format: 'cjs',
-    // Node 20 syntax also runs where the tests run. The SDK is bundled, so that its version is the
-    // lock file's and only the used part is loaded.
-    target: 'node20',
-    mainFields: ['module', 'main'],
-    minify: true,
-    keepNames: true,
-    logLevel: 'error',
-  });
+  const bundler = path.join(import.meta.dirname, 'bundle-functions.ts');
+  const tsx = import.meta.resolve('tsx');
+  execFileSync(process.execPath, ['--import', tsx, bundler, outdir, ...FUNCTION_NAMES]);
   return outdir;
 }

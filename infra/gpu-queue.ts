@@ -22,8 +22,11 @@ import type { Site } from '../core/contract/site.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { SiteNetwork } from './network.ts';
 
-/** The CUDA image unpacks to about 6 GB; the ECS AMI's default of 30 GB fills up on re-pulls. */
-const ROOT_VOLUME_GIB = 60;
+/**
+ * The images unpack to about 6 GB (segment) and 9 GB (train), and a training's data lie beside them;
+ * the ECS AMI's default of 30 GB fills up on re-pulls.
+ */
+const ROOT_VOLUME_GIB = 100;
 
 const ECS_INSTANCE_POLICY = 'service-role/AmazonEC2ContainerServiceforEC2Role';
 

@@ -11,19 +11,23 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import type { IKey } from 'aws-cdk-lib/aws-kms';
-import { Topic } from 'aws-cdk-lib/aws-sns';
-import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Site } from '../core/contract/site.ts';
 import { METRICS_NAMESPACE, type MetricName } from '../core/contract/site-metrics.ts';
+import type { Canary } from './canary.ts';
+import type { Evaluation } from './evaluation.ts';
 import type { Pipeline } from './pipeline.ts';
+import type { Training } from './training.ts';
 
 export interface OperationsProps {
   readonly site: Site;
-  readonly key: IKey;
+  readonly topic: Topic;
   readonly pipeline: Pipeline;
+  readonly training: Training;
+  readonly evaluation: Evaluation;
+  /** Undefined at a site without one. */
+  readonly canary: Canary | undefined;
 }
 
 const PERIOD = Duration.minutes(5);
@@ -31,32 +35,23 @@ const PERIOD = Duration.minutes(5);
 /** What someone who runs a site looks at, and what wakes them up. */
 export class Operations extends Construct {
   private readonly props: OperationsProps;
-  private readonly topic: Topic;
 
   constructor(scope: Construct, id: string, props: OperationsProps) {
     super(scope, id);
     this.props = props;
-    this.topic = this.alarmTopic();
     this.alarms();
     this.dashboard();
   }
 
-  private alarmTopic(): Topic {
-    const topic = new Topic(this, 'Alarms', { masterKey: this.props.key, enforceSSL: true });
-    topic.addToResourcePolicy(
-      new PolicyStatement({
-        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
-        actions: ['sns:Publish'],
-        resources: [topic.topicArn],
-      }),
-    );
-    const { alarmEmail } = this.props.site;
-    if (alarmEmail !== null) topic.addSubscription(new EmailSubscription(alarmEmail));
-    return topic;
-  }
-
   private alarms(): void {
-    const { queues, functions } = this.props.pipeline;
+    const { queues } = this.props.pipeline;
+    const { pipeline, training, evaluation, canary } = this.props;
+    const functions = {
+      ...pipeline.functions,
+      train: training.function,
+      ...evaluation.functions,
+      ...(canary && { canary: canary.function }),
+    };
     this.alarm('ParkedMessages', {
       metric: queues.parked.metricApproximateNumberOfMessagesVisible({ period: PERIOD }),
       threshold: 1,
@@ -67,6 +62,17 @@ export class Operations extends Construct {
       threshold: 1,
       text: 'A case failed; its report.json says why.',
     });
+    this.alarm('TrainingsFailed', {
+      metric: this.metric('TrainingsFailed', Stats.SUM),
+      threshold: 1,
+      text: 'A training was refused or failed; the .reason.json beside its request says why.',
+    });
+    if (canary)
+      this.alarm('CanaryFailed', {
+        metric: this.metric('CanaryScansFailed', Stats.SUM),
+        threshold: 1,
+        text: `A synthetic scan did not come out as the same bundle made it before. After an activation, go back with "sammix site rollback ${this.props.site.site}"; after a deployment, deploy the version before.`,
+      });
     for (const [name, queue] of Object.entries({ Uploads: queues.ingest, Results: queues.results }))
       this.alarm(`${name}Wait`, {
         metric: queue.metricApproximateAgeOfOldestMessage({ period: PERIOD }),
@@ -92,11 +98,19 @@ export class Operations extends Construct {
       evaluationPeriods: 1,
       comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
       treatMissingData: TreatMissingData.NOT_BREACHING,
-    }).addAlarmAction(new SnsAction(this.topic));
+    }).addAlarmAction(new SnsAction(this.props.topic));
   }
 
   private dashboard(): void {
-    const { queues } = this.props.pipeline;
+    const { pipeline, training, evaluation } = this.props;
+    const { ingest, results, failures } = pipeline.queues;
+    const waiting = [
+      ingest,
+      results,
+      failures,
+      training.queue,
+      ...Object.values(evaluation.queues),
+    ];
     const sums = (...names: MetricName[]) => names.map((name) => this.metric(name, Stats.SUM));
     const dashboard = new Dashboard(this, 'Dashboard', { defaultInterval: Duration.days(7) });
     dashboard.addWidgets(
@@ -118,6 +132,7 @@ export class Operations extends Construct {
       new GraphWidget({
         title: 'In and out',
         left: sums('CasesReceived', 'CasesReported', 'CasesFailed', 'CasesQuarantined'),
+        right: sums('TrainingsFinished', 'TrainingsFailed'),
       }),
       new GraphWidget({
         title: 'Upload to report',
@@ -133,9 +148,16 @@ export class Operations extends Construct {
       }),
       new GraphWidget({
         title: 'Age of the oldest message',
-        left: [queues.ingest, queues.results, queues.failures].map((queue) =>
-          queue.metricApproximateAgeOfOldestMessage({ period: PERIOD }),
-        ),
+        left: waiting.map((queue) => queue.metricApproximateAgeOfOldestMessage({ period: PERIOD })),
+      }),
+      new GraphWidget({
+        title: 'Evaluations and bundles',
+        left: sums('EvaluationsFinished', 'BundlesPromoted', 'BundlesRefused'),
+        right: sums('EvaluatedCasesFailed'),
+      }),
+      new GraphWidget({
+        title: 'Canary',
+        left: sums('CanaryScansPassed', 'CanaryScansFailed'),
       }),
     );
   }

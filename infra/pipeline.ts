@@ -1,9 +1,10 @@
 import { Duration } from 'aws-cdk-lib';
 import type { EcsJobDefinition } from 'aws-cdk-lib/aws-batch';
-import { type EventPattern, Rule, Schedule } from 'aws-cdk-lib/aws-events';
-import { LambdaFunction, SqsQueue } from 'aws-cdk-lib/aws-events-targets';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { CANARY_DATASET } from '../core/contract/canary.ts';
 import type {
   AssembleEnv,
   EnvironmentOf,
@@ -12,7 +13,7 @@ import type {
   SummaryEnv,
 } from '../core/contract/env.ts';
 import type { Site } from '../core/contract/site.ts';
-import { acknowledge } from './acknowledge.ts';
+import { endQueue, jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import type { GpuQueue } from './gpu-queue.ts';
 import { onPrefixes, seesWhatIsMissing } from './grants.ts';
 import { NodeFunction } from './node-function.ts';
@@ -30,9 +31,6 @@ const SPLIT_TIMEOUT = Duration.minutes(10);
 const REPORT_TIMEOUT = Duration.minutes(10);
 const SHORT_TIMEOUT = Duration.minutes(1);
 
-/** Attempts of a message before it becomes a failed case. */
-const ATTEMPTS = 4;
-
 /**
  * Events to functions: an upload is split and submitted, a finished job is assembled and reported, a
  * failed one is reported as failed. Whatever a function cannot handle ends in `failures`, and what
@@ -46,10 +44,13 @@ export class Pipeline extends Construct {
   constructor(scope: Construct, id: string, props: PipelineProps) {
     super(scope, id);
     this.props = props;
-    const parked = this.endQueue();
-    const failures = this.queue('Failures', SHORT_TIMEOUT, parked);
-    const ingest = this.queue('Ingest', SPLIT_TIMEOUT, failures);
-    const results = this.queue('Results', REPORT_TIMEOUT, failures);
+    const { storage } = props;
+    const queue = (name: string, timeout: Duration, deadLetters: Queue): Queue =>
+      workQueue(this, name, { storage, timeout, deadLetters });
+    const parked = endQueue(this, 'Parked', storage);
+    const failures = queue('Failures', SHORT_TIMEOUT, parked);
+    const ingest = queue('Ingest', SPLIT_TIMEOUT, failures);
+    const results = queue('Results', REPORT_TIMEOUT, failures);
     this.queues = { ingest, results, failures, parked };
     this.functions = {
       split: this.split(ingest),
@@ -58,29 +59,6 @@ export class Pipeline extends Construct {
       summary: this.summary(),
     };
     this.route();
-  }
-
-  private queue(id: string, timeout: Duration, deadLetters: Queue): Queue {
-    return new Queue(this, id, {
-      encryption: QueueEncryption.KMS,
-      encryptionMasterKey: this.props.storage.key,
-      enforceSSL: true,
-      // A crashed attempt is repeated after this, so not much longer than the function may run.
-      visibilityTimeout: timeout.plus(Duration.seconds(30)),
-      retentionPeriod: Duration.days(4),
-      deadLetterQueue: { queue: deadLetters, maxReceiveCount: ATTEMPTS },
-    });
-  }
-
-  private endQueue(): Queue {
-    const queue = new Queue(this, 'Parked', {
-      encryption: QueueEncryption.KMS,
-      encryptionMasterKey: this.props.storage.key,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
-    });
-    acknowledge(queue, 'It is the last dead-letter queue.', 'AwsSolutions-SQS3');
-    return queue;
   }
 
   private split(source: Queue): NodeFunction {
@@ -155,7 +133,7 @@ export class Pipeline extends Construct {
       environment,
       grants: [
         onPrefixes(storage.data, 's3:GetObject', 'models/', 'runs/', 'cases/'),
-        onPrefixes(storage.data, 's3:PutObject', 'runs/', 'cases/'),
+        onPrefixes(storage.data, 's3:PutObject', 'runs/', 'cases/', 'training/requests/'),
         seesWhatIsMissing(storage.data),
       ],
       memoryMiB: 512,
@@ -192,41 +170,17 @@ export class Pipeline extends Construct {
   }
 
   private route(): void {
-    const { ingest, results, failures } = this.queues;
-    const { site, gpu } = this.props;
-    const below = (folder: string) => site.datasets.map((name) => `incoming/${name}/${folder}/`);
-    this.rule('Image', this.uploads(below('images')), ingest);
-    this.rule('Label', this.uploads(below('labels')), results);
-    const jobs = (status: string): EventPattern => ({
-      source: ['aws.batch'],
-      detailType: ['Batch Job State Change'],
-      detail: {
-        jobQueue: [gpu.queue.jobQueueArn],
-        jobName: [{ prefix: 'segment-' }],
-        status: [status],
-        // The children of an array job have an index; the array itself and plain jobs have none.
-        arrayProperties: { index: [{ exists: false }] },
-      },
-    });
-    this.rule('Segmented', jobs('SUCCEEDED'), results);
-    this.rule('NotSegmented', jobs('FAILED'), failures);
-  }
-
-  private uploads(prefixes: readonly string[]): EventPattern {
-    return {
-      source: ['aws.s3'],
-      detailType: ['Object Created'],
-      detail: {
-        bucket: { name: [this.props.storage.data.bucketName] },
-        object: { key: prefixes.map((prefix) => ({ prefix })) },
-      },
-    };
-  }
-
-  private rule(id: string, eventPattern: EventPattern, queue: Queue): void {
-    new Rule(this, id, {
-      eventPattern,
-      targets: [new SqsQueue(queue, { deadLetterQueue: this.queues.parked })],
-    });
+    const { ingest, results, failures, parked } = this.queues;
+    const { site, storage, gpu } = this.props;
+    const datasets = [
+      ...site.datasets,
+      ...(site.evaluation.canaryCases > 0 ? [CANARY_DATASET] : []),
+    ];
+    const below = (folder: string) => datasets.map((name) => `incoming/${name}/${folder}/`);
+    const to = (queue: Queue) => ({ queue, undelivered: parked });
+    route(this, 'Image', uploadsTo(storage, below('images')), to(ingest));
+    route(this, 'Label', uploadsTo(storage, below('labels')), to(results));
+    route(this, 'Segmented', jobEnds(gpu, 'segment-', 'SUCCEEDED'), to(results));
+    route(this, 'NotSegmented', jobEnds(gpu, 'segment-', 'FAILED'), to(failures));
   }
 }

@@ -1,14 +1,21 @@
 import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { Site } from '../core/contract/site.ts';
+import { Canary } from './canary.ts';
+import { Evaluation } from './evaluation.ts';
 import { GpuQueue } from './gpu-queue.ts';
 import { SiteNetwork } from './network.ts';
+import { noticeTopic } from './notice-topic.ts';
 import { Operations } from './operations.ts';
 import { Pipeline } from './pipeline.ts';
-import { SegmentJob } from './segment-job.ts';
+import { segmentJob } from './segment-job.ts';
 import { Storage } from './storage.ts';
+import { Training } from './training.ts';
 
 export const stackName = (site: string): string => `sammix-${site}`;
+
+/** Of cfn-lint: W3005, CDK states dependencies that references imply; W3010, a site's zones are its own. */
+const LINT_EXCEPTIONS = ['W3005', 'W3010'];
 
 /** Everything of one site. Names are CDK's own, so sites share an account without clashes. */
 export class SiteStack extends Stack {
@@ -21,10 +28,18 @@ export class SiteStack extends Stack {
     const storage = new Storage(this, 'Storage', site);
     const network = new SiteNetwork(this, 'Network', { site, key: storage.key });
     const gpu = new GpuQueue(this, 'Gpu', { site, network });
-    const segment = new SegmentJob(this, 'SegmentJob', { site, storage }).definition;
+    const segment = segmentJob(this, 'SegmentJob', site, storage).definition;
     const pipeline = new Pipeline(this, 'Pipeline', { site, storage, gpu, segment });
-    new Operations(this, 'Operations', { site, key: storage.key, pipeline });
+    const training = new Training(this, 'Training', { site, storage, gpu, pipeline });
+    const topic = noticeTopic(this, 'Notices', { site, key: storage.key });
+    const evaluation = new Evaluation(this, 'Evaluation', { site, storage, gpu, pipeline, topic });
+    const canary =
+      site.evaluation.canaryCases === 0
+        ? undefined
+        : new Canary(this, 'Canary', { site, storage, pipeline });
+    new Operations(this, 'Operations', { site, topic, pipeline, training, evaluation, canary });
 
+    this.templateOptions.metadata = { 'cfn-lint': { config: { ignore_checks: LINT_EXCEPTIONS } } };
     Tags.of(this).add('sammix:site', site.site);
     for (const [tag, value] of Object.entries(site.tags)) Tags.of(this).add(tag, value);
     new CfnOutput(this, 'Bucket', { value: storage.data.bucketName });

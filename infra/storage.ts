@@ -11,8 +11,12 @@ import {
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
+import { CANARY_DATASET } from '../core/contract/canary.ts';
 import type { Site } from '../core/contract/site.ts';
 import { acknowledge } from './acknowledge.ts';
+
+/** The canary's scans can be drawn again at any time. */
+const CANARY_DAYS = 30;
 
 /** What outlives the stack: the key, the bucket with scans and masks, and the bucket of its access logs. */
 export class Storage extends Construct {
@@ -127,6 +131,7 @@ function siteKey(scope: Construct, site: Site): IKey {
 
 function lifecycle(site: Site): LifecycleRule[] {
   const { incomingDays, casesDays, workDays, oldVersionsDays } = site.retention;
+  const canaryDays = site.evaluation.canaryCases > 0 ? CANARY_DAYS : null;
   const expire = (prefix: string, days: number | null): LifecycleRule[] =>
     days === null ? [] : [{ prefix, expiration: Duration.days(days) }];
   return [
@@ -136,6 +141,9 @@ function lifecycle(site: Site): LifecycleRule[] {
       expiredObjectDeleteMarker: true,
     },
     ...expire('incoming/', incomingDays),
+    ...['incoming', 'cases'].flatMap((prefix) =>
+      expire(`${prefix}/${CANARY_DATASET}/`, canaryDays),
+    ),
     ...expire('cases/', casesDays),
     ...expire('work/', workDays),
     // State of runs: an upload that comes again after so long is simply processed again.

@@ -10,7 +10,10 @@ const COMMENTS: Readonly<Partial<Record<keyof Site, string>>> = {
   datasets: 'Folders below incoming/ that are processed: incoming/<dataset>/images/<file>.',
   bundle: '"active": the registered bundle that was activated last. Or a prefix below models/.',
   compute: 'vCPU ceilings limit the cost; a job takes vcpusPerJob of them and one GPU.',
+  evaluation:
+    'When labelled datasets are measured (UTC; null: on demand), what a new bundle must show to replace the active one, and the canary (canaryCases 0: none). docs/deploy.md explains each.',
   segmentImage: '{"from": "dockerfile"} or {"from": "registry", "uri": "..."}.',
+  training: 'The training job. null: this site does not train, and its image is not built.',
   encryption: '{"mode": "own-key"} or {"mode": "existing-key", "keyArn": "..."}.',
   network:
     '"own-vpc" without internet, or "existing-vpc" with vpcId, subnetIds, availabilityZones.',

@@ -1,8 +1,23 @@
+import {
+  type ActiveState,
+  activate,
+  type BundleIdentity,
+  readActive,
+  recordPersonalDecision,
+} from '../../adapters/activation.ts';
 import { DirStore } from '../../adapters/dir-store.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { offerCandidate } from '../../adapters/training-records.ts';
 import { cloudKeys } from '../../core/contract/cloud-keys.ts';
-import type { ActiveBundle } from '../../core/contract/messages.ts';
+import type { PromotionReason } from '../../core/contract/promotion.ts';
+import { ConfigError } from '../../core/errors.ts';
 import { BUNDLE_MANIFEST, openBundle } from '../../core/stage/open-bundle.ts';
+
+export interface RegisterOptions {
+  readonly activate: boolean;
+  /** Why the bundle is activated past the gate; recorded with the activation. */
+  readonly force?: string;
+}
 
 export interface RegisteredBundle {
   readonly name: string;
@@ -13,12 +28,16 @@ export interface RegisteredBundle {
 
 /**
  * Verifies a bundle and uploads it under its digest, the manifest last: a bundle with a manifest is
- * complete. Registering it again changes nothing.
+ * complete. Registering it again changes nothing. Unless it is activated at once, it becomes a
+ * candidate for promotion. A site's first bundle is activated by registering; any other has to pass
+ * the gate, or a person's reason is written down in its place.
+ *
+ * @throws ConfigError (`gate-required`) where another bundle is active and no reason is given
  */
 export async function registerBundle(
   store: S3Store,
   folder: string,
-  { activate }: { readonly activate: boolean },
+  options: RegisterOptions,
 ): Promise<RegisteredBundle> {
   const local = new DirStore(folder);
   const { manifest, digest } = await openBundle(local, folder);
@@ -26,17 +45,48 @@ export async function registerBundle(
   if (!(await store.stat(`${prefix}/${BUNDLE_MANIFEST}`)))
     for (const file of [...manifest.files.map(({ path }) => path), BUNDLE_MANIFEST])
       await store.put(`${prefix}/${file}`, local.read(file));
-  if (activate) await activateBundle(store, prefix, digest);
-  return { name: manifest.name, digest, prefix, active: activate };
+  const state = await readActive(store);
+  const active = options.activate || options.force !== undefined;
+  if (state.active?.digest !== digest) {
+    const reason = active ? reasonOf(state, options.force) : undefined;
+    if (reason) await activateBundle(store, state, { prefix, digest }, reason);
+    else await offerCandidate(store, { prefix, digest, manifest }, null);
+    if (active && !reason) throw gateRequired(prefix, state);
+  }
+  return { name: manifest.name, digest, prefix, active };
 }
 
-async function activateBundle(store: S3Store, prefix: string, digest: string): Promise<void> {
-  const active: ActiveBundle = {
-    schemaVersion: 1,
-    prefix,
-    digest,
-    activatedAt: new Date().toISOString(),
-  };
-  const body = Buffer.from(`${JSON.stringify(active, null, 2)}\n`);
-  await store.put(cloudKeys.activeBundle, body, 'application/json');
+/** Undefined where the gate has to decide. */
+function reasonOf({ active }: ActiveState, force: string | undefined): PromotionReason | undefined {
+  if (force !== undefined) return { code: 'forced', message: force };
+  if (active) return undefined;
+  return { code: 'no-incumbent', message: 'The site had no active bundle.' };
 }
+
+async function activateBundle(
+  store: S3Store,
+  state: ActiveState,
+  bundle: BundleIdentity,
+  reason: PromotionReason,
+): Promise<void> {
+  const key = await recordPersonalDecision(store, bundle, state.active, reason);
+  if (!(await activate(store, state, bundle, key))) throw changedMeanwhile(bundle);
+}
+
+const gateRequired = (prefix: string, { active }: ActiveState): ConfigError =>
+  new ConfigError({
+    code: 'gate-required',
+    subject: prefix,
+    expected: 'a candidate that has passed the gate, because another bundle is active',
+    found: `a candidate, now registered beside the active ${active?.prefix}`,
+    remedy: `Run "sammix site promote <site> ${prefix}", or give a reason with --force.`,
+  });
+
+export const changedMeanwhile = ({ prefix }: BundleIdentity): ConfigError =>
+  new ConfigError({
+    code: 'active-bundle-changed',
+    subject: prefix,
+    expected: 'the active bundle as it was a moment ago',
+    found: 'another one, that something else has activated meanwhile',
+    remedy: 'See models/active.json, then run the command again.',
+  });

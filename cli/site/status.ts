@@ -1,5 +1,8 @@
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { listTrainings } from '../../adapters/training-records.ts';
 import { RunRecord, type RunState } from '../../core/contract/messages.ts';
+import type { TrainingState } from '../../core/contract/training.ts';
+import { faultText } from '../../core/errors.ts';
 
 export interface SiteStatus {
   readonly counts: Readonly<Partial<Record<RunState, number>>>;
@@ -14,9 +17,22 @@ export interface SiteStatus {
     readonly uploadedAt: string;
     readonly jobId: string | null;
   }[];
+  /** Newest first. */
+  readonly trainings: readonly TrainingStatus[];
 }
 
-/** What became of a site's uploads, from the records of its runs. */
+export interface TrainingStatus {
+  readonly id: string;
+  /** `refused`: it never became a job. */
+  readonly state: TrainingState | 'refused';
+  readonly since: string;
+  readonly jobId: string | null;
+  readonly bundlePrefix: string | null;
+  /** Why the last request under this id came to nothing. */
+  readonly reason: string | null;
+}
+
+/** What became of a site's uploads and training requests, from the records of its runs. */
 export async function siteStatus(store: S3Store): Promise<SiteStatus> {
   const runs: RunRecord[] = [];
   for await (const { key } of store.list('runs/'))
@@ -24,10 +40,12 @@ export async function siteStatus(store: S3Store): Promise<SiteStatus> {
       runs.push(RunRecord.parse(JSON.parse(Buffer.from(await store.get(key)).toString('utf8'))));
   const counts: Partial<Record<RunState, number>> = {};
   for (const { state } of runs) counts[state] = (counts[state] ?? 0) + 1;
+  const trainings = await listTrainings(store);
+  const paid = [...runs, ...trainings.records];
   return {
     counts,
-    gpuSeconds: sum(runs, (run) => run.cost?.gpuSeconds),
-    estimatedUsd: sum(runs, (run) => run.cost?.estimatedUsd),
+    gpuSeconds: sum(paid, ({ cost }) => cost?.gpuSeconds),
+    estimatedUsd: sum(paid, ({ cost }) => cost?.estimatedUsd),
     open: runs
       .filter((run) => run.state !== 'reported')
       .sort((a, b) => (a.uploadedAt < b.uploadedAt ? 1 : -1))
@@ -39,13 +57,47 @@ export async function siteStatus(store: S3Store): Promise<SiteStatus> {
         uploadedAt,
         jobId: job?.id ?? null,
       })),
+    trainings: trainingStates(trainings),
   };
 }
 
-const sum = (runs: readonly RunRecord[], of: (run: RunRecord) => number | undefined): number =>
-  runs.reduce((total, run) => total + (of(run) ?? 0), 0);
+function trainingStates({
+  records,
+  reasons,
+}: Awaited<ReturnType<typeof listTrainings>>): TrainingStatus[] {
+  const reasonOf = (id: string): string | null => {
+    const reason = reasons.get(id);
+    return reason ? faultText(reason.fault) : null;
+  };
+  const accepted = records.map(({ id, state, requestedAt, endedAt, jobId, bundlePrefix }) => ({
+    id,
+    state,
+    since: endedAt ?? requestedAt,
+    jobId,
+    bundlePrefix,
+    reason: reasonOf(id),
+  }));
+  const known = new Set(records.map(({ id }) => id));
+  const refused = [...reasons]
+    .filter(([id]) => !known.has(id))
+    .map(([id, { at }]) => ({
+      id,
+      state: 'refused' as const,
+      since: at,
+      jobId: null,
+      bundlePrefix: null,
+      reason: reasonOf(id),
+    }));
+  return [...accepted, ...refused].sort((a, b) => (a.since < b.since ? 1 : -1));
+}
 
-export function statusText({ counts, gpuSeconds, estimatedUsd, open }: SiteStatus): string {
+type Paid = Pick<RunRecord, 'cost'>;
+
+const sum = (paid: readonly Paid[], of: (one: Paid) => number | undefined): number =>
+  paid.reduce((total, one) => total + (of(one) ?? 0), 0);
+
+export function statusText(status: SiteStatus): string {
+  const { counts, gpuSeconds, estimatedUsd, open, trainings } = status;
   const states = Object.entries(counts).map(([state, count]) => `${state} ${count}`);
   const lines = open.map(
     ({ dataset, caseId, state, uploadedAt, runId }) =>
@@ -55,5 +107,11 @@ export function statusText({ counts, gpuSeconds, estimatedUsd, open }: SiteStatu
     states.length === 0 ? 'no uploads yet' : states.join(', '),
     `GPU time ${(gpuSeconds / 3600).toFixed(2)} h, about ${estimatedUsd.toFixed(2)} USD`,
     ...lines,
+    ...trainings.map(trainingLine),
   ].join('\n');
 }
+
+const trainingLine = ({ id, state, since, bundlePrefix, reason }: TrainingStatus): string =>
+  [`${state.padEnd(11)} ${since}  training ${id}`, bundlePrefix, reason]
+    .filter((part) => part !== null)
+    .join('  ');

@@ -2,14 +2,18 @@ import path from 'node:path';
 import { DirStore } from '../../adapters/dir-store.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { cloudKeys } from '../../core/contract/cloud-keys.ts';
-import { ConfigError } from '../../core/errors.ts';
+import type { ByteStream } from '../../core/ports.ts';
+import { singleFile } from '../../core/volume/single-file.ts';
 import { type CaseInput, findInputs } from '../inputs.ts';
 import { labelFinder } from '../labels.ts';
+import { patientFinder } from '../patients.ts';
 import type { Progress } from '../progress.ts';
 
 export interface SubmitOptions {
   readonly dataset: string;
   readonly label?: string;
+  /** A table of cases and patients, replacing the dataset's. */
+  readonly patients?: string;
 }
 
 export interface Submitted {
@@ -22,22 +26,27 @@ export interface Submitted {
 export async function submitCases(
   store: S3Store,
   paths: readonly string[],
-  { dataset, label }: SubmitOptions,
+  { dataset, label, patients }: SubmitOptions,
   progress: Progress,
 ): Promise<Submitted[]> {
   const { cases } = await findInputs(paths);
   const findLabel = await labelFinder(label, cases);
+  if (patients !== undefined) {
+    // Refused here rather than by the next evaluation.
+    await patientFinder(patients);
+    await store.put(cloudKeys.patients(dataset), read(patients));
+  }
   const submitted: Submitted[] = [];
   for (const input of cases) {
-    refusePair(input);
+    const file = fileOf(input);
     const labelFile = findLabel(input);
     const labelKey =
       labelFile === undefined
         ? null
         : cloudKeys.incoming(dataset, 'labels', input.caseId + suffix(labelFile));
-    if (labelFile !== undefined && labelKey !== null) await upload(store, labelKey, labelFile);
-    const image = cloudKeys.incoming(dataset, 'images', input.caseId + suffix(input.image));
-    await upload(store, image, input.image);
+    if (labelFile !== undefined && labelKey !== null) await store.put(labelKey, read(labelFile));
+    const image = cloudKeys.incoming(dataset, 'images', input.caseId + file.suffix);
+    await store.put(image, file.body());
     submitted.push({ caseId: input.caseId, image, label: labelKey });
     progress.line(`uploaded ${input.caseId}${labelKey === null ? '' : ' and its label'}`);
   }
@@ -46,17 +55,12 @@ export async function submitCases(
 
 const suffix = (file: string): string => (/\.nii(\.gz)?$/i.exec(file)?.[0] ?? '').toLowerCase();
 
-async function upload(store: S3Store, key: string, file: string): Promise<void> {
-  await store.put(key, new DirStore(path.dirname(file)).read(path.basename(file)));
-}
+const read = (file: string): ByteStream =>
+  new DirStore(path.dirname(file)).read(path.basename(file));
 
-function refusePair({ image, pairedImage }: CaseInput): void {
-  if (pairedImage === undefined && /\.nii(\.gz)?$/i.test(image)) return;
-  throw new ConfigError({
-    code: 'pair-in-cloud',
-    subject: image,
-    expected: 'a single file, .nii or .nii.gz: a site processes files one by one',
-    found: 'a .hdr/.img pair',
-    remedy: 'Convert it to .nii.gz, or segment it with "sammix run".',
-  });
+/** What goes up for an image. The files of a pair become one, because a site is told of them one by one. */
+function fileOf({ image, pairedImage }: CaseInput): { suffix: string; body: () => ByteStream } {
+  if (pairedImage === undefined) return { suffix: suffix(image), body: () => read(image) };
+  const body = () => singleFile(read(image), path.basename(image), read(pairedImage));
+  return { suffix: '.nii', body };
 }

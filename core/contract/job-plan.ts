@@ -1,5 +1,8 @@
 import type { RunRecord } from './messages.ts';
 
+/** Children of one array job at most (AWS Batch's limit). */
+export const MAX_CHILDREN = 10_000;
+
 type Sizes = Pick<RunRecord, 'slicesPerJob' | 'slicesPerSlab'>;
 
 /**

@@ -1,54 +1,23 @@
 import { z } from 'zod';
+import { GpuCost } from './cost.ts';
 import { InputIdentity, Parameters } from './manifest.ts';
 
-/** What functions and jobs tell each other: events that AWS delivers, and small records in S3. */
+/** What functions and jobs tell each other in S3. The events that start them: core/contract/events.ts. */
 
-/** EventBridge, `aws.s3`, `Object Created`. The key is not URL-encoded there. */
-export const ObjectCreated = z.object({
-  source: z.literal('aws.s3'),
-  'detail-type': z.literal('Object Created'),
-  time: z.iso.datetime(),
-  detail: z.object({
-    bucket: z.object({ name: z.string() }),
-    object: z.object({
-      key: z.string(),
-      size: z.number(),
-      'version-id': z.string(),
-    }),
-  }),
-});
-export type ObjectCreated = z.infer<typeof ObjectCreated>;
-
-/** EventBridge, `aws.batch`, `Batch Job State Change`, of a plain job or an array's parent. */
-export const JobStateChange = z.object({
-  source: z.literal('aws.batch'),
-  'detail-type': z.literal('Batch Job State Change'),
-  detail: z.object({
-    jobId: z.string(),
-    jobName: z.string(),
-    status: z.enum(['SUCCEEDED', 'FAILED']),
-    statusReason: z.string().optional(),
-    arrayProperties: z.object({ index: z.number().optional() }).loose().optional(),
-  }),
-});
-export type JobStateChange = z.infer<typeof JobStateChange>;
-
-export const SiteEvent = z.discriminatedUnion('source', [ObjectCreated, JobStateChange]);
-export type SiteEvent = z.infer<typeof SiteEvent>;
-
-/** Job names carry the run's id and nothing of the patient. */
-export const segmentJobName = (runId: string): string => `segment-${runId}`;
-
-export function runIdOfJobName(jobName: string): string | undefined {
-  return /^segment-([0-9a-f]{16})$/.exec(jobName)?.[1];
-}
-
-/** `models/active.json` */
-export const ActiveBundle = z.strictObject({
-  schemaVersion: z.literal(1),
+const Activation = z.strictObject({
   prefix: z.string(),
   digest: z.string().regex(/^[0-9a-f]{64}$/),
   activatedAt: z.iso.datetime(),
+  /** Key of the decision that activated it. */
+  decision: z.string(),
+});
+export type Activation = z.infer<typeof Activation>;
+
+/** `models/active.json` */
+export const ActiveBundle = Activation.extend({
+  schemaVersion: z.literal(1),
+  /** What a rollback returns to, newest first. */
+  before: z.array(Activation),
 });
 export type ActiveBundle = z.infer<typeof ActiveBundle>;
 
@@ -81,15 +50,7 @@ export const RunRecord = z.strictObject({
   claimedAt: z.iso.datetime(),
   job: z.strictObject({ id: z.string(), children: z.int().positive() }).nullable(),
   reportedAt: z.iso.datetime().nullable(),
-  cost: z
-    .strictObject({
-      /** Wall time of the GPU jobs, model load included. */
-      gpuSeconds: z.number().nonnegative(),
-      usdPerGpuHour: z.number().nonnegative(),
-      /** `gpuSeconds` at that price; start-up of the instances and storage not included. */
-      estimatedUsd: z.number().nonnegative(),
-    })
-    .nullable(),
+  cost: GpuCost.nullable(),
 });
 export type RunRecord = z.infer<typeof RunRecord>;
 

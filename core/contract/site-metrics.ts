@@ -13,5 +13,14 @@ export const METRICS = {
   EstimatedUsd: 'None',
   UploadToReportSeconds: 'Seconds',
   SplitSeconds: 'Seconds',
+  EvaluationsFinished: 'Count',
+  EvaluatedCasesFailed: 'Count',
+  BundlesPromoted: 'Count',
+  BundlesRefused: 'Count',
+  CanaryScansPassed: 'Count',
+  CanaryScansFailed: 'Count',
+  TrainingsFinished: 'Count',
+  /** Refused requests included. */
+  TrainingsFailed: 'Count',
 } as const;
 export type MetricName = keyof typeof METRICS;

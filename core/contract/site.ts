@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { CANARY_DATASET } from './canary.ts';
 import { assertSegment } from './keys.ts';
+import { PromotionPolicy } from './promotion.ts';
 
 /**
  * A site: one JSON file (`infra/sites/<site>.json`) that says how one hospital's deployment differs
@@ -74,6 +76,18 @@ export const Compute = z.strictObject({
   usdPerGpuHour: z.number().nonnegative().default(0.526),
 });
 
+/** The training job; it runs on the same queue and instances as segmentation. */
+export const Training = z.strictObject({
+  /** `dockerfile` builds gpu-jobs/train; PyTorch with CUDA makes it some 9 GB. */
+  image: Image.default({ from: 'dockerfile' }),
+  vcpusPerJob: z.int().positive().default(4),
+  memoryMiBPerJob: z.int().positive().default(14_000),
+  /** Of one attempt; the next goes on from the last checkpoint. */
+  timeoutHours: z.int().min(1).max(336).default(24),
+  /** Attempts of a job whose spot instance was reclaimed. */
+  spotAttempts: z.int().min(1).max(10).default(10),
+});
+
 export const Retention = z.strictObject({
   /** Days until an upload is removed; null keeps it. */
   incomingDays: z.int().positive().nullable().default(null),
@@ -84,6 +98,31 @@ export const Retention = z.strictObject({
   /** Days for which overwritten and deleted versions can be brought back. */
   oldVersionsDays: z.int().positive().default(30),
   logDays: z.union([z.literal(30), z.literal(90), z.literal(365), z.literal(731)]).default(365),
+});
+
+const ScheduleExpression = z.string().regex(/^(cron|rate)\(.+\)$/);
+
+/** Measuring bundles on the labelled cases of the site's datasets. */
+export const EvaluationSettings = z.strictObject({
+  /**
+   * When datasets are evaluated (EventBridge Scheduler syntax, UTC); null: on demand only. Finished
+   * predictions are used again, so a week without new labels or a new bundle costs no GPU time.
+   */
+  schedule: ScheduleExpression.nullable().default('cron(0 3 ? * SUN *)'),
+  /** Which of the site's datasets; null: all. One without labels costs a listing. */
+  datasets: z.array(Segment).min(1).nullable().default(null),
+  /** Cases of one GPU job: the model is loaded once for them. */
+  casesPerJob: z.int().min(1).max(1000).default(8),
+  jobTimeoutMinutes: z.int().min(5).default(120),
+  /** When a candidate bundle may replace the active one. */
+  promotion: PromotionPolicy.prefault({}),
+  /**
+   * The held-out dataset on which a bundle from the training job is judged when it is ready, and
+   * activated if the gate lets it; null: `sammix site promote` does so.
+   */
+  judgeTrainedOn: Segment.nullable().default(null),
+  /** Synthetic scans sent through the site after every deployment and activation; 0: none. */
+  canaryCases: z.int().min(0).max(8).default(2),
 });
 
 export const Site = z
@@ -110,6 +149,9 @@ export const Site = z
       .default('active'),
     compute: Compute.prefault({}),
     segmentImage: Image.default({ from: 'dockerfile' }),
+    evaluation: EvaluationSettings.prefault({}),
+    /** null: this site does not train; requests are refused with that reason. */
+    training: Training.nullable().prefault({}),
     encryption: Encryption.default({ mode: 'own-key' }),
     network: Network.prefault({ mode: 'own-vpc' }),
     retention: Retention.prefault({}),
@@ -127,7 +169,18 @@ export const Site = z
   .refine((site) => site.compute.spotMaxVcpus + site.compute.onDemandMaxVcpus > 0, {
     path: ['compute', 'onDemandMaxVcpus'],
     message: 'spotMaxVcpus or onDemandMaxVcpus above 0: otherwise no job can ever run',
-  });
+  })
+  .refine(({ datasets }) => !datasets.includes(CANARY_DATASET), {
+    path: ['datasets'],
+    message: `another name than "${CANARY_DATASET}", which belongs to the canary`,
+  })
+  .refine(
+    ({ datasets, evaluation }) =>
+      [evaluation.datasets ?? [], evaluation.judgeTrainedOn ?? []]
+        .flat()
+        .every((name) => datasets.includes(name)),
+    { path: ['evaluation'], message: 'only datasets of the site' },
+  );
 export type Site = z.infer<typeof Site>;
 
 /** Drops `//` comment keys at every level, so that a site file can explain itself. */

@@ -6,14 +6,18 @@ const HERE = import.meta.dirname;
 const ROOT = path.join(HERE, '..', '..');
 
 /**
- * Makes the build context of the segment image: the job in one file, its Dockerfile, and a
+ * Makes the build context of the segment image: its two jobs in one file each, its Dockerfile, and a
  * package.json with the one dependency that cannot be bundled, at the version of the lock file.
  */
 export function buildSegmentContext(outdir: string): void {
   mkdirSync(outdir, { recursive: true });
   buildSync({
-    entryPoints: [path.join(HERE, 'main.ts')],
-    outfile: path.join(outdir, 'main.mjs'),
+    entryPoints: [
+      { in: path.join(HERE, 'main.ts'), out: 'main' },
+      { in: path.join(HERE, '..', 'evaluate', 'main.ts'), out: 'evaluate' },
+    ],
+    outdir,
+    outExtension: { '.js': '.mjs' },
     bundle: true,
     platform: 'node',
     format: 'esm',

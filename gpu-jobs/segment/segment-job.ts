@@ -1,32 +1,22 @@
-import type { Log } from '../../adapters/log.ts';
-import { openRuntime, type Provider, type Runtime } from '../../adapters/onnx.ts';
 import { readRun, writeJobRecord } from '../../adapters/run-records.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { cloudRunKeys } from '../../core/contract/cloud-keys.ts';
 import { slabsOfJob } from '../../core/contract/job-plan.ts';
-import type { RunKeys } from '../../core/contract/keys.ts';
 import { CaseManifest } from '../../core/contract/manifest.ts';
 import type { JobRecord, RunRecord } from '../../core/contract/messages.ts';
-import { BundleError, StorageError } from '../../core/errors.ts';
-import { type OpenBundle, openBundle } from '../../core/stage/open-bundle.ts';
-import { finishedSlab, segmentSlab } from '../../core/stage/segment.ts';
-import { ReadAheadStore } from './read-ahead.ts';
+import { StorageError } from '../../core/errors.ts';
+import { JobModel, type ModelOptions, type ModelPorts } from './job-model.ts';
+import { openSlabs, type SlabPorts, segmentSlabs } from './open-slabs.ts';
 
-export interface SegmentJobPorts {
+export interface SegmentJobPorts extends SlabPorts, ModelPorts {
   readonly store: S3Store;
-  readonly below: (prefix: string) => S3Store;
-  readonly log: Log;
-  /** Aborted when the instance is taken away: the slab in work is finished, the next not begun. */
-  readonly stop: AbortSignal;
 }
 
-export interface SegmentJob {
+export interface SegmentJob extends ModelOptions {
   readonly runId: string;
   /** The child of the array job; 0 of a plain job. */
   readonly index: number;
   readonly attempt: number;
-  readonly providers: readonly Provider[];
-  readonly threads: number;
 }
 
 /** Runs one job's share of a case. `interrupted` leaves finished slabs for the next attempt. */
@@ -41,21 +31,21 @@ export async function runSegmentJob(
     JSON.parse(Buffer.from(await ports.store.get(keys.manifest)).toString('utf8')),
   );
   const mine = slabsOfJob(job.index, manifest.slabs.length, record);
-  const open = await unfinished(mine, keys, ports.store);
+  const open = await openSlabs(mine, keys, ports.store);
   if (open.length === 0) {
     ports.log.info('nothing-to-do', { index: job.index, slabs: mine.length });
     return 'done';
   }
-  const { bundle, runtime } = await load(record, job, ports);
-  const loadSeconds = (performance.now() - startedMs) / 1000;
+  const bundle = { prefix: record.bundlePrefix, digest: record.bundleDigest };
+  const model = new JobModel(bundle, job, ports);
   try {
-    const slabsDone = await segmentSlabs(open, { manifest, keys, bundle, runtime }, ports);
+    const slabsDone = await segmentSlabs(open, { manifest, keys }, model, ports);
     await writeJobRecord(ports.store, job.runId, {
       schemaVersion: 1,
       index: job.index,
       attempt: job.attempt,
-      backend: runtime.backend.provider,
-      loadSeconds,
+      backend: model.provider ?? 'none',
+      loadSeconds: model.loadSeconds,
       totalSeconds: (performance.now() - startedMs) / 1000,
       slabsDone,
       slabsSkipped: mine.length - open.length,
@@ -63,7 +53,7 @@ export async function runSegmentJob(
     } satisfies JobRecord);
     return slabsDone === open.length ? 'done' : 'interrupted';
   } finally {
-    await runtime.close();
+    await model.close();
   }
 }
 
@@ -77,66 +67,4 @@ async function runRecord(runId: string, store: S3Store): Promise<RunRecord> {
     found: 'none',
     remedy: 'Upload the image again.',
   });
-}
-
-async function unfinished(
-  slabs: readonly number[],
-  keys: RunKeys,
-  store: S3Store,
-): Promise<number[]> {
-  const open: number[] = [];
-  for (const index of slabs) if (!(await finishedSlab(keys, index, store))) open.push(index);
-  return open;
-}
-
-/** Fetches and verifies the bundle and opens its graphs, once for all slabs of the job. */
-async function load(
-  record: RunRecord,
-  job: SegmentJob,
-  { below, log }: SegmentJobPorts,
-): Promise<{ bundle: OpenBundle; runtime: Runtime }> {
-  const bundle = await openBundle(below(`${record.bundlePrefix}/`), record.bundlePrefix);
-  if (bundle.digest !== record.bundleDigest)
-    throw new BundleError({
-      code: 'bundle-changed',
-      subject: record.bundlePrefix,
-      expected: `the digest ${record.bundleDigest}, as when the run began`,
-      found: bundle.digest,
-      remedy: 'Bundles are registered under their digest and never changed: register it again.',
-    });
-  const runtime = await openRuntime(bundle, { threads: job.threads, providers: job.providers });
-  const backend = runtime.backend.provider;
-  if (backend !== job.providers[0]) log.warn('slower-backend', { backend });
-  log.info('loaded', { backend });
-  return { bundle, runtime };
-}
-
-interface Loaded {
-  readonly manifest: CaseManifest;
-  readonly keys: RunKeys;
-  readonly bundle: OpenBundle;
-  readonly runtime: Runtime;
-}
-
-async function segmentSlabs(
-  slabs: readonly number[],
-  { manifest, keys, bundle, runtime }: Loaded,
-  { store, log, stop }: SegmentJobPorts,
-): Promise<number> {
-  const ahead = new ReadAheadStore(store);
-  const ports = { store: ahead, infer: runtime.infer, backend: runtime.backend };
-  let done = 0;
-  for (const [at, index] of slabs.entries()) {
-    if (stop.aborted) break;
-    const next = slabs[at + 1];
-    const segmented = segmentSlab(
-      { manifest, slabIndex: index, bundle: bundle.manifest, keys },
-      ports,
-    );
-    if (next !== undefined) ahead.prefetch(keys.slab(next));
-    const { seconds, slices } = await segmented;
-    done += 1;
-    log.info('slab', { index, slices: slices.length, seconds: seconds.total });
-  }
-  return done;
 }

@@ -1,7 +1,8 @@
 import { BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
-import { MAX_CHILDREN, submitJob } from '../../adapters/batch.ts';
+import { submitJob } from '../../adapters/batch.ts';
+import { MAX_CHILDREN } from '../../core/contract/job-plan.ts';
 
 async function submitted(children: number) {
   const client = new BatchClient({ region: 'us-east-1' });

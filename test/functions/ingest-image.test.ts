@@ -24,10 +24,18 @@ describe('ingestImage', () => {
     const before = world.bucket.keys();
     world.bucket.requests();
     expect(await world.ingest(event)).toBe('duplicate');
-    // The active bundle and its manifest, which a warm function keeps, and the run's record.
-    expect(world.bucket.requests()).toEqual(Array(3).fill('GetObjectCommand'));
+    expect(world.bucket.requests()).toEqual(['HeadObjectCommand']);
     expect(world.submitted).toHaveLength(1);
     expect(world.bucket.keys()).toEqual(before);
+  });
+
+  it('finds a duplicate by the record of the run where a crash left no mark', async () => {
+    const world = await World.open();
+    const event = await world.upload(imageKey('c1.nii'), image);
+    await world.ingest(event);
+    for (const mark of world.bucket.keys('runs/handled/')) await world.store.remove(mark);
+    expect(await world.ingest(event)).toBe('duplicate');
+    expect(world.submitted).toHaveLength(1);
   });
 
   it('makes a new run of a new upload under the same name', async () => {
@@ -77,6 +85,15 @@ describe('ingestImage', () => {
     expect(await world.state(runId)).toBe('quarantined');
     expect(await world.ingest(event)).toBe('duplicate');
   });
+
+  it.each(['c1.hdr', 'c1.img', 'c1.img.gz'])(
+    'refuses %s, half of a pair, by its name',
+    async (name) => {
+      const world = await World.open();
+      expect(await world.ingest(await world.upload(imageKey(name), image))).toBe('quarantined');
+      expect(await world.latestReport('c1')).toMatchObject({ fault: { code: 'half-of-a-pair' } });
+    },
+  );
 
   it('does not move a newer upload aside with the refused one', async () => {
     const world = await World.open();

@@ -22,15 +22,18 @@ async function reported(world: World, file = 'c1.nii', time?: string): Promise<s
 }
 
 describe('the functions and jobs of a site', () => {
-  it('make the mask that the stages make on a laptop, byte for byte', async () => {
+  it('make the mask and the CAM that the stages make on a laptop, byte for byte', async () => {
     const world = await World.open();
     const runId = await reported(world);
     const local = new DirStore(await temporaryFolder());
     const runtime = await openTinyRuntime();
     const { keys } = await stageCase(image, await openTinyBundle(), runtime, local);
     await runtime.close();
-    const mask = await world.store.get(`${cloudKeys.runPrefix('liver', 'c1', runId)}/mask.nii.gz`);
+    const prefix = cloudKeys.runPrefix('liver', 'c1', runId);
+    const mask = await world.store.get(`${prefix}/mask.nii.gz`);
     expect(Buffer.from(mask)).toEqual(Buffer.from(await local.get(keys.mask)));
+    const cam = await world.store.get(`${prefix}/cam.nii.gz`);
+    expect(Buffer.from(cam)).toEqual(Buffer.from(await local.get(keys.cam)));
   });
 
   it('account for the GPU time and carry the trace from upload to report', async () => {
@@ -44,15 +47,32 @@ describe('the functions and jobs of a site', () => {
     expect(record.cost?.estimatedUsd).toBeCloseTo((seconds / 3600) * 0.5, 12);
     const account = await world.store.get(cloudKeys.account('liver', 'c1', runId));
     expect(JSON.parse(Buffer.from(account).toString())).toMatchObject({ traceId: record.traceId });
+    const { traceId, cost } = record;
+    expect(await world.latestReport('c1')).toMatchObject({ traceId, cost });
+    const html = await world.store.get(`${cloudKeys.runPrefix('liver', 'c1', runId)}/report.html`);
+    expect(Buffer.from(html).toString()).toContain(traceId);
     expect(world.logs.filter((line) => line.includes(record.traceId)).length).toBeGreaterThan(1);
   });
 
   it('count a run once, however often its end is announced', async () => {
     const world = await World.open();
     const runId = await reported(world);
+    world.bucket.requests();
     await world.report(runId);
+    expect(world.bucket.requests()).toEqual(['HeadObjectCommand']);
     expect(world.metrics.get('CasesReported')).toBe(1);
     expect(world.metrics.get('DuplicateEvents')).toBe(1);
+  });
+
+  it('compare with a label once, however often it is announced', async () => {
+    const world = await World.open();
+    await reported(world);
+    const event = await world.upload(labelKey('c1.nii'), label);
+    await world.label(event);
+    world.bucket.requests();
+    await world.label(event);
+    expect(world.bucket.requests()).toEqual(['HeadObjectCommand']);
+    expect(world.metrics.get('LabelsCompared')).toBe(1);
   });
 
   it('do nothing again in a job whose slabs are done', async () => {
@@ -112,6 +132,7 @@ describe('the functions and jobs of a site', () => {
       stage: 'segment',
       fault: { code: 'job-failed', found: 'OutOfMemoryError: Container killed' },
     });
+    await world.fail(jobEvent(runId, 'FAILED', 'OutOfMemoryError: Container killed'));
     const other = await reported(world, 'c2.nii');
     await world.fail(jobEvent(other, 'FAILED'));
     expect(await world.latestReport('c2')).toMatchObject({ status: 'segmented' });

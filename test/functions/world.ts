@@ -3,11 +3,8 @@ import { createLog } from '../../adapters/log.ts';
 import { readLatest, readRun } from '../../adapters/run-records.ts';
 import { registerBundle } from '../../cli/site/register.ts';
 import { cloudKeys } from '../../core/contract/cloud-keys.ts';
-import {
-  type JobStateChange,
-  ObjectCreated,
-  segmentJobName,
-} from '../../core/contract/messages.ts';
+import { type JobStateChange, ObjectCreated } from '../../core/contract/events.ts';
+import { segmentJobName } from '../../core/contract/job-names.ts';
 import { CaseReport } from '../../core/contract/report.ts';
 import type { MetricName } from '../../core/contract/site-metrics.ts';
 import { type IngestOutcome, ingestImage } from '../../functions/ingest-image.ts';
@@ -87,7 +84,7 @@ export class World {
     return CaseReport.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
   }
 
-  private ports(): ReportPorts & { bundle: ReturnType<typeof bundleReader> } {
+  protected ports(): ReportPorts & { bundle: ReturnType<typeof bundleReader> } {
     return {
       store: this.store,
       bundle: bundleReader(this.store, 'active'),

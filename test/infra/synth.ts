@@ -10,15 +10,18 @@ import { SiteStack } from '../../infra/site-stack.ts';
 
 const CDK_JSON = path.join(import.meta.dirname, '..', '..', 'cdk.json');
 
-/** What a test changes of a site whose image is in a registry. */
+const imageOf = (name: string) => ({
+  from: 'registry',
+  uri: `123456789012.dkr.ecr.eu-central-1.amazonaws.com/sammix/${name}:1`,
+});
+
+/** What a test changes of a site whose images are in a registry. */
 export const siteOf = (settings: object = {}): Site =>
   Site.parse({
     site: 'north',
     account: '123456789012',
-    segmentImage: {
-      from: 'registry',
-      uri: '123456789012.dkr.ecr.eu-central-1.amazonaws.com/sammix/segment:1',
-    },
+    segmentImage: imageOf('segment'),
+    training: { image: imageOf('train') },
     ...settings,
   });
 

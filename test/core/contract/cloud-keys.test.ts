@@ -6,8 +6,8 @@ import {
   parseLatest,
   parseUpload,
 } from '../../../core/contract/cloud-keys.ts';
+import { runIdOfJobName, segmentJobName } from '../../../core/contract/job-names.ts';
 import { jobChildren, slabsOfJob } from '../../../core/contract/job-plan.ts';
-import { runIdOfJobName, segmentJobName } from '../../../core/contract/messages.ts';
 
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,20}$/);
 const runId = fc.stringMatching(/^[0-9a-f]{16}$/);

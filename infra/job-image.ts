@@ -7,16 +7,26 @@ import type { Site } from '../core/contract/site.ts';
 import { buildSegmentContext } from '../gpu-jobs/segment/build.ts';
 import type { Grant } from './grants.ts';
 
-type Image = Site['segmentImage'];
+export type Image = Site['segmentImage'];
+
+const TRAINER = path.join(import.meta.dirname, '..', 'gpu-jobs', 'train');
+
+/** The GPU instance types are x86. */
+const platform = Platform.LINUX_AMD64;
 
 /** The image of the segment job; its build context is made here, from this checkout. */
 export function segmentImage(scope: Construct, image: Image): ContainerImage {
   if (image.from === 'registry') return ContainerImage.fromRegistry(image.uri);
   const outdir = path.join(Stage.of(scope)?.outdir ?? 'cdk.out', 'segment-image');
   buildSegmentContext(outdir);
-  // The GPU instance types are x86.
-  return ContainerImage.fromAsset(outdir, { platform: Platform.LINUX_AMD64 });
+  return ContainerImage.fromAsset(outdir, { platform });
 }
+
+/** The image of the training job; its .dockerignore leaves out environments, runs and tests. */
+export const trainImage = (image: Image): ContainerImage =>
+  image.from === 'registry'
+    ? ContainerImage.fromRegistry(image.uri)
+    : ContainerImage.fromAsset(TRAINER, { platform });
 
 const ECR_URI = /^(\d{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?\/([^:@]+)/;
 

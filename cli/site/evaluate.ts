@@ -1,0 +1,113 @@
+import { readActive } from '../../adapters/activation.ts';
+import { readBundle } from '../../adapters/active-bundle.ts';
+import { readEvaluationRecord } from '../../adapters/evaluation-records.ts';
+import { toJsonBytes } from '../../adapters/json-object.ts';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import { readEvaluation } from '../../adapters/stored-evaluations.ts';
+import { cloudKeys } from '../../core/contract/cloud-keys.ts';
+import type { Evaluation } from '../../core/contract/evaluation.ts';
+import { EvaluationRequest, evaluationId } from '../../core/contract/evaluation-plan.ts';
+import { BundleError, ConfigError } from '../../core/errors.ts';
+import type { Progress } from '../progress.ts';
+
+export interface EvaluateSiteOptions {
+  readonly dataset: string;
+  /** Prefix of a registered bundle; the active one where it is left out. */
+  readonly bundle?: string;
+  /** Stays until the evaluation is there. */
+  readonly wait: boolean;
+}
+
+export interface RequestedEvaluation {
+  readonly evaluationId: string;
+  readonly dataset: string;
+  readonly digest: string;
+  readonly requestedAt: string;
+}
+
+/**
+ * Asks a site for an evaluation, and waits for it where that is wanted.
+ *
+ * @throws ConfigError where the dataset has no label, BundleError where there is no such bundle
+ */
+export async function evaluateSite(
+  store: S3Store,
+  options: EvaluateSiteOptions,
+  progress: Progress,
+): Promise<RequestedEvaluation & { readonly evaluation: Evaluation | null }> {
+  const prefix = options.bundle ?? (await activePrefix(store));
+  const asked = await requestEvaluation(store, options.dataset, prefix, false);
+  progress.line(`asked for evaluation ${asked.evaluationId}`);
+  if (!options.wait) return { ...asked, evaluation: null };
+  const evaluation = await poll(() => finished(store, asked, progress));
+  return { ...asked, evaluation };
+}
+
+/** Writes the request, which starts the evaluation. */
+export async function requestEvaluation(
+  store: S3Store,
+  dataset: string,
+  prefix: string,
+  promote: boolean,
+): Promise<RequestedEvaluation> {
+  const { digest } = await readBundle(store, prefix);
+  await refuseUnlabelled(store, dataset);
+  const requestedAt = new Date().toISOString();
+  const request = EvaluationRequest.parse({
+    schemaVersion: 1,
+    dataset,
+    bundle: prefix,
+    promote,
+    requestedAt,
+  });
+  const id = evaluationId(request, digest);
+  await store.put(cloudKeys.evaluationRequest(id), toJsonBytes(request), 'application/json');
+  return { evaluationId: id, dataset, digest, requestedAt };
+}
+
+async function activePrefix(store: S3Store): Promise<string> {
+  const { active } = await readActive(store);
+  if (active) return active.prefix;
+  throw new BundleError({
+    code: 'no-bundle-at-site',
+    subject: cloudKeys.activeBundle,
+    expected: 'an active bundle',
+    found: 'none',
+    remedy: 'Run "sammix site register <site> --activate", or name one with --bundle.',
+  });
+}
+
+async function refuseUnlabelled(store: S3Store, dataset: string): Promise<void> {
+  for await (const _ of store.list(`incoming/${dataset}/labels/`)) return;
+  throw new ConfigError({
+    code: 'nothing-labelled',
+    subject: dataset,
+    expected: `labels below incoming/${dataset}/labels/`,
+    found: 'none',
+    remedy: 'Upload labels ("sammix site submit ... --label ..."), or name another dataset.',
+  });
+}
+
+async function finished(
+  store: S3Store,
+  { dataset, evaluationId: id }: RequestedEvaluation,
+  progress: Progress,
+): Promise<Evaluation | undefined> {
+  const record = await readEvaluationRecord(store, id);
+  if (record?.state === 'done') return readEvaluation(store, dataset, id);
+  const jobs = record?.jobs ?? [];
+  const ended = jobs.filter((job) => job.ended !== null).length;
+  progress.update(ended, Math.max(1, jobs.length));
+  return undefined;
+}
+
+const POLL_SECONDS = 3;
+
+/** Looks until there is something. What is waited for goes on by itself if this is interrupted. */
+export async function poll<T>(look: () => Promise<T | undefined>): Promise<T> {
+  for (;;) {
+    const found = await look();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, POLL_SECONDS * 1000));
+  }
+}

@@ -1,0 +1,67 @@
+import { readActive } from '../../adapters/activation.ts';
+import { readBundle } from '../../adapters/active-bundle.ts';
+import { fromJsonBytes } from '../../adapters/json-object.ts';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import { cloudKeys } from '../../core/contract/cloud-keys.ts';
+import { PromotionDecision } from '../../core/contract/promotion.ts';
+import { ConfigError } from '../../core/errors.ts';
+import type { Progress } from '../progress.ts';
+import { poll, type RequestedEvaluation, requestEvaluation } from './evaluate.ts';
+
+export interface PromoteOptions {
+  readonly dataset: string;
+  /** Stays until the gate has decided. */
+  readonly wait: boolean;
+}
+
+export interface Promotion extends RequestedEvaluation {
+  readonly decisionKey: string;
+  /** Null where nobody waited for it. */
+  readonly decision: PromotionDecision | null;
+}
+
+/**
+ * Asks the site to measure a registered bundle beside the active one and to let the gate decide. The
+ * site decides and activates by itself; predictions that exist are used again.
+ *
+ * @throws ConfigError where the bundle is the active one, BundleError where there is no such bundle
+ */
+export async function promoteBundle(
+  store: S3Store,
+  prefix: string,
+  { dataset, wait }: PromoteOptions,
+  progress: Progress,
+): Promise<Promotion> {
+  const { digest } = await readBundle(store, prefix);
+  const { active } = await readActive(store);
+  if (active?.digest === digest) throw alreadyActive(prefix);
+  const asked = await requestEvaluation(store, dataset, prefix, true);
+  const decisionKey = cloudKeys.decision(asked.requestedAt, digest);
+  progress.line(`asked for evaluation ${asked.evaluationId}; the decision will be ${decisionKey}`);
+  if (!wait) return { ...asked, decisionKey, decision: null };
+  const decision = await poll(async () => {
+    const found = await store.getTagged(decisionKey);
+    return found && fromJsonBytes(PromotionDecision, found.body);
+  });
+  return { ...asked, decisionKey, decision };
+}
+
+export function promotionText({ decision, decisionKey, evaluationId }: Promotion): string {
+  if (!decision) return `evaluation ${evaluationId} is on its way; then see ${decisionKey}`;
+  return [
+    decision.promoted
+      ? 'promoted: it is the active bundle now'
+      : 'refused: the active bundle stays',
+    ...decision.reasons.map(({ code, message }) => `  ${code}: ${message}`),
+    `  ${decisionKey}`,
+  ].join('\n');
+}
+
+const alreadyActive = (prefix: string): ConfigError =>
+  new ConfigError({
+    code: 'already-active',
+    subject: prefix,
+    expected: 'a bundle that is not the active one',
+    found: 'the active one',
+    remedy: 'There is nothing to do.',
+  });

@@ -1,0 +1,38 @@
+import { goBack, readActive, recordPersonalDecision } from '../../adapters/activation.ts';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import { cloudKeys } from '../../core/contract/cloud-keys.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { changedMeanwhile } from './register.ts';
+
+export interface RolledBack {
+  /** Prefixes of the bundles. */
+  readonly from: string;
+  readonly to: string;
+  readonly decisionKey: string;
+}
+
+/**
+ * Returns to the bundle that was active before the present one, and writes down that and why. Done
+ * twice it goes back twice.
+ *
+ * @throws ConfigError where there is nothing to go back to
+ */
+export async function rollBack(store: S3Store, reason: string): Promise<RolledBack> {
+  const state = await readActive(store);
+  const { active } = state;
+  const [previous] = active?.before ?? [];
+  if (!active || !previous) throw nothingBefore(active?.prefix);
+  const why = { code: 'rolled-back' as const, message: reason };
+  const key = await recordPersonalDecision(store, previous, active, why);
+  if (!(await goBack(store, state, key))) throw changedMeanwhile(previous);
+  return { from: active.prefix, to: previous.prefix, decisionKey: key };
+}
+
+const nothingBefore = (active: string | undefined): ConfigError =>
+  new ConfigError({
+    code: 'nothing-to-go-back-to',
+    subject: cloudKeys.activeBundle,
+    expected: 'a bundle that was active before',
+    found: active === undefined ? 'no active bundle' : `only ${active}`,
+    remedy: 'Register a bundle, or activate one with "sammix site register --force".',
+  });

@@ -1,0 +1,64 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import { cloudKeys } from '../../core/contract/cloud-keys.ts';
+import { parseTrainRequest, type TrainRequest } from '../../core/contract/training.ts';
+import { ConfigError } from '../../core/errors.ts';
+
+export interface TrainOptions {
+  readonly id?: string;
+  /** Folder below `training/data/`. */
+  readonly data: string;
+  readonly labels?: string;
+  readonly size?: string;
+  readonly steps?: string;
+  readonly seed?: string;
+}
+
+export interface RequestedTraining {
+  readonly id: string;
+  readonly key: string;
+}
+
+/** Reads a request from a file, whose name without `.json` is the id. */
+export async function readTrainRequest(file: string): Promise<TrainRequest> {
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw new ConfigError(
+      {
+        code: 'no-training-request',
+        subject: file,
+        expected: 'a training request, see gpu-jobs/train/REPRODUCE.md',
+        found: 'no file that can be read',
+        remedy: 'Check the path, or describe the training by options (--labels, --size, ...).',
+      },
+      { cause },
+    );
+  });
+  return parseTrainRequest(text, path.basename(file, '.json'));
+}
+
+/** A request from options; without an id, labels, size and time make one. */
+export function trainRequestOf(options: TrainOptions, now: Date = new Date()): TrainRequest {
+  const { data, labels, size, steps, seed } = options;
+  const stamp = now.toISOString().slice(0, 19).replaceAll(/[-:]/g, '');
+  const id = options.id ?? ['labels', labels ?? 'all', size ?? 'small', stamp].join('-');
+  const config = {
+    ...(labels === undefined ? {} : { labels }),
+    ...(size === undefined ? {} : { size }),
+    ...(steps === undefined ? {} : { steps: Number(steps) }),
+    ...(seed === undefined ? {} : { seed: Number(seed) }),
+  };
+  const request = { schemaVersion: 1, id, dataPrefix: `training/data/${data}/`, config };
+  return parseTrainRequest(JSON.stringify(request), id);
+}
+
+/** Uploads a request; the site starts the job by itself. */
+export async function requestTraining(
+  store: S3Store,
+  request: TrainRequest,
+): Promise<RequestedTraining> {
+  const key = cloudKeys.trainingRequest(request.id);
+  const body = Buffer.from(`${JSON.stringify(request, null, 2)}\n`);
+  await store.put(key, body, 'application/json');
+  return { id: request.id, key };
+}

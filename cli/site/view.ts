@@ -1,0 +1,205 @@
+import { deflateRawSync } from 'node:zlib';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import type { ViewerPage } from '../../adapters/viewer-page.ts';
+import { cloudKeys, parseLatest } from '../../core/contract/cloud-keys.ts';
+import { assertSegment, runKeys } from '../../core/contract/keys.ts';
+import { LabelPointer, LatestPointer, RunRecord } from '../../core/contract/messages.ts';
+import {
+  type ViewCase,
+  ViewedReport,
+  type ViewIndex,
+  type ViewVolume,
+  viewFacts,
+} from '../../core/contract/view.ts';
+import { ConfigError } from '../../core/errors.ts';
+
+export interface SiteViewOptions {
+  readonly dataset: string;
+  readonly minutes: number;
+}
+
+export interface SiteView {
+  /** Whoever has it can look until then. */
+  readonly url: string;
+  readonly expiresAt: string;
+  readonly cases: readonly string[];
+  /** Cases of the dataset that the address has no room for. */
+  readonly leftOut: number;
+}
+
+/**
+ * Five addresses a case make about a kilobyte, deflated; forty cases stay below the 64 kB that browsers,
+ * terminals and mail programs pass on unharmed.
+ */
+const MOST_CASES = 40;
+
+const LONGEST_MINUTES = 12 * 60;
+
+/**
+ * Makes an address of the viewer in the site's own bucket, with cases in its fragment. Page and volumes
+ * come from one origin by presigned addresses: nothing is public, no server and no CORS rule is needed,
+ * and the fragment is sent to nobody. The page is uploaded where the bucket does not have it yet.
+ *
+ * @param caseIds empty for the newest of the dataset
+ * @throws ConfigError (`no-such-case`, `bad-minutes`), StorageError
+ */
+export async function viewSite(
+  store: S3Store,
+  page: ViewerPage,
+  caseIds: readonly string[],
+  { dataset, minutes }: SiteViewOptions,
+): Promise<SiteView> {
+  if (!(minutes >= 1 && minutes <= LONGEST_MINUTES)) throw badMinutes(minutes);
+  const seconds = Math.round(minutes * 60);
+  const expiresAt = new Date(Date.now() + seconds * 1000).toISOString();
+  const found = await findCases(store, dataset, caseIds);
+  const shown = found.slice(0, MOST_CASES);
+  const signer = new Signer(store, seconds);
+  const cases: ViewCase[] = [];
+  for (const one of shown) cases.push(await viewCase(store, signer, dataset, one));
+  const index: ViewIndex = { schemaVersion: 1, title: dataset, expiresAt, cases };
+  const address = await signer.address(await uploadedPage(store, page));
+  return {
+    url: `${address}#index=${deflateRawSync(JSON.stringify(index), { level: 9 }).toString('base64url')}`,
+    expiresAt,
+    cases: cases.map(({ caseId }) => caseId),
+    leftOut: found.length - shown.length,
+  };
+}
+
+export function siteViewText({ url, expiresAt, cases, leftOut }: SiteView): string {
+  const more = leftOut === 0 ? '' : ` (the newest; ${leftOut} more: name them)`;
+  return `${cases.length} case(s)${more} until ${expiresAt}. Whoever has this address can look:\n${url}`;
+}
+
+/** By its content: a page that is there is the right one, and other versions stay beside it. */
+async function uploadedPage(store: S3Store, { html, sha256 }: ViewerPage): Promise<string> {
+  const key = cloudKeys.viewerPage(sha256);
+  if (!(await store.stat(key))) await store.put(key, html, 'text/html; charset=utf-8');
+  return key;
+}
+
+class Signer {
+  private readonly store: S3Store;
+  private readonly seconds: number;
+
+  constructor(store: S3Store, seconds: number) {
+    this.store = store;
+    this.seconds = seconds;
+  }
+
+  address(key: string, version?: string): Promise<string> {
+    return this.store.presign(key, this.seconds, version);
+  }
+
+  async volume(key: string, name: string, version?: string): Promise<ViewVolume> {
+    return { url: await this.address(key, version), name };
+  }
+}
+
+interface FoundCase {
+  readonly caseId: string;
+  readonly latest: LatestPointer;
+}
+
+/** Newest first. */
+async function findCases(
+  store: S3Store,
+  dataset: string,
+  caseIds: readonly string[],
+): Promise<FoundCase[]> {
+  const wanted = caseIds.length === 0 ? await allCases(store, dataset) : caseIds;
+  const found: FoundCase[] = [];
+  for (const caseId of wanted) {
+    const key = cloudKeys.latest(dataset, caseId);
+    if (!(await store.stat(key))) throw noCase(dataset, caseId);
+    found.push({ caseId, latest: LatestPointer.parse(await json(store, key)) });
+  }
+  if (found.length === 0) throw noCase(dataset, undefined);
+  return found.sort((a, b) => (a.latest.uploadedAt < b.latest.uploadedAt ? 1 : -1));
+}
+
+async function allCases(store: S3Store, dataset: string): Promise<string[]> {
+  const caseIds: string[] = [];
+  for await (const { key } of store.list(`cases/${assertSegment(dataset, 'the dataset')}/`)) {
+    const at = parseLatest(key);
+    if (at) caseIds.push(at.caseId);
+  }
+  return caseIds;
+}
+
+async function viewCase(
+  store: S3Store,
+  signer: Signer,
+  dataset: string,
+  { caseId, latest }: FoundCase,
+): Promise<ViewCase> {
+  const keys = runKeys(latest.prefix);
+  const report = ViewedReport.parse(await json(store, keys.report));
+  const present = new Set<string>();
+  for await (const { key } of store.list(`${latest.prefix}/`)) present.add(key);
+  const result = (key: string, name: string) =>
+    present.has(key) ? signer.volume(key, name) : Promise.resolve(null);
+  const image = report.status === 'failed' ? null : await imageOf(store, signer, latest.runId);
+  return {
+    ...viewFacts(report),
+    caseId,
+    report: await signer.address(keys.report),
+    overlay: present.has(keys.overlay) ? await signer.address(keys.overlay) : null,
+    mask: await result(keys.mask, 'mask.nii.gz'),
+    cam: await result(keys.cam, 'cam.nii.gz'),
+    image,
+    label: await labelOf(store, signer, dataset, caseId),
+    imageMissing:
+      image !== null || report.status === 'failed'
+        ? null
+        : 'The image is no longer in the bucket: only mask and CAM are shown.',
+  };
+}
+
+const S3_VERSION = 's3:';
+
+/** The very version that was segmented; a later upload under the same name may show another patient. */
+async function imageOf(store: S3Store, signer: Signer, runId: string): Promise<ViewVolume | null> {
+  const key = cloudKeys.run(runId);
+  if (!(await store.stat(key))) return null;
+  const { imageKey, input } = RunRecord.parse(await json(store, key));
+  if (!(await store.stat(imageKey))) return null;
+  const version = input.version.startsWith(S3_VERSION)
+    ? input.version.slice(S3_VERSION.length)
+    : undefined;
+  return signer.volume(imageKey, input.name, version);
+}
+
+async function labelOf(
+  store: S3Store,
+  signer: Signer,
+  dataset: string,
+  caseId: string,
+): Promise<ViewVolume | null> {
+  const key = cloudKeys.labelPointer(dataset, caseId);
+  if (!(await store.stat(key))) return null;
+  const label = LabelPointer.parse(await json(store, key));
+  return (await store.stat(label.key)) ? signer.volume(label.key, label.name) : null;
+}
+
+const json = async (store: S3Store, key: string): Promise<unknown> =>
+  JSON.parse(Buffer.from(await store.get(key)).toString('utf8'));
+
+const badMinutes = (minutes: number): ConfigError =>
+  new ConfigError({
+    code: 'bad-minutes',
+    subject: '--minutes',
+    expected: `1 to ${LONGEST_MINUTES}`,
+    found: String(minutes),
+    remedy: 'Make a new address when this one has ended.',
+  });
+
+const noCase = (dataset: string, caseId: string | undefined): ConfigError =>
+  new ConfigError({
+    code: 'no-such-case',
+    subject: caseId ?? `dataset ${dataset}`,
+    expected: `a reported case of the dataset ${dataset}`,
+    found: 'none',
+    remedy: '"sammix site status" shows what became of the uploads.',
+  });

@@ -1,0 +1,84 @@
+import { Duration } from 'aws-cdk-lib';
+import type { Queue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { TRAINING_REQUESTS } from '../core/contract/cloud-keys.ts';
+import type { EnvironmentOf, TrainEnv } from '../core/contract/env.ts';
+import type { Site } from '../core/contract/site.ts';
+import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
+import type { GpuJob } from './gpu-job.ts';
+import type { GpuQueue } from './gpu-queue.ts';
+import { type Grant, onPrefixes, seesWhatIsMissing } from './grants.ts';
+import { NodeFunction } from './node-function.ts';
+import type { Pipeline } from './pipeline.ts';
+import type { Storage } from './storage.ts';
+import { trainJob } from './train-job.ts';
+
+export interface TrainingProps {
+  readonly site: Site;
+  readonly storage: Storage;
+  readonly gpu: GpuQueue;
+  readonly pipeline: Pipeline;
+}
+
+const TIMEOUT = Duration.minutes(1);
+
+/**
+ * Training requests to GPU jobs, and their ends to candidates for promotion. The function is there
+ * at a site that does not train as well: it says so beside the request.
+ */
+export class Training extends Construct {
+  readonly queue: Queue;
+  readonly function: NodeFunction;
+
+  constructor(scope: Construct, id: string, { site, storage, gpu, pipeline }: TrainingProps) {
+    super(scope, id);
+    const { failures, parked } = pipeline.queues;
+    const job = trainJob(this, 'Job', site, storage);
+    this.queue = workQueue(this, 'Queue', { storage, timeout: TIMEOUT, deadLetters: failures });
+    const environment: EnvironmentOf<typeof TrainEnv> = {
+      SAMMIX_SITE: site.site,
+      SAMMIX_BUCKET: storage.data.bucketName,
+      SAMMIX_JOB_QUEUE: gpu.queue.jobQueueArn,
+      SAMMIX_TRAIN_JOB: job?.definition.jobDefinitionArn ?? '',
+      SAMMIX_USD_PER_GPU_HOUR: String(site.compute.usdPerGpuHour),
+      SAMMIX_LEASE_SECONDS: String(TIMEOUT.toSeconds()),
+    };
+    this.function = new NodeFunction(this, 'Train', 'train', {
+      site,
+      storage,
+      environment,
+      grants: [
+        onPrefixes(storage.data, 's3:GetObject', 'training/', 'models/', 'runs/handled/'),
+        onPrefixes(storage.data, 's3:GetObjectVersion', TRAINING_REQUESTS),
+        onPrefixes(
+          storage.data,
+          's3:PutObject',
+          TRAINING_REQUESTS,
+          'training/jobs/',
+          'models/candidates/',
+          'runs/handled/',
+        ),
+        // A reason that no longer stands, because the request was corrected.
+        onPrefixes(storage.data, 's3:DeleteObject', TRAINING_REQUESTS),
+        seesWhatIsMissing(storage.data),
+        ...submits(gpu, job),
+      ],
+      memoryMiB: 512,
+      timeout: TIMEOUT,
+      queue: { source: this.queue, concurrency: 2 },
+    });
+    const to = { queue: this.queue, undelivered: parked };
+    route(this, 'Request', uploadsTo(storage, [TRAINING_REQUESTS]), to);
+    route(this, 'Ended', jobEnds(gpu, 'train-', 'SUCCEEDED', 'FAILED'), to);
+  }
+}
+
+const submits = (gpu: GpuQueue, job: GpuJob | undefined): Grant[] =>
+  job === undefined
+    ? []
+    : [
+        {
+          actions: ['batch:SubmitJob'],
+          resources: [gpu.queue.jobQueueArn, job.definition.jobDefinitionArn],
+        },
+      ];

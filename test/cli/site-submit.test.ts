@@ -1,0 +1,57 @@
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { describe, expect, it } from 'vitest';
+import { silentProgress } from '../../cli/progress.ts';
+import { submitCases } from '../../cli/site/submit.ts';
+import { phantomFile, temporaryFolder } from '../support/case.ts';
+import { MemoryBucket } from '../support/memory-bucket.ts';
+
+const { image, label } = phantomFile({ seed: 1, columns: 24, rows: 20, slices: 8 });
+
+/** NIfTI-1: `magic` at byte 344, `vox_offset` (float32) at 108; the voxels of a single file from 352. */
+function pairOf(single: Uint8Array): { hdr: Uint8Array; img: Uint8Array } {
+  const hdr = Buffer.from(single.subarray(0, 348));
+  hdr.write('ni1\0', 344, 'latin1');
+  hdr.writeFloatLE(0, 108);
+  return { hdr, img: single.subarray(352) };
+}
+
+describe('submitCases', () => {
+  it('uploads an image as it is, after its label', async () => {
+    const folder = await temporaryFolder();
+    const file = path.join(folder, 'c1.nii.gz');
+    const labelFile = path.join(folder, 'c1_label.nii');
+    await writeFile(file, gzipSync(image));
+    await writeFile(labelFile, label);
+    const { store } = new MemoryBucket();
+    const [submitted] = await submitCases(
+      store,
+      [file],
+      { dataset: 'liver', label: labelFile },
+      silentProgress,
+    );
+    expect(submitted).toEqual({
+      caseId: 'c1',
+      image: 'incoming/liver/images/c1.nii.gz',
+      label: 'incoming/liver/labels/c1.nii',
+    });
+    expect(Buffer.from(await store.get('incoming/liver/images/c1.nii.gz'))).toEqual(
+      gzipSync(image),
+    );
+    expect(Buffer.from(await store.get('incoming/liver/labels/c1.nii'))).toEqual(
+      Buffer.from(label),
+    );
+  });
+
+  it('makes one file of a .hdr/.img pair', async () => {
+    const folder = await temporaryFolder();
+    const { hdr, img } = pairOf(image);
+    await writeFile(path.join(folder, 'c1.hdr'), hdr);
+    await writeFile(path.join(folder, 'c1.img'), img);
+    const { store } = new MemoryBucket();
+    await submitCases(store, [path.join(folder, 'c1.hdr')], { dataset: 'liver' }, silentProgress);
+    const uploaded = await store.get('incoming/liver/images/c1.nii');
+    expect(Buffer.from(uploaded)).toEqual(Buffer.from(image));
+  });
+});
