@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { ACCOUNT, type Emulator, IMAGE_URI, ROOT } from './emulator.ts';
+import { ACCOUNT, type Emulator, ROOT, SEGMENT_IMAGE, TRAIN_IMAGE } from './emulator.ts';
 
 const run = promisify(execFile);
 
@@ -48,21 +48,36 @@ export class Deployment {
     await this.cdk(['bootstrap', `aws://${ACCOUNT}/${REGION}`], empty);
   }
 
-  async deploy(site: string, settings: object): Promise<void> {
+  async deploy(site: string, settings: object, method: readonly string[] = []): Promise<void> {
     const file = this.siteFile(site);
     const own = {
       site,
       account: ACCOUNT,
       region: REGION,
-      segmentImage: { from: 'registry', uri: IMAGE_URI },
+      segmentImage: { from: 'registry', uri: SEGMENT_IMAGE },
+      training: { image: { from: 'registry', uri: TRAIN_IMAGE } },
+      // Its scans would count among the site's; evaluation.e2e.ts has one.
+      evaluation: { canaryCases: 0 },
       ...settings,
     };
     await writeFile(file, JSON.stringify(own));
-    await this.cdk(['deploy', ...this.of(site), '--require-approval', 'never']);
+    await this.cdk(['deploy', ...this.of(site), '--require-approval', 'never', ...method]);
+  }
+
+  /** With other settings; without a change set, because moto makes none for a stack that is there. */
+  redeploy(site: string, settings: object): Promise<void> {
+    return this.deploy(site, settings, ['--method', 'direct']);
   }
 
   async destroy(site: string): Promise<void> {
     await this.cdk(['destroy', `sammix-${site}`, '--app', this.assembly(site), '--force']);
+  }
+
+  /** The templates that were deployed. */
+  templates(): string[] {
+    return ['north', 'south'].map((site) =>
+      path.join(this.assembly(site), `sammix-${site}.template.json`),
+    );
   }
 
   private of(site: string): string[] {

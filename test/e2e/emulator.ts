@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
@@ -14,8 +15,13 @@ export const ROOT = path.join(import.meta.dirname, '..', '..');
 const EMULATOR = path.join(import.meta.dirname, 'emulator');
 const VENV = path.join(ROOT, 'node_modules', '.cache', 'sammix-emulator');
 
-/** How the sites' files name the image that `imageFolder` stands for. */
-export const IMAGE_URI = 'emulator/segment:1';
+/** How the sites' files name the images, and which folder stands for each. */
+export const SEGMENT_IMAGE = 'emulator/segment:1';
+export const TRAIN_IMAGE = 'emulator/train:1';
+
+/** The trainer's own environment, which "npm test" makes. */
+export const TRAINER = path.join(ROOT, 'gpu-jobs', 'train');
+export const TRAINER_PYTHON = path.join(TRAINER, '.venv', 'bin', 'python');
 export const ACCOUNT = '123456789012';
 
 export interface Emulator {
@@ -38,7 +44,10 @@ interface Ready {
  */
 export async function startEmulator(work: string): Promise<Emulator> {
   const python = await emulatorPython();
-  const image = await imageFolder(work);
+  const images = {
+    [SEGMENT_IMAGE]: await segmentFolder(work),
+    ...(existsSync(TRAINER_PYTHON) && { [TRAIN_IMAGE]: await trainFolder(work) }),
+  };
   const port = await freePort();
   const process_ = spawn(
     python,
@@ -48,8 +57,7 @@ export async function startEmulator(work: string): Promise<Emulator> {
       String(port),
       '--work',
       work,
-      '--image',
-      `${IMAGE_URI}=${image}`,
+      ...Object.entries(images).flatMap(([uri, folder]) => ['--image', `${uri}=${folder}`]),
     ],
     { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } },
   );
@@ -73,22 +81,35 @@ export async function startEmulator(work: string): Promise<Emulator> {
   };
 }
 
-/** A virtual environment with the pinned emulator, made once and kept with the other caches. */
-async function emulatorPython(): Promise<string> {
+/** A virtual environment with the pinned emulator, made once for its lock and kept with the other caches. */
+export async function emulatorPython(): Promise<string> {
   const python = path.join(VENV, 'bin', 'python');
-  if (existsSync(path.join(VENV, 'ready'))) return python;
+  const lock = path.join(EMULATOR, 'requirements.lock');
+  const stamp = path.join(VENV, 'lock.sha256');
+  const wanted = createHash('sha256').update(readFileSync(lock)).digest('hex');
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return python;
   await run('python3', ['-m', 'venv', '--clear', VENV]);
-  await run(python, ['-m', 'pip', 'install', '-q', '-r', path.join(EMULATOR, 'requirements.txt')]);
-  await writeFile(path.join(VENV, 'ready'), '');
+  await run(python, ['-m', 'pip', 'install', '-q', '-r', lock]);
+  await writeFile(stamp, wanted);
   return python;
 }
 
 /** What the segment image's /app holds, with this checkout's onnxruntime-node. */
-async function imageFolder(work: string): Promise<string> {
-  const folder = path.join(work, 'image');
+async function segmentFolder(work: string): Promise<string> {
+  const folder = path.join(work, 'images', 'segment');
   await mkdir(folder, { recursive: true });
   buildSegmentContext(folder);
   await symlink(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
+  return folder;
+}
+
+/** What the train image's /app holds; its Python is the trainer's own environment. */
+async function trainFolder(work: string): Promise<string> {
+  const folder = path.join(work, 'images', 'train');
+  await mkdir(path.join(folder, 'bin'), { recursive: true });
+  await symlink(path.join(TRAINER, 'sammix_train'), path.join(folder, 'sammix_train'));
+  const python = `#!/bin/sh\nexport PYTHONDONTWRITEBYTECODE=1\nexec "${TRAINER_PYTHON}" "$@"\n`;
+  await writeFile(path.join(folder, 'bin', 'python'), python, { mode: 0o755 });
   return folder;
 }
 

@@ -1,14 +1,12 @@
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { gzipSync } from 'node:zlib';
 import { DescribeJobQueuesCommand } from '@aws-sdk/client-batch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createBatchClient } from '../../adapters/aws-clients.ts';
-import { readJobRecords, readLatest, readRun } from '../../adapters/run-records.ts';
+import { createBatchClient } from '../../adapters/batch.ts';
+import { readJobRecords, readRun } from '../../adapters/run-records.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { silentProgress } from '../../cli/progress.ts';
 import { fetchCases } from '../../cli/site/fetch.ts';
@@ -17,13 +15,23 @@ import { registerBundle } from '../../cli/site/register.ts';
 import { siteStatus } from '../../cli/site/status.ts';
 import { submitCases } from '../../cli/site/submit.ts';
 import { cloudKeys } from '../../core/contract/cloud-keys.ts';
-import type { LatestPointer } from '../../core/contract/messages.ts';
-import { CaseReport, type SegmentedReport } from '../../core/contract/report.ts';
-import { encodePhantom } from '../../core/phantom/nifti.ts';
-import { phantomCase } from '../../core/phantom/phantom.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
+import {
+  caseReport,
+  json,
+  latest,
+  localRun,
+  maskOf,
+  measured,
+  phantom,
+  readAll,
+  realCt,
+  segmented,
+  until,
+} from './cases.ts';
 import { Deployment, REGION } from './deployment.ts';
-import { type Emulator, ROOT, startEmulator } from './emulator.ts';
+import { type Emulator, emulatorPython, startEmulator } from './emulator.ts';
+import { trainingTests } from './training-tests.ts';
 
 const run = promisify(execFile);
 
@@ -56,29 +64,42 @@ afterAll(async () => {
   if (process.env.SAMMIX_E2E_KEEP === undefined) await rm(work, { recursive: true, force: true });
 });
 
+describe('what was deployed', () => {
+  it('is clean for cfn-lint', async () => {
+    const lint = path.join(path.dirname(await emulatorPython()), 'cfn-lint');
+    const templates = deployment.templates();
+    const { stdout } = await run(lint, ['--', ...templates]);
+    expect(templates).toHaveLength(2);
+    expect(stdout.trim()).toBe('');
+  });
+});
+
 describe('an upload becomes a mask and a report', () => {
   it('through an array job, with the label that came before it', async () => {
-    const { image, label } = await phantom('array', 1);
+    const { image, label } = await phantom(work, 'array', 1);
     await submitCases(north, [image], { dataset: 'liver', label }, silentProgress);
     const { report, prefix } = await segmented(north, 'array');
-    const local = await localRun(image, label);
+    const local = await localRun(work, image, label);
 
     expect(await maskOf(north, prefix)).toEqual(local.mask);
     expect(measured(report)).toEqual(measured(local.report));
     const { record } = (await readRun(north, report.runId ?? ''))!;
     expect(record.job?.children).toBe(Math.ceil(report.slices.length / 16));
     expect(record.cost?.gpuSeconds).toBeGreaterThan(0);
+    expect(report.cost).toEqual(record.cost);
+    expect(report.traceId).toBe(record.traceId);
+    expect([local.report.cost, local.report.traceId]).toEqual([null, null]);
   });
 
   it('through a plain job, with the label that came after it', async () => {
-    const { image, label } = await phantom('plain', 2);
+    const { image, label } = await phantom(work, 'plain', 2);
     await submitCases(south, [image], { dataset: 'liver' }, silentProgress);
     const first = await segmented(south, 'plain');
     expect(first.report.comparison).toBeNull();
     expect((await readRun(south, first.report.runId ?? ''))?.record.job?.children).toBe(1);
 
     await south.put(cloudKeys.incoming('liver', 'labels', 'plain.nii.gz'), await readFile(label));
-    const local = await localRun(image, label);
+    const local = await localRun(work, image, label);
     const again = await until('a comparison', async () => {
       const { report } = await segmented(south, 'plain');
       return report.comparison ? report : undefined;
@@ -88,7 +109,7 @@ describe('an upload becomes a mask and a report', () => {
   });
 
   it('under a key with spaces and a plus, without its name in any log', async () => {
-    const { image } = await phantom('odd', 3);
+    const { image } = await phantom(work, 'odd', 3);
     const name = `${PATIENT} a + b.nii.gz`;
     await south.put(`incoming/liver/images/${name}`, await readFile(image));
     const { report } = await segmented(south, `${PATIENT}-a-+-b`);
@@ -99,7 +120,7 @@ describe('an upload becomes a mask and a report', () => {
   });
 
   it('again as a new run when it is uploaded again, and downloads as the newest', async () => {
-    const { image } = await phantom('again', 4);
+    const { image } = await phantom(work, 'again', 4);
     await submitCases(south, [image], { dataset: 'liver' }, silentProgress);
     const first = await segmented(south, 'again');
     await submitCases(south, [image], { dataset: 'liver' }, silentProgress);
@@ -122,7 +143,7 @@ describe('an upload becomes a mask and a report', () => {
     await submitCases(south, [image], { dataset: 'liver' }, silentProgress);
     const caseId = path.basename(image).replace(/\.nii(\.gz)?$/, '');
     const { report, prefix } = await segmented(south, caseId);
-    const local = await localRun(image);
+    const local = await localRun(work, image);
     expect(await maskOf(south, prefix)).toEqual(local.mask);
     expect(measured(report)).toEqual(measured(local.report));
   });
@@ -130,7 +151,7 @@ describe('an upload becomes a mask and a report', () => {
 
 describe('what goes wrong ends in a report', () => {
   it('quarantines an image that preflight refuses', async () => {
-    const { image } = await phantom('truncated', 5);
+    const { image } = await phantom(work, 'truncated', 5);
     const bytes = await readFile(image);
     const key = cloudKeys.incoming('liver', 'images', 'truncated.nii.gz');
     await north.put(key, bytes.subarray(0, bytes.length / 2));
@@ -144,14 +165,14 @@ describe('what goes wrong ends in a report', () => {
   });
 
   it('goes on after a spot reclaim from the slabs that are done', async () => {
-    const { image } = await phantom('reclaimed', 6);
+    const { image } = await phantom(work, 'reclaimed', 6);
     await writeFile(path.join(work, 'reclaim'), '');
     await submitCases(south, [image], { dataset: 'liver' }, silentProgress);
     const { report, prefix } = await segmented(south, 'reclaimed');
     const jobs = await readJobRecords(south, report.runId ?? '');
     expect(jobs.map((job) => job.attempt)).toEqual([1, 2]);
     expect(jobs[1]?.slabsSkipped).toBe(jobs[0]?.slabsDone);
-    expect(await maskOf(south, prefix)).toEqual((await localRun(image)).mask);
+    expect(await maskOf(south, prefix)).toEqual((await localRun(work, image)).mask);
   });
 
   it('reports a job that fails for good, without another attempt', async () => {
@@ -159,7 +180,7 @@ describe('what goes wrong ends in a report', () => {
     expect(digest).toMatch(/^[0-9a-f]{64}$/);
     const encoder = await north.get(`${prefix}/encoder.onnx`);
     await north.put(`${prefix}/encoder.onnx`, encoder.subarray(1));
-    const { image } = await phantom('broken', 7);
+    const { image } = await phantom(work, 'broken', 7);
     await submitCases(north, [image], { dataset: 'liver' }, silentProgress);
     const { runId } = await latest(north, 'broken', 'failed');
     const report = await caseReport(north, cloudKeys.runPrefix('liver', 'broken', runId));
@@ -174,7 +195,7 @@ describe('what goes wrong ends in a report', () => {
 
   it('reports an image that no attempt could split', async () => {
     await north.remove(cloudKeys.activeBundle);
-    const { image } = await phantom('early', 8);
+    const { image } = await phantom(work, 'early', 8);
     await submitCases(north, [image], { dataset: 'liver' }, silentProgress);
     const { runId } = await latest(north, 'early', 'failed');
     const report = await caseReport(north, cloudKeys.runPrefix('liver', 'early', runId));
@@ -189,6 +210,8 @@ describe('what goes wrong ends in a report', () => {
   });
 });
 
+trainingTests(() => ({ site: north, work }));
+
 describe('cdk destroy', () => {
   it('leaves the data and nothing that runs', async () => {
     await emulator.checkPermissions(false);
@@ -200,100 +223,3 @@ describe('cdk destroy', () => {
     expect(report.status).toBe('segmented');
   });
 });
-
-interface Segmented {
-  readonly report: SegmentedReport;
-  readonly prefix: string;
-}
-
-async function segmented(site: S3Store, caseId: string): Promise<Segmented> {
-  const { prefix } = await latest(site, caseId, 'segmented');
-  const report = await caseReport(site, prefix);
-  if (report.status !== 'segmented') throw new Error(`${caseId} failed: ${report.fault.code}`);
-  return { report, prefix };
-}
-
-const caseReport = async (site: S3Store, prefix: string): Promise<CaseReport> =>
-  CaseReport.parse(await json(site, `${prefix}/report.json`));
-
-const maskOf = async (site: S3Store, prefix: string): Promise<Buffer> =>
-  Buffer.from(await site.get(`${prefix}/mask.nii.gz`));
-
-const json = async (site: S3Store, key: string): Promise<unknown> =>
-  JSON.parse(Buffer.from(await site.get(key)).toString('utf8'));
-
-const latest = (
-  site: S3Store,
-  caseId: string,
-  status: LatestPointer['status'],
-): Promise<LatestPointer> =>
-  until(`${caseId} ${status}`, async () => {
-    const pointer = await readLatest(site, 'liver', caseId);
-    if (pointer && pointer.status !== status)
-      throw new Error(
-        `${caseId} is ${pointer.status}: ${JSON.stringify(await json(site, `${pointer.prefix}/report.json`))}`,
-      );
-    return pointer;
-  });
-
-/** Waits for something that other processes do. */
-async function until<T>(what: string, look: () => Promise<T | undefined | false>): Promise<T> {
-  for (const end = Date.now() + 400_000; Date.now() < end; ) {
-    const found = await look();
-    if (found !== undefined && found !== false) return found;
-    await new Promise((resolve) => setTimeout(resolve, 300));
-  }
-  throw new Error(`waited in vain for ${what}`);
-}
-
-async function phantom(name: string, seed: number): Promise<{ image: string; label: string }> {
-  const { ct, label } = encodePhantom(phantomCase({ seed }));
-  const files = {
-    image: path.join(work, `${name}.nii.gz`),
-    label: path.join(work, `${name}_label.nii.gz`),
-  };
-  await writeFile(files.image, gzipSync(ct));
-  await writeFile(files.label, gzipSync(label));
-  return files;
-}
-
-/** The same image on the laptop, by the command that users run. */
-async function localRun(
-  image: string,
-  label?: string,
-): Promise<{ mask: Buffer; report: SegmentedReport }> {
-  const out = await mkdtemp(path.join(work, 'local-'));
-  const words = ['run', image, '--out', out, '--bundle', TINY_BUNDLE, '--threads', '1', '--quiet'];
-  const given = label === undefined ? [] : ['--label', label];
-  await run('node', [path.join(ROOT, 'cli', 'bin.mjs'), ...words, ...given]);
-  const [caseId] = (await readdir(out, { withFileTypes: true }))
-    .filter((entry) => entry.isDirectory())
-    .map((entry) => entry.name);
-  const folder = path.join(out, caseId ?? '');
-  const report = CaseReport.parse(
-    JSON.parse(await readFile(path.join(folder, 'report.json'), 'utf8')),
-  );
-  if (report.status !== 'segmented') throw new Error(`locally it failed: ${report.fault.code}`);
-  return { mask: await readFile(path.join(folder, 'mask.nii.gz')), report };
-}
-
-/** What must not depend on where a case was processed. */
-function measured(report: SegmentedReport): unknown {
-  const { slices, volumeMl, rawVolumeMl, components, flags, geometry, hu, inputSha256 } = report;
-  const panel = report.comparison?.panel;
-  return { slices, volumeMl, rawVolumeMl, components, flags, geometry, hu, inputSha256, panel };
-}
-
-async function readAll(folder: string): Promise<string> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile());
-  const texts = files.map((file) => readFile(path.join(file.parentPath, file.name), 'utf8'));
-  return (await Promise.all(texts)).join('\n');
-}
-
-/** A real volume where the data are; the test is shown as skipped elsewhere. */
-function realCt(): string | undefined {
-  const data = process.env.SAMMIX_DATA ?? path.join(ROOT, '..', 'shared', 'data');
-  const file = path.join(data, 'volumes', 'totalseg_3mm_ct.nii.gz');
-  return existsSync(file) ? file : undefined;
-}

@@ -39,16 +39,24 @@ def execute(settings: Settings, job: Any) -> None:
         return
     strategy = job.job_definition.retry_strategy or {}
     attempts = int(strategy.get("attempts", 1))
+    job.ended_attempts = []
     for attempt in range(1, attempts + 1):
         job.status = JobStatus.RUNNING
         job.job_started_at = datetime.now()
+        started_ms = now_ms()
         exit_code, status_reason = run_attempt(settings, job, attempt)
+        job.exit_code = exit_code
+        job.ended_attempts.append({"startedAt": started_ms, "stoppedAt": now_ms()})
         if exit_code == 0:
             finish(job, True, None)
             return
         if not is_retried(strategy.get("evaluateOnExit", []), exit_code, status_reason):
             break
     finish(job, False, status_reason)
+
+
+def now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
@@ -65,6 +73,7 @@ def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
     if image is None:
         return 1, f"CannotPullContainerError: no image {container['image']}"
     name = job.job_id.replace(":", "-")
+    place_volumes(settings, container, environment, f"{name}-{attempt}")
     with open(settings.log_file("batch", name), "ab") as log:
         process = subprocess.Popen(
             container["command"],
@@ -73,6 +82,8 @@ def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
                 **settings.process_environment(
                     job.job_definition._region, container.get("jobRoleArn")
                 ),
+                # Where the image has programs of its own.
+                "PATH": f"{os.path.join(image, 'bin')}:{os.environ['PATH']}",
                 **environment,
             },
             stdout=log,
@@ -91,6 +102,18 @@ def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
     if reclaimed.is_set():
         return code, "Host EC2 (instance i-0123456789abcdef0) terminated."
     return code, "Essential container in task exited"
+
+
+def place_volumes(
+    settings: Settings, container: dict[str, Any], environment: dict[str, str], name: str
+) -> None:
+    """An empty folder for every volume; variables that name its place in the container name it."""
+    for mount in container.get("mountPoints") or []:
+        folder = os.path.join(settings.work, "volumes", name, mount["sourceVolume"])
+        os.makedirs(folder, exist_ok=True)
+        for variable, value in environment.items():
+            if value == mount["containerPath"]:
+                environment[variable] = folder
 
 
 def take_reclaim_order(settings: Settings) -> bool:
@@ -160,6 +183,9 @@ def announce(job: Any) -> None:
         "status": JobStatus(job.status).value,
         "jobDefinition": job.job_definition.arn,
     }
+    if attempts := getattr(job, "ended_attempts", None):
+        detail["attempts"] = attempts
+        detail["container"] = {"exitCode": job.exit_code}
     if job.job_stopped_reason is not None:
         detail["statusReason"] = job.job_stopped_reason
     if "index" in job.array_properties:

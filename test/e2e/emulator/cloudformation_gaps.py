@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from moto.batch import models as batch
+from moto.cloudformation import models as cloudformation
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.subnets import SubnetRouteTableAssociation
@@ -27,6 +28,7 @@ def fill() -> None:
     _schedules_match_no_event()
     _roles_let_go_of_policies()
     _networks_can_be_deleted()
+    _defaults_stay()
 
 
 def _batch_attributes() -> None:
@@ -162,6 +164,21 @@ def _networks_can_be_deleted() -> None:
     SubnetRouteTableAssociation.delete = delete_association
     RouteTable.delete = delete_route_table
     VPCEndPoint.delete = delete_endpoint
+
+
+def _defaults_stay() -> None:
+    """A parameter that was never given keeps its default in an update; moto looks for its value."""
+    original = cloudformation.CloudFormationBackend._resolve_update_parameters
+
+    def resolve(self: Any, instance: Any, incoming_params: list[dict[str, Any]]) -> dict[str, str]:
+        given = [
+            parameter
+            for parameter in incoming_params
+            if not parameter.get("UsePreviousValue") or parameter["ParameterKey"] in instance.parameters
+        ]
+        return original(self, instance, given)
+
+    cloudformation.CloudFormationBackend._resolve_update_parameters = resolve
 
 
 def new_id() -> str:

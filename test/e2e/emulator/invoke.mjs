@@ -1,12 +1,12 @@
 // node invoke.mjs MODULE HANDLER EVENT_FILE RESULT_FILE: one invocation of a deployed function.
 import { readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 
 const [modulePath, handlerName, eventFile, resultFile] = process.argv.slice(2);
 const event = JSON.parse(readFileSync(eventFile, 'utf8'));
 let result;
 try {
-  const { [handlerName]: handler } = createRequire(import.meta.url)(`${modulePath}.js`);
+  const { [handlerName]: handler } = await import(pathToFileURL(`${modulePath}.mjs`));
   result = { ok: true, value: (await handler(event, {})) ?? null };
 } catch (error) {
   console.error(error);

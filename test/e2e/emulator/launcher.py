@@ -21,6 +21,7 @@ import batch_jobs
 import cloudformation_gaps
 import iam_checks
 import lambda_functions
+import site_events
 from settings import ACCOUNT, Settings
 
 
@@ -50,7 +51,9 @@ def main() -> None:
     iam_checks.install()
     lambda_functions.install(settings)
     batch_jobs.install(settings)
-    threading.Thread(target=lambda_functions.poll_queues, args=(settings,), daemon=True).start()
+    site_events.install(settings)
+    for loop in (lambda_functions.poll_queues, site_events.watch_clock):
+        threading.Thread(target=loop, args=(settings,), daemon=True).start()
 
     from moto.server import ThreadedMotoServer
 
