@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
 
 /** What a measured process says of itself in the last line of its output. */
 export interface Measured {
@@ -10,10 +11,8 @@ export interface Measured {
   readonly peakMiB: number;
 }
 
-/** The Python with torch, onnxruntime, nibabel and Pillow: the trainer's environment, unless told. */
-export const PYTHON =
-  process.env.SAMMIX_BENCH_PYTHON ??
-  path.join(import.meta.dirname, '../gpu-jobs/train/.venv/bin/python');
+/** The Python with torch, onnxruntime, nibabel and Pillow: the trainer's environment. */
+const PYTHON = path.join(import.meta.dirname, '../gpu-jobs/train/.venv/bin/python');
 
 /** Two threads a side, and no spinning that would starve the other side on a small machine. */
 export const THREADS = 2;
@@ -25,6 +24,23 @@ export const ours = <T extends Measured>(task: string, ...args: string[]): Promi
   const file = path.join(import.meta.dirname, 'tasks.ts');
   return measure<T>(process.execPath, ['--import', tsx, file, task, ...args]);
 };
+
+/** A task in one file without dependencies, as esbuild makes it for a Lambda function. */
+export async function oursBundled<T extends Measured>(
+  entry: string,
+  ...args: string[]
+): Promise<T> {
+  const outfile = path.join(import.meta.dirname, 'work', `${entry}.mjs`);
+  await build({
+    entryPoints: [path.join(import.meta.dirname, `${entry}.ts`)],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    mainFields: ['module', 'main'],
+  });
+  return measure<T>(process.execPath, [outfile, ...args]);
+}
 
 export const peer = <T extends Measured>(task: string, ...args: string[]): Promise<T> =>
   measure<T>(PYTHON, [path.join(import.meta.dirname, 'peers.py'), task, ...args]);

@@ -1,6 +1,8 @@
-// `npm run bench [-- PART ...]`: measures, prints, and keeps the rows in bench/results.json.
+// `npm run bench [-- PART ...]`: measures, prints, and keeps the rows in bench/results.json. All parts
+// start the file anew; single parts change their own rows only.
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { lambdaStartRows } from './lambda-start.ts';
 import { rows as metricRows } from './metrics.ts';
 import { inferenceRows, memoryRows, splitRows, wholeRunRows } from './pipeline.ts';
 import type { BenchRow } from './row.ts';
@@ -11,6 +13,7 @@ const PARTS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   run: wholeRunRows,
   memory: memoryRows,
   metrics: metricRows,
+  'lambda-start': lambdaStartRows,
 };
 const RESULTS = path.join(import.meta.dirname, 'results.json');
 
@@ -19,8 +22,9 @@ const unknown = asked.find((part) => !(part in PARTS));
 if (unknown) throw new Error(`a part of ${Object.keys(PARTS).join(', ')}, not ${unknown}`);
 
 const kept = new Map<string, BenchRow>();
-for (const row of JSON.parse(await readFile(RESULTS, 'utf8').catch(() => '[]')) as BenchRow[])
-  kept.set(row.name, row);
+if (asked.length > 0)
+  for (const row of JSON.parse(await readFile(RESULTS, 'utf8').catch(() => '[]')) as BenchRow[])
+    kept.set(row.name, row);
 for (const part of asked.length > 0 ? asked : Object.keys(PARTS))
   for (const row of await PARTS[part]!()) {
     console.log(

@@ -1,45 +1,18 @@
 // Our side of the comparisons, one task a process: `tsx bench/tasks.ts TASK ARGS`. The last line of the
 // output is JSON with the seconds of the work alone and the peak memory of the process.
-import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
 import { openRuntime } from '../adapters/onnx.ts';
 import { silentProgress } from '../cli/progress.ts';
 import { runCommand } from '../cli/run.ts';
-import { runKeys } from '../core/contract/keys.ts';
 import { CaseReport } from '../core/contract/report.ts';
-import type { Feeds, GraphRole } from '../core/ports.ts';
+import type { Feeds } from '../core/ports.ts';
 import { decodeImages } from '../core/slice/slab-codec.ts';
 import { openBundle } from '../core/stage/open-bundle.ts';
-import { splitCase } from '../core/stage/split.ts';
 import { THREADS } from './process.ts';
 
 const SLICES_PER_SLAB = 32;
 
 const tasks: Record<string, (...args: string[]) => Promise<object>> = {
-  /** split VOLUME OUT BUNDLE */
-  async split(volume, out, bundleFolder) {
-    const bundle = await openBundle(new DirStore(bundleFolder!), bundleFolder!);
-    const source = new DirStore(path.dirname(volume!)).read(path.basename(volume!));
-    const startedMs = performance.now();
-    await splitCase(
-      {
-        run: {
-          runId: '0123456789abcdef',
-          caseId: 'bench',
-          input: { name: path.basename(volume!), bytes: 0, version: 'bench' },
-          bundleDigest: bundle.digest,
-          parameters: { largestComponent3d: true, fillHoles: true },
-        },
-        source,
-        bundle: bundle.manifest,
-        keys: runKeys('bench'),
-        slicesPerSlab: SLICES_PER_SLAB,
-      },
-      { store: new DirStore(out!) },
-    );
-    return { seconds: elapsed(startedMs) };
-  },
-
   /** infer SLABS BUNDLE: all slices of the slabs through all three graphs, prompts of one fixed box. */
   async infer(slabs, bundleFolder) {
     const bundle = await openBundle(new DirStore(bundleFolder!), bundleFolder!);
@@ -47,12 +20,13 @@ const tasks: Record<string, (...args: string[]) => Promise<object>> = {
     const images = await readSlabs(new DirStore(slabs!));
     const batch = 4;
     const plane = 256 * 256;
+    const prompts = fixedPrompts(batch);
     const once = async (from: number): Promise<void> => {
       const data = images.subarray(from * plane, (from + batch) * plane);
       const image = { data, dims: [batch, 1, 256, 256] };
       await runtime.infer('classifier', { image });
       const encoded = await runtime.infer('encoder', { image });
-      await runtime.infer('decoder', { ...encoded, ...fixedPrompts(batch) });
+      await runtime.infer('decoder', { ...encoded, ...prompts });
     };
     await once(0);
     const startedMs = performance.now();
@@ -103,7 +77,7 @@ function fixedPrompts(count: number): Feeds {
   return {
     cam_mask: { data: mask, dims: [count, 1, 256, 256] },
     box: { data: box, dims: [count, 4] },
-  } satisfies Partial<Record<GraphRole | string, unknown>>;
+  };
 }
 
 const elapsed = (startedMs: number): number => (performance.now() - startedMs) / 1000;
