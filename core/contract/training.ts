@@ -26,9 +26,13 @@ const Share = z.number().min(0).max(1);
 /** Fields of the trainer's `TrainConfig` (gpu-jobs/train/sammix_train/config.py), all with defaults there. */
 export const TrainConfig = z
   .strictObject({
-    size: z.enum(['tiny', 'small', 'vit_b']),
+    size: z.enum(['tiny', 'mini', 'small', 'vit_b']),
     /** Labelled slices to learn from, or all. */
     labels: z.union([z.literal('all'), z.string().regex(/^\d+$/)]),
+    /** Which slices a count of labels is drawn from. */
+    label_source: z.enum(['lits', 'ircad']),
+    /** `all`, or what is fitted to a site of a model that has LoRA; the rest stays as it is. */
+    adapt: z.enum(['all', 'lora', 'lora+decoder']),
     seed: Count,
     steps: z.int().positive(),
     /** Length in wall-clock minutes instead of `steps`. */
@@ -52,6 +56,7 @@ export const TrainConfig = z
     ema_decay: Share,
     phantom_share: Share,
     ircad_share: Share,
+    small_liver_exponent: z.number().nonnegative(),
     overlap: z.boolean(),
     evaluate_every_s: z.number().positive(),
   })
@@ -88,6 +93,10 @@ export const TrainRequest = z
   .refine(({ checkpoint, config }) => !checkpoint || (config.size ?? 'vit_b') === 'vit_b', {
     path: ['config', 'size'],
     message: 'vit_b, the only size that a SAM checkpoint fits',
+  })
+  .refine(({ checkpoint, config }) => checkpoint || (config.adapt ?? 'all') === 'all', {
+    path: ['config', 'adapt'],
+    message: 'all, unless a checkpoint is adapted',
   });
 export type TrainRequest = z.infer<typeof TrainRequest>;
 

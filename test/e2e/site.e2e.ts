@@ -66,9 +66,8 @@ afterAll(async () => {
 
 describe('what was deployed', () => {
   it('is clean for cfn-lint', async () => {
-    const lint = path.join(path.dirname(await emulatorPython()), 'cfn-lint');
     const templates = deployment.templates();
-    const { stdout } = await run(lint, ['--', ...templates]);
+    const { stdout } = await run(await emulatorPython(), ['-m', 'cfnlint', '--', ...templates]);
     expect(templates).toHaveLength(2);
     expect(stdout.trim()).toBe('');
   });

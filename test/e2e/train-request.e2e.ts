@@ -22,8 +22,10 @@ const noDots = <T>(arbitrary: fc.Arbitrary<T>) =>
   arbitrary.filter((value) => !String(value).includes('..'));
 
 const FIELDS: Record<keyof TrainConfig, fc.Arbitrary<unknown>> = {
-  size: fc.constantFrom('tiny', 'small', 'vit_b'),
+  size: fc.constantFrom('tiny', 'mini', 'small', 'vit_b'),
   labels: fc.oneof(fc.constant('all'), count.map(String)),
+  label_source: fc.constantFrom('lits', 'ircad'),
+  adapt: fc.constantFrom('all', 'lora', 'lora+decoder'),
   seed: fc.nat(),
   steps: count,
   minutes: fc.oneof(fc.nat(1000), share),
@@ -46,6 +48,7 @@ const FIELDS: Record<keyof TrainConfig, fc.Arbitrary<unknown>> = {
   ema_decay: share,
   phantom_share: share,
   ircad_share: share,
+  small_liver_exponent: share,
   overlap: fc.boolean(),
   evaluate_every_s: positive,
 };
@@ -70,10 +73,13 @@ const good = fc
     },
     { requiredKeys: ['schemaVersion', 'id', 'dataPrefix', 'config'] },
   )
-  // A SAM checkpoint decides the size.
-  .map((request) =>
-    request.checkpoint ? { ...request, config: { ...request.config, size: 'vit_b' } } : request,
-  );
+  // A SAM checkpoint decides the size, and only with one there is LoRA to adapt.
+  .map((request) => {
+    const { adapt, ...config } = request.config;
+    return request.checkpoint
+      ? { ...request, config: { ...request.config, size: 'vit_b' } }
+      : { ...request, config };
+  });
 
 type Request = Record<string, unknown> & { config: Record<string, unknown> };
 

@@ -79,12 +79,23 @@ def prompted_model(config: ModelConfig, prompts: str, seed: int) -> SamMix:
     return model
 
 
-def unet(encoder: str) -> nn.Module:
-    """U-Net float32[n, 1, h, w] in [0, 1] -> logits of that shape; random weights.
+@dataclass(frozen=True)
+class UnetShape:
+    """Encoder name of segmentation_models_pytorch, and channels from the deepest level up."""
 
-    `encoder` is one of segmentation_models_pytorch's; its pretrained weights are not used.
-    """
-    return smp.Unet(encoder_name=encoder, encoder_weights=None, in_channels=1, classes=1)
+    encoder: str = "resnet34"
+    decoder_channels: tuple[int, ...] = (256, 128, 64, 32, 16)
+
+
+def unet(shape: UnetShape) -> nn.Module:
+    """U-Net float32[n, 1, h, w] in [0, 1] -> logits of that shape; random weights."""
+    return smp.Unet(
+        encoder_name=shape.encoder,
+        encoder_weights=None,
+        in_channels=1,
+        classes=1,
+        decoder_channels=shape.decoder_channels,
+    )
 
 
 def centre_point(mask: np.ndarray) -> tuple[int, int]:
@@ -225,7 +236,7 @@ def with_liver(pool: SlicePool) -> SlicePool:
 
 
 def fit_unet(
-    encoder: str,
+    shape: UnetShape,
     config: TrainConfig,
     pool: SlicePool,
     validation: SlicePool,
@@ -234,7 +245,7 @@ def fit_unet(
 ) -> Fit:
     """U-Net on the labelled slices alone; BCE + Dice."""
     torch.manual_seed(config.seed)
-    model = unet(encoder).to(device)
+    model = unet(shape).to(device, memory_format=torch.channels_last)
     sampler = StepSampler(pool, config)
     rng = np.random.default_rng(config.seed)
 
@@ -262,7 +273,7 @@ def fit_oracle_prompted(
     stopped: Callable[[], bool] = lambda: False,
 ) -> Fit:
     """The SAM branch on the labelled slices, prompted by their true boxes or centre points."""
-    model = model.to(device)
+    model = model.to(device, memory_format=torch.channels_last)
     sampler = StepSampler(pool, config)
     rng = np.random.default_rng(config.seed)
 

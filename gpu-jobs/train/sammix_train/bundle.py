@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from . import __version__
-from .config import CAM_THRESHOLD_OF_MAX, SLICE_SIZE_PX, WINDOW_HU, TrainConfig
+from .checkpoint_state import Stage
+from .config import CAM_THRESHOLD_OF_MAX, SLICE_SIZE_PX, WINDOW_HU, TrainConfig, config_sha256
 from .golden import GOLDEN_CASES, golden_tolerance, write_golden
 from .graphs import OPSET, bundle_graphs, export_graphs
 from .model import SamMix
@@ -21,30 +22,41 @@ class Training:
     """How the weights came about, as recorded by the run.
 
     Attributes:
-        config: the run's configuration.
-        config_sha256: its hash.
+        stages: what was trained one after another; `config` is the last one's.
         labelled_slices, unlabelled_slices: pool sizes.
         labelled_ids_sha256: hash of the labelled slice ids.
         split_sha256: hash of the split file.
-        steps: optimiser steps done.
-        seconds: training time.
+        base: `base_record` of the SAM checkpoint that the weights started from, or None.
         device: machine.
     """
 
-    config: TrainConfig
-    config_sha256: str = EMPTY_SHA256
+    stages: tuple[Stage, ...]
     labelled_slices: int = 0
     unlabelled_slices: int = 0
     labelled_ids_sha256: str = EMPTY_SHA256
     split_sha256: str = EMPTY_SHA256
-    steps: int = 0
-    seconds: float = 0.0
+    base: dict | None = None
     device: str = "cpu"
 
     @property
+    def config(self) -> TrainConfig:
+        """The last stage's configuration."""
+        return self.stages[-1].config
+
+    @property
+    def config_sha256(self) -> str:
+        """Hash over the configurations of all stages."""
+        return config_sha256(*(stage.config for stage in self.stages))
+
+    @property
+    def seconds(self) -> float:
+        """Training time of all stages."""
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
     def epochs(self) -> float:
-        """Passes over as many slices as there are labelled ones."""
-        seen = self.steps * self.config.labelled_per_step
+        """Passes over as many slices as there are labelled ones, in all stages."""
+        seen = sum(stage.steps * stage.config.labelled_per_step for stage in self.stages)
         return round(seen / max(1, self.labelled_slices), 2)
 
 
@@ -57,7 +69,6 @@ class BundleContents:
         training: provenance.
         licences: entries {source, licence, use}.
         metrics: entries {name, dataset, protocol, value, n}.
-        base: the checkpoint the weights started from, or None.
         model_card: Markdown.
         golden_cases: which reference slices to write; fewer keep a fixture small.
     """
@@ -66,7 +77,6 @@ class BundleContents:
     training: Training
     licences: list[dict] = field(default_factory=list)
     metrics: list[dict] = field(default_factory=list)
-    base: dict | None = None
     model_card: str = ""
     golden_cases: tuple[str, ...] = GOLDEN_CASES
 
@@ -96,7 +106,7 @@ def bundle_manifest(model: SamMix, contents: BundleContents, folder: Path) -> di
         },
         "target": {"name": "liver", "labelValue": 1},
         "licences": contents.licences,
-        "base": contents.base,
+        "base": contents.training.base,
         "preprocess": {
             "orientation": "rows-AP-columns-RL",
             "windowHu": list(WINDOW_HU),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 SLICE_SIZE_PX = 256
 WINDOW_HU = (0.0, 255.0)
 CAM_THRESHOLD_OF_MAX = 0.2
+ADAPTATIONS = ("all", "lora", "lora+decoder")
 NUM_SEEDED_LABELS = (5, 50, 100)
 
 
@@ -73,6 +74,17 @@ MODEL_SIZES = {
         channels=32,
         decoder_mlp=64,
     ),
+    "mini": ModelConfig(
+        name="sammix-mini",
+        classifier_width=12,
+        classifier_blocks=(1, 1, 2, 1),
+        widths=(16, 24, 48, 96),
+        vit_dim=96,
+        vit_depth=2,
+        vit_heads=3,
+        channels=64,
+        decoder_mlp=128,
+    ),
     "small": ModelConfig(),
     "vit_b": ModelConfig(
         name="sammix-vit-b",
@@ -98,6 +110,10 @@ class TrainConfig:
     Attributes:
         size: key of `MODEL_SIZES`.
         labels: "all" or the number of labelled slices (5 in 50 in 100, nested).
+        label_source: source that a count of labelled slices is drawn from: "lits" or "ircad".
+        adapt: "all" trains the three networks (of an encoder with LoRA: LoRA alone); "lora" and
+            "lora+decoder" fit a trained model to a site and change nothing else, the statistics
+            of batch norms included.
         seed: seeds weights, the labelled draw, sampling and augmentation.
         steps: length of the schedule in steps; used when `minutes` is 0.
         minutes: length of the schedule in wall-clock minutes. Convenient on shared machines, but
@@ -117,12 +133,16 @@ class TrainConfig:
         ema_decay: final decay of the averaged weights, used as teacher and for export.
         phantom_share: share of synthetic phantoms among labelled slices, when a folder is given.
         ircad_share: share of whole-scan slices among labelled slices; the rest are LiTS slices.
+        small_liver_exponent: x of area^-x, the weight of a slice among those of its patient: slices
+            at the dome and the tip are few, and a per-slice mean counts them like any other.
         overlap: compute classifier and mask gradients in two threads, and prepare ahead.
         evaluate_every_s: seconds between validations.
     """
 
     size: str = "small"
     labels: str = "all"
+    label_source: str = "lits"
+    adapt: str = "all"
     seed: int = 0
     steps: int = 4000
     minutes: float = 0.0
@@ -145,6 +165,7 @@ class TrainConfig:
     ema_decay: float = 0.998
     phantom_share: float = 0.05
     ircad_share: float = 0.5
+    small_liver_exponent: float = 0.0
     overlap: bool = False
     evaluate_every_s: float = 400.0
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -154,6 +175,10 @@ class TrainConfig:
             raise ValueError(f"size must be one of {sorted(MODEL_SIZES)}, got {self.size!r}")
         if self.labels != "all" and not self.labels.isdigit():
             raise ValueError(f'labels must be "all" or a count, got {self.labels!r}')
+        if self.adapt not in ADAPTATIONS:
+            raise ValueError(f"adapt must be one of {ADAPTATIONS}, got {self.adapt!r}")
+        if self.adapt != "all" and not self.model.lora_rank:
+            raise ValueError(f'adapt "{self.adapt}" needs a model with lora_rank > 0')
         if self.pixel_loss not in ("bce", "focal"):
             raise ValueError(f'pixel_loss must be "bce" or "focal", got {self.pixel_loss!r}')
 
@@ -169,7 +194,8 @@ def config_from_dict(raw: dict) -> TrainConfig:
     return TrainConfig(**{**raw, "model": ModelConfig(**model)})
 
 
-def config_sha256(config: TrainConfig) -> str:
-    """Hash of the canonical JSON of a configuration."""
-    text = json.dumps(config_to_dict(config), sort_keys=True)
+def config_sha256(*stages: TrainConfig) -> str:
+    """Hash of the canonical JSON of a run's configuration; of a list of them, if it had stages."""
+    plain = [config_to_dict(config) for config in stages]
+    text = json.dumps(plain if len(plain) > 1 else plain[0], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

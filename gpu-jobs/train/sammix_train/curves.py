@@ -34,6 +34,7 @@ def draw_curves(log: Path, out: Path) -> None:
         axis.set_title(title)
         axis.set_xlabel("step")
         axis.grid(alpha=0.3)
-        axis.legend()
+        if axis.lines:
+            axis.legend()
     figure.savefig(out, dpi=110)
     plt.close(figure)

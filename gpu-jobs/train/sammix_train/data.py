@@ -23,6 +23,9 @@ LIVER_FREE_RANGES = {
 }
 
 
+VALIDATION_SLICE_STEP = 4  # every fourth slice of the validation scans
+
+
 @dataclass(frozen=True)
 class SliceRecord:
     """Provenance of one slice.
@@ -93,6 +96,16 @@ def load_phantom_pool(folder: Path, side: str) -> SlicePool:
         raise ValueError(f"expected at least 5 synthetic scans in {folder}, got {len(scans)}")
     wanted = scans[::5] if side == "val" else [s for i, s in enumerate(scans) if i % 5]
     return concatenate(wanted)
+
+
+def thinned(pool: SlicePool) -> SlicePool:
+    """All LiTS slices and every fourth slice of whole scans, to keep validation short."""
+    keep = [
+        i
+        for i, record in enumerate(pool.records)
+        if record.source == "lits" or int(record.slice_id[-3:]) % VALIDATION_SLICE_STEP == 0
+    ]
+    return SlicePool(pool.images[keep], pool.masks[keep], tuple(pool.records[i] for i in keep))
 
 
 def concatenate(parts: list[SlicePool]) -> SlicePool:

@@ -96,13 +96,11 @@ def training_of(run: Path, state: RunState, data_root: Path | None) -> Training:
     """Provenance from run.json and the checkpoint."""
     record = json.loads((run / "run.json").read_text())
     training = Training(
-        config=state.config,
-        config_sha256=record["configSha256"],
+        stages=state.stages,
         labelled_slices=record["labelledSlices"],
         unlabelled_slices=record["unlabelledSlices"],
         labelled_ids_sha256=record["labelledIdsSha256"],
-        steps=state.step,
-        seconds=state.elapsed_s,
+        base=state.base,
         device=record["machine"],
     )
     if data_root is None:

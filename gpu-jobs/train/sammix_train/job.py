@@ -2,7 +2,8 @@
 
 Reads the request named by SAMMIX_TRAINING_REQUEST from SAMMIX_BUCKET, trains, and writes
 
-    training/runs/<id>/{run.json,log.jsonl,best.pt,last.pt}   the run; last.pt is where it goes on
+    training/runs/<id>/{run.json,log.jsonl,best.pt,last.pt,curves.png}
+                                              the run; last.pt is where it goes on
     models/<name>/<digest>/...                                the bundle, as `site register` does
     training/runs/<id>/result.json                            written last
 
@@ -25,14 +26,14 @@ from pathlib import Path
 import torch
 
 from .checkpoint_state import RunState, load_state, new_state
-from .command_line import thinned
 from .config import TrainConfig
-from .data import SlicePool, load_pool
+from .curves import draw_curves
+from .data import SlicePool, load_pool, thinned
 from .export import export_run
 from .job_request import RequestError, TrainRequest, parse_request
 from .job_store import STORAGE_ERRORS, BucketStore, FolderMirror, upload_bundle
 from .run_record import device_description
-from .sam.checkpoint import base_record, start_from
+from .sam.checkpoint import start_from
 from .sam.checkpoint_names import CheckpointError
 from .sampling import StepSampler
 from .train import train
@@ -42,6 +43,7 @@ REQUESTS = "training/requests/"
 UPLOAD_EVERY_S = 60.0
 # the best checkpoint before the last one, which knows its score
 RUN_FILES = ("run.json", "log.jsonl", "best.pt", "last.pt")
+CURVES = "curves.png"
 
 
 class Interrupted(BaseException):
@@ -81,13 +83,16 @@ class Job:
         check_slices(pool, state.config)
         log("training", step=state.step, slices=len(pool), device=device_description())
         folder = self.scratch / "run"
-        with FolderMirror(self.store, folder, self.prefix, RUN_FILES, UPLOAD_EVERY_S):
+        mirrored = (*RUN_FILES, CURVES)
+        with FolderMirror(self.store, folder, self.prefix, mirrored, UPLOAD_EVERY_S):
             state = train(state, pool, validation, folder, self.device)
+            if state.progress >= 1:
+                draw_curves(folder / "log.jsonl", folder / CURVES)
         raise_on_sigterm()  # `train` listens for itself
         if state.progress < 1:
             log("interrupted", step=state.step)
             return INTERRUPTED
-        self._finish(state, data, checkpoint)
+        self._finish(state, data)
         return DONE
 
     def _download(self) -> tuple[Path, Path | None]:
@@ -121,15 +126,14 @@ class Job:
             return load_state(folder / "last.pt", self.device, config)
         state = new_state(config, self.device)
         if checkpoint and self.request.checkpoint:
-            report = start_from(state, checkpoint, self.request.checkpoint.input)
+            wanted = self.request.checkpoint
+            report = start_from(state, checkpoint, wanted.input, wanted.licence)
             log("checkpoint", count=report.loaded, resized=len(report.resized))
         return state
 
-    def _finish(self, state: RunState, data: Path, checkpoint: Path | None) -> None:
+    def _finish(self, state: RunState, data: Path) -> None:
         bundle = self.scratch / "bundle"
         export_run(self.scratch / "run", bundle, data, "best", self.request.measure_test)
-        if checkpoint and self.request.checkpoint:
-            write_base(bundle, base_record(checkpoint, self.request.checkpoint.licence))
         manifest = (bundle / "bundle.json").read_bytes()
         digest = hashlib.sha256(manifest).hexdigest()
         prefix = f"models/{json.loads(manifest)['name']}/{digest[:16]}"
@@ -165,13 +169,6 @@ def check_slices(pool: SlicePool, config: TrainConfig) -> None:
         StepSampler(pool, config)
     except ValueError as error:
         raise RequestError(f"data and config do not fit: {error}") from error
-
-
-def write_base(bundle: Path, base: dict) -> None:
-    """Names the checkpoint that the weights started from in bundle.json."""
-    path = bundle / "bundle.json"
-    manifest = {**json.loads(path.read_text()), "base": base}
-    path.write_text(json.dumps(manifest, indent=1) + "\n")
 
 
 def place_of(error: BaseException) -> str:

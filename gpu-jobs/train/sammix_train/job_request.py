@@ -10,6 +10,11 @@
   "config": {"size": "small", "labels": "50", "steps": 4000},   fields of `TrainConfig`
   "measureTest": false                        whether to score the test patients
 }
+
+`config` takes every field of `TrainConfig` except `model`, by its Python name and with its type
+there; an integer may stand for a float. New fields come with a default, so older requests stay
+valid: `label_source`, `adapt` and `small_liver_exponent` are such, and a site's schema need not
+offer them. `adapt` other than "all" needs LoRA, so here a `checkpoint`.
 """
 
 import dataclasses

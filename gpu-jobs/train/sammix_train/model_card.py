@@ -1,5 +1,7 @@
 """The model card that travels with a bundle."""
 
+import textwrap
+
 from .bundle import Training
 from .model import SamMix
 
@@ -12,16 +14,12 @@ SAM-style encoder and decoder (method SAM-Mix).
 
 ## What it is
 
-- Trained from scratch; no pretrained weights were used. {parameters:.1f} M parameters.
+- {start} {parameters:.1f} M parameters.
 - Input: one axial slice, Hounsfield units clipped to [{window}], 256 x 256 pixels, millimetres
   kept isotropic. A scan is gated slice by slice; only slices whose liver probability reaches
   {threshold:.3f} are segmented.
-- Differences to the paper: the image encoder is a small convolution + ViT hybrid trained whole
-  instead of SAM ViT-B with LoRA; labels used: {labels}; the classifier also sees how well its map
-  covers the mask (weight {cam_weight:g}); a few slices without liver reach the mask loss;
-  unlabelled slices enter through an averaged teacher (lambda up to {lambda_max:g}); exported
-  weights are the averaged ones.
-- Trained {minutes:.0f} minutes ({epochs:g} passes over the labelled slices) on {device}.
+{differences}
+- Trained {minutes:.0f} minutes ({epochs:g} passes over the labelled slices){stages} on {device}.
 
 ## Data
 
@@ -57,8 +55,8 @@ REAL_DATA_LIMITS = """\
   wrong intensity.
 - Very large lesions, livers after resection or transplant, and scans without contrast are rare or
   absent in training. Slices at the dome and the lower tip are the least reliable.
-- Not for MR, head, chest-only or oblique scans. The runtime checks for these; the model does not.
-- No fine-tuning to a site was done."""
+- Not for MR, head, chest-only or oblique scans: the runtime checks for these, not the model."""
+UNADAPTED = "\n- No fine-tuning to a site was done."
 
 SYNTHETIC_NOTES = "All of it is drawn by a program; there is no patient in it."
 SYNTHETIC_LIMITS = """\
@@ -67,6 +65,45 @@ SYNTHETIC_LIMITS = """\
 
 COMMERCIAL_NOTE = """ Some of the training data
 may not be used commercially, so neither may these weights."""
+
+
+def start_of(base: dict | None) -> str:
+    """Where the weights came from."""
+    if base is None:
+        return "Trained from scratch; no pretrained weights were used."
+    return (
+        f"Started from {base['checkpoint']} (licence {base['licence']}, sha256\n"
+        f"  `{base['sha256']}`)."
+    )
+
+
+def differences(training: Training) -> str:
+    """What was done otherwise than in the paper, as the last configuration tells; one bullet."""
+    config = training.config
+    model = config.model
+    found = []
+    if model.encoder == "hybrid":
+        found.append(
+            "the image encoder is a small convolution + ViT hybrid trained whole instead of SAM's"
+            " ViT-B with LoRA"
+        )
+    if config.adapt != "all":
+        found.append(f"then fitted to a site through {config.adapt} (rank {model.lora_rank})")
+    if config.pixel_loss == "bce":
+        found.append("the masks' pixel loss is cross-entropy (BCE) and not focal")
+    if config.cam_weight:
+        weight = f"(weight {config.cam_weight:g})"
+        found.append(f"the classifier also sees how well its map covers the mask {weight}")
+    if config.empty_chance:
+        found.append("a few slices without liver reach the mask loss")
+    if config.small_liver_exponent:
+        found.append("slices with little liver are drawn more often")
+    if config.lambda_max:
+        weight = f"(lambda up to {config.lambda_max:g})"
+        found.append(f"unlabelled slices enter through an averaged teacher {weight}")
+    text = "; ".join([*found, "exported weights are the averaged ones"])
+    text = f"- Labels used: {config.labels}. Differences to the paper: {text}."
+    return textwrap.fill(text, 100, subsequent_indent="  ")
 
 
 def model_card(
@@ -89,6 +126,9 @@ def model_card(
     """
     synthetic = all("synthetic" in entry["source"] for entry in licences)
     notes = SYNTHETIC_NOTES if synthetic else REAL_DATA_NOTES.format(split=training.split_sha256)
+    limits = SYNTHETIC_LIMITS if synthetic else REAL_DATA_LIMITS
+    if training.config.adapt == "all":
+        limits += UNADAPTED
     rows = [
         f"| {m['dataset']} | {m['protocol']} | {m['name']} | {m['value']:.3f} | {m['n']} |"
         for m in metrics
@@ -99,15 +139,15 @@ def model_card(
         parameters=sum(p.numel() for p in model.parameters()) / 1e6,
         window=", ".join(f"{v:g}" for v in window_hu),
         threshold=threshold,
-        labels=training.config.labels,
-        cam_weight=training.config.cam_weight,
-        lambda_max=training.config.lambda_max,
+        start=start_of(training.base),
+        differences=differences(training),
+        stages=f" in {len(training.stages)} stages" if len(training.stages) > 1 else "",
         licences="\n".join(f"- {e['source']}: {e['licence']} ({e['use']})" for e in licences),
         labelled=training.labelled_slices,
         unlabelled=training.unlabelled_slices,
         data_notes=notes,
         scores="\n".join(rows) or "| none measured | | | | |",
-        limits=SYNTHETIC_LIMITS if synthetic else REAL_DATA_LIMITS,
+        limits=limits,
         minutes=training.seconds / 60,
         epochs=training.epochs,
         device=training.device,

@@ -1,4 +1,4 @@
-"""What a run was: configuration, split, labelled slices, versions, machine."""
+"""What a run was: configuration, stages, labelled slices, versions, machine."""
 
 import json
 import platform
@@ -7,19 +7,22 @@ from pathlib import Path
 import torch
 
 from . import __version__
-from .config import TrainConfig, config_sha256, config_to_dict
+from .checkpoint_state import RunState, stage_to_dict
+from .config import config_sha256, config_to_dict
 from .sampling import StepSampler, slice_ids_sha256
 
 
-def write_run_record(path: Path, config: TrainConfig, sampler: StepSampler) -> None:
+def write_run_record(path: Path, state: RunState, sampler: StepSampler) -> None:
     """Writes run.json; it names every slice whose mask the run may use."""
     pool = sampler.pool
     path.write_text(
         json.dumps(
             {
                 "version": __version__,
-                "config": config_to_dict(config),
-                "configSha256": config_sha256(config),
+                "config": config_to_dict(state.config),
+                "configSha256": config_sha256(*(stage.config for stage in state.stages)),
+                "earlierStages": [stage_to_dict(stage) for stage in state.earlier],
+                "base": state.base,
                 "labelledIds": sorted(pool.records[i].slice_id for i in sampler.labelled),
                 "labelledIdsSha256": slice_ids_sha256(pool, sampler.labelled),
                 "labelledSlices": len(sampler.labelled),

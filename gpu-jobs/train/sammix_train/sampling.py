@@ -9,16 +9,16 @@ from .config import NUM_SEEDED_LABELS, TrainConfig
 from .data import SlicePool, SliceRecord
 
 
-def labelled_indices(pool: SlicePool, labels: str, seed: int) -> np.ndarray:
+def labelled_indices(pool: SlicePool, labels: str, seed: int, source: str = "lits") -> np.ndarray:
     """Pool indices whose masks may be used in training.
 
-    "all" takes every labelled slice with liver. A count takes that many of the LiTS slices,
+    "all" takes every labelled slice with liver. A count takes that many slices of one source,
     nested over counts: the 5 are among the 50, the 50 among the 100, for one seed.
     """
     if labels == "all":
         return pool.indices(has_liver=True, has_mask=True)
     count = int(labels)
-    candidates = pool.indices(source="lits", has_liver=True, has_mask=True)
+    candidates = pool.indices(source=source, has_liver=True, has_mask=True)
     if count > len(candidates):
         known = ", ".join(str(n) for n in NUM_SEEDED_LABELS)
         raise ValueError(f"asked for {count} labelled slices of {len(candidates)} (usual: {known})")
@@ -33,12 +33,22 @@ def slice_ids_sha256(pool: SlicePool, indices: np.ndarray) -> str:
 
 
 NEGATIVE_SHARES = {"ircad": 0.85, "negative": 0.12, "phantom": 0.03}
+SMALLEST_AREA_PX = 64  # smaller livers are not drawn more often still: their outline is guesswork
 
 
 class PatientSampler:
-    """Draws slices: first a source by its share, then a patient, then one of its slices."""
+    """Draws slices: first a source by its share, then a patient, then one of its slices.
 
-    def __init__(self, pool: SlicePool, indices: np.ndarray, shares: dict[str, float]) -> None:
+    `small_exponent` x weighs a patient's slices by area^-x of their liver; 0 weighs them equally.
+    """
+
+    def __init__(
+        self,
+        pool: SlicePool,
+        indices: np.ndarray,
+        shares: dict[str, float],
+        small_exponent: float = 0.0,
+    ) -> None:
         groups: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for i in indices:
             record: SliceRecord = pool.records[i]
@@ -46,6 +56,10 @@ class PatientSampler:
         if not groups:
             raise ValueError("nothing to sample from: no slice fits")
         self._slices = {s: [groups[s][p] for p in sorted(groups[s])] for s in sorted(groups)}
+        self._weights = {
+            source: [small_liver_weights(pool, slices, small_exponent) for slices in patients]
+            for source, patients in self._slices.items()
+        }
         self._sources = list(self._slices)
         weights = np.array([shares.get(s, 1.0) for s in self._sources])
         self._probabilities = weights / weights.sum()
@@ -55,9 +69,19 @@ class PatientSampler:
         picked = []
         for source in rng.choice(len(self._sources), size=count, p=self._probabilities):
             patients = self._slices[self._sources[source]]
-            slices = patients[rng.integers(len(patients))]
-            picked.append(slices[rng.integers(len(slices))])
+            patient = rng.integers(len(patients))
+            weights = self._weights[self._sources[source]][patient]
+            picked.append(rng.choice(patients[patient], p=weights))
         return np.array(picked)
+
+
+def small_liver_weights(pool: SlicePool, slices: list[int], exponent: float) -> np.ndarray:
+    """Chance of each of a patient's slices; they sum to 1."""
+    if not exponent:
+        return np.full(len(slices), 1 / len(slices))
+    areas = pool.masks[slices].sum(axis=(1, 2), dtype=np.int64)
+    weights = np.maximum(areas, SMALLEST_AREA_PX).astype(np.float64) ** -exponent
+    return weights / weights.sum()
 
 
 class StepSampler:
@@ -66,7 +90,7 @@ class StepSampler:
     def __init__(self, pool: SlicePool, config: TrainConfig) -> None:
         self.pool = pool
         self.config = config
-        self.labelled = labelled_indices(pool, config.labels, config.seed)
+        self.labelled = labelled_indices(pool, config.labels, config.seed, config.label_source)
         known = set(self.labelled.tolist())
         positives = pool.indices(has_liver=True)
         negatives = pool.indices(has_liver=False)
@@ -79,7 +103,7 @@ class StepSampler:
             "ircad": config.ircad_share * (1 - config.phantom_share),
             "phantom": config.phantom_share,
         }
-        self._labelled = PatientSampler(pool, self.labelled, shares)
+        self._labelled = PatientSampler(pool, self.labelled, shares, config.small_liver_exponent)
         self._positives = PatientSampler(pool, positives, shares)
         self._negatives = PatientSampler(pool, negatives, NEGATIVE_SHARES)
         self._unlabelled = (

@@ -11,12 +11,13 @@ from pathlib import Path
 
 import torch
 
-from .command_line import add_data_argument
+from .baselines import UnetShape
 from .config import MODEL_SIZES, TrainConfig
 from .sam.checkpoint import INPUT_RANGES, base_record, read_checkpoint, vit_config
 from .table_report import write_table
 from .table_rows import ROW_BY_KEY, ROWS
 from .table_run import Settings, TableRun, load_slices
+from .train_command import add_data_argument
 
 INTERRUPTED = 143  # 128 + SIGTERM
 
@@ -59,7 +60,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--image-size", type=int, help="side that slices are enlarged to (ViT)")
     p.add_argument("--checkpoint", type=Path, help="SAM or MedSAM checkpoint to start from")
     p.add_argument("--checkpoint-input", choices=INPUT_RANGES, default="sam")
-    p.add_argument("--unet-encoder", default="resnet34")
+    p.add_argument("--unet-encoder", default=UnetShape.encoder)
+    channels = UnetShape.decoder_channels
+    p.add_argument("--unet-decoder-channels", type=int, nargs=5, default=channels)
     p.add_argument("--unet-factor", type=float, default=1.0, help="U-Net schedule / SAM-Mix's")
     p.add_argument("--unet-learning-rate", type=float, default=1e-3)
     p.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
@@ -76,7 +79,7 @@ def main(arguments: list[str] | None = None) -> None:
         data=options.data,
         out=options.out,
         config=base_config(options),
-        unet_encoder=options.unet_encoder,
+        unet=UnetShape(options.unet_encoder, tuple(options.unet_decoder_channels)),
         unet_factor=options.unet_factor,
         unet_learning_rate=options.unet_learning_rate,
         checkpoint=options.checkpoint,

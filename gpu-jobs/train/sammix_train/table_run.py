@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from .baselines import (
+    UnetShape,
     fit_oracle_prompted,
     fit_unet,
     predict_unet,
@@ -21,9 +22,8 @@ from .baselines import (
 )
 from .bundle import file_sha256
 from .checkpoint_state import RunState, parameter_groups
-from .command_line import thinned
 from .config import TrainConfig, config_to_dict
-from .data import SlicePool, load_pool
+from .data import SlicePool, load_pool, thinned
 from .evaluate import predict_slices
 from .model import SamMix
 from .paper_protocol import cross_domain_slices, in_domain_slices, slice_results, summary
@@ -43,7 +43,7 @@ class Settings:
         data: data folder.
         out: output folder.
         config: SAM-Mix's configuration; rows change labels, seed and their ablation.
-        unet_encoder: encoder name of segmentation_models_pytorch.
+        unet: shape of the U-Net.
         unet_factor: length of the U-Net's schedule in SAM-Mix's.
         unet_learning_rate: of the U-Net.
         checkpoint: SAM checkpoint to start from, or None.
@@ -55,7 +55,7 @@ class Settings:
     data: Path
     out: Path
     config: TrainConfig
-    unet_encoder: str
+    unet: UnetShape
     unet_factor: float
     unet_learning_rate: float
     checkpoint: Path | None
@@ -79,7 +79,7 @@ class Settings:
         """Hash of everything that decides a row's numbers, besides the code."""
         decisive = {
             "config": config_to_dict(self.row_config(ROW_BY_KEY[row.training], seed)),
-            "unetEncoder": self.unet_encoder if row.method == "unet" else None,
+            "unet": dataclasses.asdict(self.unet) if row.method == "unet" else None,
             "base": self.base,
             "checkpointInput": self.checkpoint_input,
             "split": file_sha256(self.data / "split.json"),
@@ -184,11 +184,11 @@ class TableRun:
 
     def _fresh(self, row: Row, config: TrainConfig) -> nn.Module:
         if row.method == "unet":
-            return unet(self.settings.unet_encoder).to(self.settings.device)
+            return unet(self.settings.unet).to(self.settings.device)
         model = prompted_model(config.model, row.prompts, config.seed)
         if self.settings.checkpoint:
             load_sam(model, self.settings.checkpoint, self.settings.checkpoint_input)
-        return model.to(self.settings.device)
+        return model.to(self.settings.device, memory_format=torch.channels_last)
 
     def _train(self, row: Row, config: TrainConfig) -> tuple[nn.Module, dict]:
         if row.labels == "0":
@@ -208,7 +208,7 @@ class TableRun:
         pools = (self.slices.train, self.slices.validation)
         tail = (config, *pools, self.settings.device, lambda: self.stop.requested)
         if row.method == "unet":
-            done = fit_unet(self.settings.unet_encoder, *tail)
+            done = fit_unet(self.settings.unet, *tail)
         else:
             done = fit_oracle_prompted(self._fresh(row, config), row.prompts, *tail)
         return done.model, done.steps, done.seconds

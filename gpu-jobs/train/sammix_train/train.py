@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 
 from .checkpoint_state import RunState, save_state
 from .data import SlicePool
@@ -57,7 +58,7 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     sampler = StepSampler(pool, state.config)
-    write_run_record(out / "run.json", state.config, sampler)
+    write_run_record(out / "run.json", state, sampler)
     pipeline = StepPipeline(state, sampler, device)
     stop = StopRequest()
     stop.listen()
@@ -89,7 +90,7 @@ def optimise_once(state: RunState, pipeline: StepPipeline) -> dict[str, float]:
     factor = learning_rate_factor(state.step, state.progress, config.warmup_steps)
     for group in state.optimiser.param_groups:
         group["lr"] = config.learning_rate * factor
-    state.model.train()
+    set_training_mode(state.model)
     state.optimiser.zero_grad(set_to_none=True)
     parts = pipeline.gradients()
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.grad_clip)
@@ -99,6 +100,14 @@ def optimise_once(state: RunState, pipeline: StepPipeline) -> dict[str, float]:
     state.step += 1
     update_average(state.average, state.model, state.step, config.ema_decay)
     return {**parts, "grad_norm": float(norm), "lr": config.learning_rate * factor}
+
+
+def set_training_mode(model: nn.Module) -> None:
+    """Training mode, but for frozen batch norms: their statistics belong to what is frozen."""
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d) and not module.weight.requires_grad:
+            module.eval()
 
 
 def validate(state: RunState, validation: SlicePool, out: Path, device: str) -> dict[str, float]:

@@ -106,7 +106,9 @@ def prepare_step(
 def classifier_backward(
     model: SamMix, inputs: StepInputs, sampler: StepSampler
 ) -> dict[str, float]:
-    """Adds the classifier's gradients; returns the loss parts."""
+    """Adds the classifier's gradients; returns the loss parts, none where it is frozen."""
+    if not model.classifier.trunk.fc.weight.requires_grad:
+        return {}
     cls, cam = classifier_losses(model, inputs.classified, sampler)
     (cls + sampler.config.cam_weight * cam).backward()
     return {"cls": float(cls.detach()), "cam": float(cam.detach())}

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from sammix_train import baselines
+from sammix_train.baselines import UnetShape
 from sammix_train.config import MODEL_SIZES, TrainConfig
 from sammix_train.evaluate import dice
 from sammix_train.losses import dice_loss
@@ -102,7 +103,7 @@ def test_fit_keeps_the_best_average_and_stops_when_told() -> None:
 
 def test_unet_has_random_weights_and_one_logit_a_pixel() -> None:
     torch.manual_seed(0)
-    first, second = baselines.unet("mobilenet_v2").eval(), baselines.unet("mobilenet_v2").eval()
+    first, second = (baselines.unet(UnetShape("mobilenet_v2")).eval() for _ in range(2))
     with torch.no_grad():
         logits = first(torch.rand(1, 1, 64, 64))
     assert logits.shape == (1, 1, 64, 64)

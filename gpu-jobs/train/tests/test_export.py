@@ -12,6 +12,7 @@ import torch
 from sammix_train.bundle import BundleContents, Training, write_bundle
 from sammix_train.bundle_model import BundleModel
 from sammix_train.cam import cam_prompts, prompts_to_tensors
+from sammix_train.checkpoint_state import Stage
 from sammix_train.config import MODEL_SIZES, ModelConfig, TrainConfig
 from sammix_train.evaluate import predict_slices
 from sammix_train.graphs import export_graphs
@@ -20,12 +21,15 @@ from sammix_train.quantize import quantize_bundle
 
 from .conftest import drawn_pool, tiny_model
 
+BASE = {"checkpoint": "sam.pth", "sha256": "0" * 64, "licence": "Apache-2.0"}
+
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[SamMix, Path, dict]:
     model, folder = tiny_model(), tmp_path_factory.mktemp("bundle")
     config = TrainConfig(size="tiny", model=MODEL_SIZES["tiny"])
-    errors = write_bundle(model, BundleContents(0.4, Training(config), model_card="# x\n"), folder)
+    training = Training((Stage(config, 40, 60.0),), base=BASE)
+    errors = write_bundle(model, BundleContents(0.4, training, model_card="# x\n"), folder)
     return model, folder, errors
 
 
@@ -59,6 +63,7 @@ def test_vit_model_exports(tmp_path: Path) -> None:
 def test_manifest_names_every_file(bundle: tuple) -> None:
     _, folder, _ = bundle
     manifest = json.loads((folder / "bundle.json").read_text())
+    assert manifest["base"] == BASE
     listed = {entry["path"]: entry for entry in manifest["files"]}
     assert set(listed) == {p.name for p in folder.iterdir()} - {"bundle.json"}
     for name, entry in listed.items():

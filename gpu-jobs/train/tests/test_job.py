@@ -19,7 +19,6 @@ from moto.server import ThreadedMotoServer
 from sammix_train import job
 from sammix_train.job_request import RequestError, parse_request
 from sammix_train.job_store import BucketStore, FolderMirror
-from sammix_train.sam.checkpoint import base_record
 
 from .drawn_data import write_data_folder
 from .reference_sam import reference_sam
@@ -151,6 +150,7 @@ def test_interrupted_run_goes_on_and_leaves_a_bundle(
         assert hashlib.sha256(stored).hexdigest() == entry["sha256"], entry["path"]
     record = json.loads(content(s3, "training/runs/liver-5/run.json"))
     assert record["labelledSlices"] == 5
+    assert content(s3, "training/runs/liver-5/curves.png").startswith(b"\x89PNG")
     assert b'"kind": "validation"' in content(s3, "training/runs/liver-5/log.jsonl")
     assert events(capsys) == ["downloaded", "training", "bundle", "done"]
     assert list(tmp_path.iterdir()) == []
@@ -211,6 +211,8 @@ def test_a_run_starts_from_the_requested_checkpoint(s3: object, tmp_path: Path) 
     attempt = job.Job(BucketStore(BUCKET), checked, tmp_path / "scratch", "cpu")
     state = attempt._state(attempt._checkpoint())
     assert state.config.model.image_size == 128
+    digest = hashlib.sha256((tmp_path / "tiny.pth").read_bytes()).hexdigest()
+    assert state.base == {"checkpoint": "tiny.pth", "sha256": digest, "licence": "Apache-2.0"}
     for model in (state.model, state.average):
         own = model.decoder.mask_decoder.state_dict()
         assert all(torch.equal(own[k], v) for k, v in sam.mask_decoder.state_dict().items())
@@ -252,12 +254,3 @@ def test_mirror_uploads_what_changed_only(s3: object, tmp_path: Path) -> None:
     with FolderMirror(store, tmp_path, "training/runs/m/", ("best.pt", "last.pt"), 1000):
         (tmp_path / "last.pt").write_bytes(b"new")
     assert keys(s3, "training/runs/m/") == ["training/runs/m/last.pt"]
-
-
-def test_base_checkpoint_is_named_in_the_manifest(tmp_path: Path) -> None:
-    (tmp_path / "bundle.json").write_text('{"base": null, "name": "x"}')
-    (tmp_path / "sam.pth").write_bytes(b"abc")
-    job.write_base(tmp_path, base_record(tmp_path / "sam.pth"))
-    manifest = json.loads((tmp_path / "bundle.json").read_text())
-    assert manifest["base"]["checkpoint"] == "sam.pth"
-    assert manifest["name"] == "x"

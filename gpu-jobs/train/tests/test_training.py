@@ -19,7 +19,7 @@ from sammix_train.data import SlicePool
 from sammix_train.evaluate import predict_slices, slice_scores
 from sammix_train.model import SamMix
 from sammix_train.pipeline import StepPipeline
-from sammix_train.sampling import StepSampler
+from sammix_train.sampling import StepSampler, small_liver_weights
 from sammix_train.teacher import averaged_copy, pseudo_labels, update_average
 from sammix_train.train import learning_rate_factor, optimise_once, train
 
@@ -110,6 +110,16 @@ def test_unlabelled_masks_are_never_read(pool: SlicePool) -> None:
     garbage[hidden] = np.random.default_rng(9).integers(0, 2, garbage[hidden].shape)
     spoilt = SlicePool(pool.images, garbage, pool.records)
     assert torch.equal(run_steps(pool, config, 2), run_steps(spoilt, config, 2))
+
+
+def test_small_livers_are_drawn_more_often(pool: SlicePool) -> None:
+    masks = np.zeros_like(pool.masks[:3])
+    for i, side in enumerate((2, 16, 64)):
+        masks[i, :side, :side] = 1
+    few = SlicePool(pool.images[:3], masks, pool.records[:3])
+    assert np.allclose(small_liver_weights(few, [0, 1, 2], 0.0), 1 / 3)
+    # areas 4 (counted as 64), 256 and 4096: with x = 1/2 the weights are 1/8, 1/16 and 1/64
+    assert np.allclose(small_liver_weights(few, [0, 1, 2], 0.5), np.array([8, 4, 1]) / 13)
 
 
 def test_evaluation_survives_poisoned_truth(pool: SlicePool) -> None:

@@ -210,10 +210,13 @@ def load_sam(model: SamMix, path: Path, input_range: str = "sam") -> LoadReport:
     return report
 
 
-def start_from(state: RunState, path: Path, input_range: str = "sam") -> LoadReport:
-    """Loads a checkpoint into a fresh run: the trained weights and their average."""
+def start_from(
+    state: RunState, path: Path, input_range: str = "sam", licence: str = "Apache-2.0"
+) -> LoadReport:
+    """Loads a checkpoint into a fresh run: the trained weights, their average, and its record."""
     report = load_sam(state.model, path, input_range)
     state.average = averaged_copy(state.model)
+    state.base = base_record(path, licence)
     return report
 
 

@@ -1,0 +1,104 @@
+"""`train`: every scalar field of `TrainConfig` is an option, and so is where the weights start."""
+
+import argparse
+import dataclasses
+import os
+from pathlib import Path
+
+import torch
+
+from .checkpoint_state import RunState, load_state, new_state, start_from_run
+from .config import MODEL_SIZES, TrainConfig, config_from_dict
+from .data import SlicePool, load_phantom_pool, load_pool, thinned
+from .sam.checkpoint import INPUT_RANGES, read_checkpoint, start_from, vit_config
+from .train import train
+
+FIELDS = [field for field in dataclasses.fields(TrainConfig) if field.name != "model"]
+
+
+def add_data_argument(parser: argparse.ArgumentParser) -> None:
+    """--data, or the environment variable SAMMIX_DATA; None where neither is given."""
+    default = os.environ.get("SAMMIX_DATA") or None
+    parser.add_argument("--data", type=Path, default=default, help="data folder")
+
+
+def add_train_command(commands: argparse._SubParsersAction) -> None:
+    """`train`."""
+    parser = commands.add_parser("train", help="train a model or resume a run")
+    add_data_argument(parser)
+    parser.add_argument("--out", type=Path, required=True, help="run folder")
+    parser.add_argument("--phantoms", type=Path, help="folder of synthetic scans")
+    start = parser.add_mutually_exclusive_group()
+    start.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
+    start.add_argument("--start-from", type=Path, help="best.pt of another run: its weights")
+    start.add_argument("--checkpoint", type=Path, help="SAM or MedSAM file: its weights")
+    parser.add_argument("--checkpoint-input", choices=INPUT_RANGES, default="sam")
+    parser.add_argument("--checkpoint-licence", default="Apache-2.0")
+    parser.add_argument("--image-size", type=int, help="side that slices are enlarged to (ViT)")
+    parser.add_argument("--lora-rank", type=int, help="freeze the encoder but for LoRA")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    for field in FIELDS:
+        option = "--" + field.name.replace("_", "-")
+        if field.type is bool:
+            action = argparse.BooleanOptionalAction
+            parser.add_argument(option, action=action, default=None, dest=field.name)
+        else:
+            parser.add_argument(option, type=field.type, default=None, dest=field.name)
+    parser.set_defaults(run=run_train)
+
+
+def run_train(options: argparse.Namespace) -> None:
+    """Loads data, builds or restores the state, trains."""
+    if options.data is None and options.phantoms is None:
+        raise SystemExit("train needs --data (or SAMMIX_DATA), --phantoms, or both")
+    state = initial_state(options)
+    pool, validation = pools(options.data, options.phantoms)
+    print(f"{len(pool)} training slices, {len(validation)} validation slices", flush=True)
+    train(state, pool, validation, options.out, options.device)
+
+
+def pools(data: Path | None, phantoms: Path | None) -> tuple[SlicePool, SlicePool]:
+    """Training and validation slices; synthetic ones alone where there is no data folder."""
+    if data is None:
+        train_side = load_phantom_pool(phantoms, "train")
+        return train_side, thinned(load_phantom_pool(phantoms, "val"))
+    return load_pool(data, "train", phantoms), thinned(load_pool(data, "val"))
+
+
+def initial_state(options: argparse.Namespace) -> RunState:
+    """A resumed run, a further stage of one, a start from SAM, or fresh weights."""
+    if options.resume:
+        last = options.out / "last.pt"
+        return load_state(last, options.device, overridden(stored_config(last), options))
+    if options.start_from:
+        earlier = stored_config(options.start_from)
+        config = overridden(TrainConfig(size=earlier.size, model=earlier.model), options)
+        state = new_state(config, options.device)
+        start_from_run(state, options.start_from)
+        return state
+    if options.checkpoint:
+        size = options.image_size or MODEL_SIZES["vit_b"].image_size
+        model = vit_config(read_checkpoint(options.checkpoint)[0], size)
+        config = overridden(TrainConfig(size="vit_b", model=model), options)
+        state = new_state(config, options.device)
+        licence = options.checkpoint_licence
+        report = start_from(state, options.checkpoint, options.checkpoint_input, licence)
+        print("\n".join(report.lines()), flush=True)
+        return state
+    return new_state(overridden(TrainConfig(), options), options.device)
+
+
+def stored_config(path: Path) -> TrainConfig:
+    """The configuration that a run's checkpoint was trained with."""
+    return config_from_dict(torch.load(path, map_location="cpu", weights_only=True)["config"])
+
+
+def overridden(base: TrainConfig, options: argparse.Namespace) -> TrainConfig:
+    """`base` with the options that were given on the command line."""
+    given = {f.name: getattr(options, f.name) for f in FIELDS}
+    given = {name: value for name, value in given.items() if value is not None}
+    size = given.get("size", base.size)
+    model = base.model if size == base.size else MODEL_SIZES.get(size, base.model)
+    shape = {"image_size": options.image_size, "lora_rank": options.lora_rank}
+    shape = {name: value for name, value in shape.items() if value is not None}
+    return dataclasses.replace(base, **given, model=dataclasses.replace(model, **shape))
