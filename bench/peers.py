@@ -80,6 +80,8 @@ def ort(slabs: str, bundle: str) -> dict:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
+    # As adapters/onnx-session.ts sets it: both sides run the graphs with the same options.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     sessions = {
         name: onnxruntime.InferenceSession(
             f"{bundle}/{name}.onnx", options, providers=["CPUExecutionProvider"]
