@@ -1,54 +1,16 @@
-import { bundleReader } from '../adapters/active-bundle.ts';
-import { jobSubmitter } from '../adapters/lazy-batch.ts';
 import { siteContext } from '../adapters/site-context.ts';
-import type { EnvironmentOf } from '../core/contract/env.ts';
-import type { EvaluateJobRunEnv } from '../core/contract/evaluate-job-env.ts';
 import { EvaluateStartEnv } from '../core/contract/evaluation-env.ts';
-import {
-  type EvaluationRecord,
-  evaluateJobName,
-  StartEvent,
-} from '../core/contract/evaluation-plan.ts';
 import { eachMessageOf } from './each-message.ts';
-import { requestOf } from './evaluation-request.ts';
-import { startEvaluation } from './start-evaluation.ts';
 
 const context = siteContext('evaluate-start', EvaluateStartEnv);
-const submitJob = jobSubmitter();
 
 /** Schedules, requests and candidate bundles, from the evaluation queue. */
-export const handler = eachMessageOf(async () => StartEvent)(
+export const handler = eachMessageOf(
+  async () => (await import('../core/contract/evaluation-plan.ts')).StartEvent,
+)(
   async (event) => {
-    const { env, store, log } = context();
-    const heldOut = env.SAMMIX_JUDGE_TRAINED_ON;
-    const request = await requestOf(event, store, heldOut === '' ? undefined : heldOut);
-    if (!request) return;
-    await startEvaluation(
-      request,
-      {
-        casesPerJob: env.SAMMIX_CASES_PER_JOB,
-        slicesPerSlab: env.SAMMIX_SLICES_PER_SLAB,
-        leaseSeconds: env.SAMMIX_LEASE_SECONDS,
-      },
-      { store, bundle: bundleReader(store, env.SAMMIX_BUNDLE), submit, log },
-    );
+    const { startRequested } = await import('./start-requested.ts');
+    await startRequested(event, context());
   },
   () => context().log,
 );
-
-function submit(record: EvaluationRecord, shard: number): Promise<string> {
-  const { env } = context();
-  const job = record.jobs[shard]!;
-  const environment: EnvironmentOf<typeof EvaluateJobRunEnv> = {
-    SAMMIX_EVALUATION_ID: record.evaluationId,
-    SAMMIX_FIRST_CHILD: String(job.firstChild),
-    SAMMIX_TRACE_ID: record.traceId,
-  };
-  return submitJob({
-    name: evaluateJobName(record.evaluationId, shard),
-    queue: env.SAMMIX_JOB_QUEUE,
-    definition: env.SAMMIX_EVALUATE_JOB,
-    environment,
-    children: job.children,
-  });
-}

@@ -35,3 +35,4 @@ export const CanaryEnv = () =>
     /** Scans of one canary. */
     SAMMIX_CANARY_CASES: z.coerce.number().int().positive(),
   });
+export type CanaryEnv = z.infer<ReturnType<typeof CanaryEnv>>;

@@ -99,23 +99,27 @@ async function writeSlabs(
   let [filling, writing] = [new Uint16Array(room), new Uint16Array(room)];
   let filled = 0;
   let written: Promise<void> = Promise.resolve();
-  for await (const { index, square } of preparation.slices()) {
-    const slab = slabs[Math.floor(index / slicesPerSlab)]!;
-    filling.set(square, (index - slab.firstSlice) * plane);
-    filled += 1;
-    if (filled < slab.slices) continue;
-    // One write at a time, while the next slab is being decompressed.
+  try {
+    for await (const { index, square } of preparation.slices()) {
+      const slab = slabs[Math.floor(index / slicesPerSlab)]!;
+      filling.set(square, (index - slab.firstSlice) * plane);
+      filled += 1;
+      if (filled < slab.slices) continue;
+      // One write at a time, while the next slab is being decompressed.
+      await written;
+      const bytes = new Uint8Array(filling.buffer, 0, filled * plane * 2);
+      written = store
+        .put(keys.slab(slab.index), bytes, 'application/octet-stream')
+        .then(() => onSlab?.(known, slab.index));
+      // Awaited one slab later: without this a failure meanwhile would count as unhandled.
+      written.catch(() => undefined);
+      [filling, writing] = [writing, filling];
+      filled = 0;
+    }
+  } finally {
+    // Also where reading fails: nothing may be written after the caller has cleaned up.
     await written;
-    const bytes = new Uint8Array(filling.buffer, 0, filled * plane * 2);
-    written = store
-      .put(keys.slab(slab.index), bytes, 'application/octet-stream')
-      .then(() => onSlab?.(known, slab.index));
-    // Awaited one slab later: without this a failure meanwhile would count as unhandled.
-    written.catch(() => undefined);
-    [filling, writing] = [writing, filling];
-    filled = 0;
   }
-  await written;
 }
 
 /** The first error refuses the case; the failure's report lists all that was found. */

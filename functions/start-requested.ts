@@ -1,0 +1,52 @@
+import { bundleReader } from '../adapters/active-bundle.ts';
+import { jobSubmitter } from '../adapters/lazy-batch.ts';
+import type { SiteContext } from '../adapters/site-context.ts';
+import type { EnvironmentOf } from '../core/contract/env.ts';
+import type { EvaluateJobRunEnv } from '../core/contract/evaluate-job-env.ts';
+import type { EvaluateStartEnv } from '../core/contract/evaluation-env.ts';
+import {
+  type EvaluationRecord,
+  evaluateJobName,
+  type StartEvent,
+} from '../core/contract/evaluation-plan.ts';
+import { requestOf } from './evaluation-request.ts';
+import { startEvaluation } from './start-evaluation.ts';
+
+const submitJob = jobSubmitter();
+
+/** Starts what an event asks for; nothing where it is none of ours. */
+export async function startRequested(
+  event: StartEvent,
+  { env, store, log }: SiteContext<EvaluateStartEnv>,
+): Promise<void> {
+  const heldOut = env.SAMMIX_JUDGE_TRAINED_ON;
+  const request = await requestOf(event, store, heldOut === '' ? undefined : heldOut);
+  if (!request) return;
+  await startEvaluation(
+    request,
+    {
+      casesPerJob: env.SAMMIX_CASES_PER_JOB,
+      slicesPerSlab: env.SAMMIX_SLICES_PER_SLAB,
+      leaseSeconds: env.SAMMIX_LEASE_SECONDS,
+    },
+    { store, bundle: bundleReader(store, env.SAMMIX_BUNDLE), submit: submitTo(env), log },
+  );
+}
+
+const submitTo =
+  (env: EvaluateStartEnv) =>
+  (record: EvaluationRecord, shard: number): Promise<string> => {
+    const job = record.jobs[shard]!;
+    const environment: EnvironmentOf<typeof EvaluateJobRunEnv> = {
+      SAMMIX_EVALUATION_ID: record.evaluationId,
+      SAMMIX_FIRST_CHILD: String(job.firstChild),
+      SAMMIX_TRACE_ID: record.traceId,
+    };
+    return submitJob({
+      name: evaluateJobName(record.evaluationId, shard),
+      queue: env.SAMMIX_JOB_QUEUE,
+      definition: env.SAMMIX_EVALUATE_JOB,
+      environment,
+      children: job.children,
+    });
+  };
