@@ -67,7 +67,10 @@ afterAll(async () => {
 describe('what was deployed', () => {
   it('is clean for cfn-lint', async () => {
     const templates = deployment.templates();
-    const { stdout } = await run(await emulatorPython(), ['-m', 'cfnlint', '--', ...templates]);
+    const python = await emulatorPython();
+    // By its interpreter: a script names the one of the folder in which it was installed.
+    const lint = path.join(path.dirname(python), 'cfn-lint');
+    const { stdout } = await run(python, [lint, '--', ...templates]);
     expect(templates).toHaveLength(2);
     expect(stdout.trim()).toBe('');
   });
