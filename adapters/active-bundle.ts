@@ -4,6 +4,7 @@ import { cloudKeys } from '../core/contract/cloud-keys.ts';
 import { ActiveBundle } from '../core/contract/messages.ts';
 import { BundleError } from '../core/errors.ts';
 import { BUNDLE_MANIFEST } from '../core/stage/open-bundle.ts';
+import { findJson, fromJsonBytes } from './json-object.ts';
 import type { S3Store } from './s3-store.ts';
 
 /** A bundle as the functions need it: its manifest, without the graphs. */
@@ -33,9 +34,9 @@ export function bundleReader(
 }
 
 async function activePrefix(store: S3Store): Promise<string> {
-  const found = await store.getTagged(cloudKeys.activeBundle);
-  if (!found) throw noBundle(cloudKeys.activeBundle);
-  return ActiveBundle.parse(JSON.parse(Buffer.from(found.body).toString('utf8'))).prefix;
+  const active = await findJson(store, cloudKeys.activeBundle, ActiveBundle);
+  if (!active) throw noBundle(cloudKeys.activeBundle);
+  return active.prefix;
 }
 
 export async function readBundle(store: S3Store, prefix: string): Promise<RegisteredBundle> {
@@ -44,7 +45,7 @@ export async function readBundle(store: S3Store, prefix: string): Promise<Regist
   return {
     prefix,
     digest: createHash('sha256').update(found.body).digest('hex'),
-    manifest: BundleManifest.parse(JSON.parse(Buffer.from(found.body).toString('utf8'))),
+    manifest: fromJsonBytes(BundleManifest, found.body),
   };
 }
 

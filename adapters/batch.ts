@@ -1,9 +1,4 @@
-import {
-  BatchClient,
-  DescribeJobsCommand,
-  SubmitJobCommand,
-  type SubmitJobCommandInput,
-} from '@aws-sdk/client-batch';
+import { BatchClient, SubmitJobCommand, type SubmitJobCommandInput } from '@aws-sdk/client-batch';
 import { MAX_CHILDREN } from '../core/contract/job-plan.ts';
 import { MAX_ATTEMPTS } from './aws-clients.ts';
 
@@ -36,10 +31,4 @@ export async function submitJob(client: BatchClient, request: JobRequest): Promi
   const { jobId } = await client.send(new SubmitJobCommand(input));
   if (jobId === undefined) throw new Error('Batch accepted the job without giving its id');
   return jobId;
-}
-
-/** Batch's state of a job, e.g. `RUNNABLE`; undefined where Batch has forgotten it (after a day). */
-export async function jobStatus(client: BatchClient, jobId: string): Promise<string | undefined> {
-  const { jobs } = await client.send(new DescribeJobsCommand({ jobs: [jobId] }));
-  return jobs?.[0]?.status;
 }

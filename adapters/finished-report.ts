@@ -1,5 +1,6 @@
 import type { RunKeys } from '../core/contract/keys.ts';
 import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
+import { fromJsonBytes } from './json-object.ts';
 import type { S3Store } from './s3-store.ts';
 
 /** The version of a case's label, and when it came. */
@@ -31,7 +32,7 @@ export async function readReport(
   const found = await store.getTagged(key);
   if (!found) return undefined;
   try {
-    return CaseReport.parse(JSON.parse(Buffer.from(found.body).toString('utf8')));
+    return fromJsonBytes(CaseReport, found.body);
   } catch {
     return undefined; // Damaged, or of another schema: the case is done again.
   }

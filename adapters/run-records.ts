@@ -7,7 +7,7 @@ import {
   RunRecord,
   type RunState,
 } from '../core/contract/messages.ts';
-import { fromJsonBytes, toJsonBytes } from './json-object.ts';
+import { findJson, fromJsonBytes, getJson, replaceJson, toJsonBytes } from './json-object.ts';
 import type { S3Store } from './s3-store.ts';
 
 /** Small JSON objects that say where a site's work stands. All writes that could race are conditional. */
@@ -86,15 +86,15 @@ export async function writeJobRecord(
 export async function readJobRecords(store: S3Store, runId: string): Promise<JobRecord[]> {
   const records: JobRecord[] = [];
   for await (const { key } of store.list(cloudKeys.jobRecords(runId)))
-    records.push(fromJsonBytes(JobRecord, await store.get(key)));
+    records.push(await getJson(store, key, JobRecord));
   return records;
 }
 
 export const readLatest = (store: S3Store, dataset: string, caseId: string) =>
-  readPointer(store, cloudKeys.latest(dataset, caseId), LatestPointer);
+  findJson(store, cloudKeys.latest(dataset, caseId), LatestPointer);
 
 export const readLabelPointer = (store: S3Store, dataset: string, caseId: string) =>
-  readPointer(store, cloudKeys.labelPointer(dataset, caseId), LabelPointer);
+  findJson(store, cloudKeys.labelPointer(dataset, caseId), LabelPointer);
 
 export const pointLatest = (
   store: S3Store,
@@ -108,15 +108,6 @@ export const pointLabel = (
   pointer: LabelPointer,
 ): Promise<boolean> => point(store, cloudKeys.labelPointer(dataset, caseId), LabelPointer, pointer);
 
-async function readPointer<Schema extends z.ZodType>(
-  store: S3Store,
-  key: string,
-  schema: Schema,
-): Promise<z.output<Schema> | undefined> {
-  const found = await store.getTagged(key);
-  return found && fromJsonBytes(schema, found.body);
-}
-
 /** How often two writers may get in each other's way before that is a failure. */
 const POINT_ATTEMPTS = 8;
 
@@ -127,10 +118,12 @@ async function point<Schema extends z.ZodType<{ uploadedAt: string }>>(
   schema: Schema,
   pointer: z.output<Schema>,
 ): Promise<boolean> {
-  for (let attempt = 0; attempt < POINT_ATTEMPTS; attempt++) {
-    const found = await store.getTagged(key);
-    if (found && fromJsonBytes(schema, found.body).uploadedAt > pointer.uploadedAt) return false;
-    if ((await store.putIf(key, toJsonBytes(pointer), found?.etag)) !== undefined) return true;
-  }
-  throw new Error(`a pointer changed ${POINT_ATTEMPTS} times while it was being moved`);
+  const moved = await replaceJson(
+    store,
+    key,
+    schema,
+    (found) => (found && found.uploadedAt > pointer.uploadedAt ? undefined : pointer),
+    POINT_ATTEMPTS,
+  );
+  return moved !== undefined;
 }

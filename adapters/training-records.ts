@@ -7,7 +7,7 @@ import {
 import { type CandidateBundle, TrainingReason, TrainingRecord } from '../core/contract/training.ts';
 import type { Fault } from '../core/errors.ts';
 import type { RegisteredBundle } from './active-bundle.ts';
-import { fromJsonBytes, toJsonBytes } from './json-object.ts';
+import { fromJsonBytes, getJson, toJsonBytes } from './json-object.ts';
 import type { S3Store } from './s3-store.ts';
 
 /** Small JSON objects that say what became of training requests, and which bundles came out. */
@@ -67,11 +67,11 @@ export async function listTrainings(
 ): Promise<{ readonly records: TrainingRecord[]; readonly reasons: Map<string, TrainingReason> }> {
   const records: TrainingRecord[] = [];
   for await (const { key } of store.list(cloudKeys.trainingJobs))
-    records.push(fromJsonBytes(TrainingRecord, await store.get(key)));
+    records.push(await getJson(store, key, TrainingRecord));
   const reasons = new Map<string, TrainingReason>();
   for await (const { key } of store.list('training/requests/')) {
     const id = parseTrainingReason(key);
-    if (id !== undefined) reasons.set(id, fromJsonBytes(TrainingReason, await store.get(key)));
+    if (id !== undefined) reasons.set(id, await getJson(store, key, TrainingReason));
   }
   return { records, reasons };
 }

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { DEFAULT_BUNDLE } from '../cli/default-bundle.ts';
-import { bundleFunctions } from '../infra/bundle-functions.ts';
+import { bundleFunctions, FUNCTION_BUILD } from '../infra/bundle-functions.ts';
 import { FUNCTION_NAMES, type FunctionName } from '../infra/function-code.ts';
 import { type Measured, measure, peer } from './process.ts';
 import { type BenchRow, row } from './row.ts';
@@ -92,15 +92,7 @@ async function bundleEmpty(folder: string): Promise<void> {
   await build({
     entryPoints: { index: source },
     outdir: path.join(folder, 'empty'),
-    outExtension: { '.js': '.mjs' },
     nodePaths: [path.join(ROOT, 'node_modules')],
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    mainFields: ['module', 'main'],
-    minify: true,
-    logLevel: 'error',
+    ...FUNCTION_BUILD,
   });
 }

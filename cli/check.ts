@@ -1,8 +1,7 @@
 import path from 'node:path';
-import { DirStore } from '../adapters/dir-store.ts';
-import type { ByteStream } from '../core/ports.ts';
 import { type PreflightResult, preflight } from '../core/volume/preflight.ts';
 import { EXIT } from './exit-codes.ts';
+import { readFile } from './files.ts';
 import { type CaseInput, findInputs } from './inputs.ts';
 
 interface CheckedFile {
@@ -33,13 +32,10 @@ export async function checkCommand(
   };
 }
 
-const open = (file: string): ByteStream =>
-  new DirStore(path.dirname(file)).read(path.basename(file));
-
 const check = ({ image, pairedImage }: CaseInput): Promise<PreflightResult> =>
-  preflight(open(image), {
+  preflight(readFile(image), {
     subject: path.basename(image),
-    ...(pairedImage && { imageSource: open(pairedImage) }),
+    ...(pairedImage && { imageSource: readFile(pairedImage) }),
   });
 
 function describe(

@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { DirStore } from '../adapters/dir-store.ts';
+import type { DirStore } from '../adapters/dir-store.ts';
+import { getJson } from '../adapters/json-object.ts';
 import { type BundleDisplay, bundleDisplay } from '../core/contract/bundle.ts';
 import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts';
 import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase } from '../core/evaluation/from-report.ts';
 import { measurePrediction } from '../core/evaluation/measure-prediction.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
+import { fileVersion, isFile, readFile } from './files.ts';
 import type { CaseInput } from './inputs.ts';
 import { labelFinder } from './labels.ts';
 import { type CaseOutcome, type LocalRun, runCase } from './local.ts';
@@ -34,22 +36,15 @@ export interface MaskSource {
   close(): Promise<void>;
 }
 
-/** Of a file that may be large: its size and time of change. */
-async function fileVersion(file: string): Promise<string> {
-  const info = await stat(file);
-  return `${info.size}-${Math.trunc(info.mtimeMs)}`;
-}
-
-function fileInput(file: string): Omit<LabelInput, 'version'> {
-  const store = new DirStore(path.dirname(file));
-  const name = path.basename(file);
-  return { name, open: () => store.read(name) };
-}
+const fileInput = (file: string): Omit<LabelInput, 'version'> => ({
+  name: path.basename(file),
+  open: () => readFile(file),
+});
 
 /** Of a label: its content, so that copies of a dataset can be compared with each other. */
 async function labelVersionOf(file: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of fileInput(file).open()) hash.update(chunk);
+  for await (const chunk of readFile(file)) hash.update(chunk);
   return `sha256:${hash.digest('hex')}`;
 }
 
@@ -144,19 +139,12 @@ async function measuredBefore(
 ): Promise<EvaluatedCase | undefined> {
   if (!(await store.stat(key))) return undefined;
   try {
-    const bytes = await store.get(key);
-    const { data } = MeasuredCase.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8')));
-    return data?.inputsVersion === inputsVersion ? data.case : undefined;
+    const measured = await getJson(store, key, MeasuredCase);
+    return measured.inputsVersion === inputsVersion ? measured.case : undefined;
   } catch {
     return undefined; // Damaged: the case is measured again.
   }
 }
-
-const isFile = (file: string): Promise<boolean> =>
-  stat(file).then(
-    (info) => info.isFile(),
-    () => false,
-  );
 
 const noFolder = (folder: string): ConfigError =>
   new ConfigError({

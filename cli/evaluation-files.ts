@@ -1,6 +1,7 @@
 import path from 'node:path';
 import type { z } from 'zod';
 import { DirStore } from '../adapters/dir-store.ts';
+import { fromJsonBytes, toJsonBytes } from '../adapters/json-object.ts';
 import { Evaluation, History } from '../core/contract/evaluation.ts';
 import { runKeys } from '../core/contract/keys.ts';
 import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
@@ -56,7 +57,7 @@ export async function writeEvaluation(
   const page = renderEvaluation(evaluation, history, pictures);
   await out.put('cases.csv', Buffer.from(casesCsv(evaluation.cases)));
   await out.put('evaluation.html', Buffer.from(page));
-  await out.put(HISTORY, Buffer.from(`${JSON.stringify(history, null, 2)}\n`));
+  await out.put(HISTORY, toJsonBytes(history));
   await out.put(EVALUATION, Buffer.from(evaluationJson(evaluation)));
 }
 
@@ -76,11 +77,11 @@ async function readIfThere<Schema extends z.ZodType>(
   store: DirStore,
   key: string,
   schema: Schema,
-): Promise<z.infer<Schema> | undefined> {
+): Promise<z.output<Schema> | undefined> {
   if (!(await store.stat(key))) return undefined;
   const bytes = await store.get(key);
   try {
-    return schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    return fromJsonBytes(schema, bytes);
   } catch (cause) {
     throw unreadable(
       path.join(store.root, key),

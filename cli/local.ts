@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import { DirStore } from '../adapters/dir-store.ts';
+import type { DirStore } from '../adapters/dir-store.ts';
 import type { Runtime } from '../adapters/onnx.ts';
-import { provenance } from '../adapters/provenance.ts';
+import { peakMemoryMiB, provenance } from '../adapters/provenance.ts';
 import { WriteBehindStore } from '../adapters/write-behind.ts';
 import { type RunKeys, runKeys } from '../core/contract/keys.ts';
 import {
@@ -15,12 +14,12 @@ import {
 import { CaseReport, type FailedReport, type SegmentedReport } from '../core/contract/report.ts';
 import { runId } from '../core/contract/run-id.ts';
 import { BundleError, SammixError, StorageError } from '../core/errors.ts';
-import type { ByteStream } from '../core/ports.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import type { OpenBundle } from '../core/stage/open-bundle.ts';
 import { reportCase, reportFailure } from '../core/stage/report.ts';
 import { splitCase } from '../core/stage/split.ts';
+import { fileVersion, readFile } from './files.ts';
 import type { CaseInput } from './inputs.ts';
 import type { Progress } from './progress.ts';
 import { SlabQueue } from './slab-queue.ts';
@@ -44,9 +43,6 @@ export interface CaseOutcome {
   readonly resumed: boolean;
   readonly seconds: number;
 }
-
-const readFile = (file: string): ByteStream =>
-  new DirStore(path.dirname(file)).read(path.basename(file));
 
 /**
  * The same stages as the cloud's, one after the other, over a folder. A case that fails ends in a
@@ -152,10 +148,9 @@ const sha256Of = ({ input }: RunIdentity): string => input.version.slice(SHA256_
 
 /** The version of a label is its size and time of change: it is small, and read only when used. */
 async function identifyLabel(file: string): Promise<LabelInput> {
-  const info = await stat(file);
   return {
     name: path.basename(file),
-    version: `${info.size}-${Math.trunc(info.mtimeMs)}`,
+    version: await fileVersion(file),
     open: () => readFile(file),
   };
 }
@@ -223,6 +218,3 @@ async function removeOutputs(store: DirStore, keys: RunKeys): Promise<void> {
   await removeWork(store, keys);
   for (const key of [keys.mask, keys.cam, keys.overlay, keys.sources]) await store.remove(key);
 }
-
-/** Of the process so far; in a run over several cases the largest of them. */
-const peakMemoryMiB = (): number => Math.round(process.resourceUsage().maxRSS / 1024);

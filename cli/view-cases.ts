@@ -1,9 +1,11 @@
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
+import { fromJsonBytes } from '../adapters/json-object.ts';
 import { type RunKeys, runKeys } from '../core/contract/keys.ts';
 import { CaseSources, type ViewCase, ViewedReport, viewFacts } from '../core/contract/view.ts';
 import { ConfigError } from '../core/errors.ts';
+import { isFile } from './files.ts';
 
 /** A case's files on this machine, absolute; null where there is none. */
 export interface LocalCase {
@@ -32,7 +34,7 @@ const CASE_FOLDERS = ['', 'cases'];
  * @throws ConfigError where there is none, or files are named for several cases
  */
 export async function findCases(dir: string, options: SourceOptions): Promise<LocalCase[]> {
-  const folders = (await exists(path.join(dir, 'report.json'))) ? [dir] : await caseFolders(dir);
+  const folders = (await isFile(path.join(dir, 'report.json'))) ? [dir] : await caseFolders(dir);
   if (folders.length === 0) throw noCases(dir);
   if (folders.length > 1 && (options.image ?? options.label) !== undefined)
     throw oneFileForMany(dir, folders.length);
@@ -47,7 +49,7 @@ async function caseFolders(dir: string): Promise<string[]> {
     const parent = path.join(dir, below);
     for (const entry of await readdir(parent, { withFileTypes: true }).catch(() => [])) {
       const folder = path.join(parent, entry.name);
-      if (entry.isDirectory() && (await exists(path.join(folder, 'report.json'))))
+      if (entry.isDirectory() && (await isFile(path.join(folder, 'report.json'))))
         found.push(folder);
     }
   }
@@ -61,13 +63,13 @@ async function readCase(folder: string, options: SourceOptions): Promise<LocalCa
   const report = parseReport(await store.get(keys.report), path.join(store.root, keys.report));
   const present = async (key: keyof RunKeys & ('mask' | 'cam' | 'overlay')) => {
     const file = path.join(store.root, keys[key]);
-    return (await exists(file)) ? file : null;
+    return (await isFile(file)) ? file : null;
   };
   const recorded = await readSources(path.join(store.root, keys.sources));
   const image = options.image ?? recorded?.image ?? null;
-  const imageFound = image !== null && (await exists(image));
+  const imageFound = image !== null && (await isFile(image));
   if (options.image !== undefined && !imageFound) throw noFile(options.image, '--image');
-  if (options.label !== undefined && !(await exists(options.label)))
+  if (options.label !== undefined && !(await isFile(options.label)))
     throw noFile(options.label, '--label');
   const label = options.label ?? recorded?.label ?? null;
   return {
@@ -82,7 +84,7 @@ async function readCase(folder: string, options: SourceOptions): Promise<LocalCa
     cam: report.status === 'failed' ? null : await present('cam'),
     image: imageFound ? path.resolve(image) : null,
     pairedImage: options.image === undefined ? (recorded?.pairedImage ?? null) : null,
-    label: label !== null && (await exists(label)) ? path.resolve(label) : null,
+    label: label !== null && (await isFile(label)) ? path.resolve(label) : null,
   };
 }
 
@@ -103,7 +105,7 @@ async function readSources(file: string): Promise<CaseSources | undefined> {
 
 function parseReport(bytes: Uint8Array, file: string): ViewedReport {
   try {
-    return ViewedReport.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+    return fromJsonBytes(ViewedReport, bytes);
   } catch (cause) {
     throw new ConfigError(
       {
@@ -117,12 +119,6 @@ function parseReport(bytes: Uint8Array, file: string): ViewedReport {
     );
   }
 }
-
-const exists = (file: string): Promise<boolean> =>
-  stat(file).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 
 const noCases = (dir: string): ConfigError =>
   new ConfigError({

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { DirStore } from '../adapters/dir-store.ts';
 import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
 import { type ViewerPage, viewerPage } from '../adapters/viewer-page.ts';
 import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
+import { readFile } from './files.ts';
 import { findCases, type LocalCase, type SourceOptions } from './view-cases.ts';
 
 export interface ViewOptions extends SourceOptions {
@@ -68,24 +68,28 @@ function viewCase(one: LocalCase, at: number): ViewCase {
 
 function caseRoutes(one: LocalCase, at: number): [string, Served][] {
   const routes: [string, Served][] = [
-    [place(at, 'report.json'), { contentType: 'application/json', open: () => read(one.report) }],
+    [
+      place(at, 'report.json'),
+      { contentType: 'application/json', open: () => readFile(one.report) },
+    ],
   ];
   const { overlay } = one;
   if (overlay !== null)
     routes.push([
       place(at, 'overlay.png'),
-      { contentType: 'image/png', open: () => read(overlay) },
+      { contentType: 'image/png', open: () => readFile(overlay) },
     ]);
   for (const key of ['mask', 'cam', 'image', 'label'] as const) {
     const file = one[key];
     if (file === null) continue;
-    const paired = key === 'image' && one.pairedImage !== null ? read(one.pairedImage) : undefined;
+    const paired =
+      key === 'image' && one.pairedImage !== null ? readFile(one.pairedImage) : undefined;
     // Plain NIfTI: what this machine inflates, the browser need not, and every gzip there is goes.
     routes.push([
       place(at, key),
       {
         contentType: 'application/octet-stream',
-        open: () => singleFile(read(file), path.basename(file), paired),
+        open: () => singleFile(readFile(file), path.basename(file), paired),
       },
     ]);
   }
@@ -97,9 +101,6 @@ const pageRoute = ({ html, contentSecurityPolicy }: ViewerPage): Served => ({
   headers: { 'Content-Security-Policy': `${contentSecurityPolicy}; frame-ancestors 'none'` },
   open: () => once(html),
 });
-
-const read = (file: string): ByteStream =>
-  new DirStore(path.dirname(file)).read(path.basename(file));
 
 const once = async function* (bytes: Uint8Array): ByteStream {
   yield bytes;

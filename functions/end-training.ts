@@ -1,4 +1,5 @@
 import { readBundle } from '../adapters/active-bundle.ts';
+import { getJson } from '../adapters/json-object.ts';
 import type { Log } from '../adapters/log.ts';
 import type { EmitMetrics } from '../adapters/metrics-emf.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
@@ -68,8 +69,7 @@ export async function failRequest(
 
 /** Reads what the trainer left and holds it to the digest that it names. */
 async function offer({ id }: TrainingRecord, store: S3Store): Promise<string> {
-  const bytes = await store.get(cloudKeys.trainingResult(id));
-  const result = TrainResult.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
+  const result = await getJson(store, cloudKeys.trainingResult(id), TrainResult);
   const bundle = await readBundle(store, result.bundlePrefix);
   if (bundle.digest !== result.bundleDigest)
     throw new BundleError({

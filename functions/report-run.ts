@@ -1,4 +1,5 @@
 import { readBundle } from '../adapters/active-bundle.ts';
+import { getJson } from '../adapters/json-object.ts';
 import type { Log } from '../adapters/log.ts';
 import type { EmitMetrics } from '../adapters/metrics-emf.ts';
 import { provenance } from '../adapters/provenance.ts';
@@ -87,9 +88,7 @@ async function writeReport(
   { store, usdPerGpuHour, emit, log }: ReportPorts,
 ): Promise<void> {
   const keys = keysOf(record);
-  const manifest = CaseManifest.parse(
-    JSON.parse(Buffer.from(await store.get(keys.manifest)).toString('utf8')),
-  );
+  const manifest = await getJson(store, keys.manifest, CaseManifest);
   const assembled = await assembleCase({ manifest, keys }, { store });
   const jobs = await readJobRecords(store, record.runId);
   const report = await reportCase(

@@ -1,3 +1,4 @@
+import { getJson, toJsonBytes } from '../adapters/json-object.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import { cloudKeys, parseLatest } from '../core/contract/cloud-keys.ts';
 import { LatestPointer } from '../core/contract/messages.ts';
@@ -8,7 +9,7 @@ import { type SummarisedCase, summarise, summaryCsv } from '../core/stage/summar
 export async function summariseDataset(dataset: string, store: S3Store): Promise<number> {
   const cases = await latestCases(store, dataset);
   const summary = summarise(cases, digestOf(cases));
-  const json = Buffer.from(`${JSON.stringify(summary, null, 2)}\n`);
+  const json = toJsonBytes(summary);
   await store.put(cloudKeys.summary(dataset, 'summary.json'), json, 'application/json');
   const csv = Buffer.from(summaryCsv(summary));
   await store.put(cloudKeys.summary(dataset, 'summary.csv'), csv, 'text/csv');
@@ -19,16 +20,13 @@ async function latestCases(store: S3Store, dataset: string): Promise<SummarisedC
   const cases: SummarisedCase[] = [];
   for await (const { key } of store.list(`cases/${dataset}/`)) {
     if (!parseLatest(key)) continue;
-    const { prefix } = LatestPointer.parse(await readJson(store, key));
-    const report = CaseReport.parse(await readJson(store, `${prefix}/report.json`));
+    const { prefix } = await getJson(store, key, LatestPointer);
+    const report = await getJson(store, `${prefix}/report.json`, CaseReport);
     const seconds = report.status === 'segmented' ? report.timings.segmentSeconds : 0;
     cases.push({ report, resumed: false, seconds });
   }
   return cases;
 }
-
-const readJson = async (store: S3Store, key: string): Promise<unknown> =>
-  JSON.parse(Buffer.from(await store.get(key)).toString('utf8'));
 
 /** The bundle of all cases; '' where they were made by different ones. */
 function digestOf(cases: readonly SummarisedCase[]): string {

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const FUNCTIONS = path.join(import.meta.dirname, '..', 'functions');
 
@@ -25,6 +25,21 @@ const usedPartsOfZod: Plugin = {
 const REQUIRE =
   "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
 
+/** How every function is built, the bench's empty one as well. */
+export const FUNCTION_BUILD = {
+  outExtension: { '.js': '.mjs' },
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  // Node 20 syntax also runs where the tests run. The SDK is bundled, so that its version is
+  // the lock file's and only the used part is loaded.
+  target: 'node20',
+  mainFields: ['module', 'main'],
+  minify: true,
+  logLevel: 'error',
+} satisfies BuildOptions;
+
 /**
  * Bundles functions, each into a folder of its own: `index.mjs`, which is loaded when the function
  * starts, and what it imports only when needed (drawing, Batch's client) in files beside it.
@@ -35,19 +50,9 @@ export async function bundleFunctions(outdir: string, names: readonly string[]):
       build({
         entryPoints: { index: path.resolve(FUNCTIONS, `${name}.ts`) },
         outdir: path.join(outdir, path.basename(name)),
-        outExtension: { '.js': '.mjs' },
-        bundle: true,
-        splitting: true,
-        format: 'esm',
-        platform: 'node',
-        // Node 20 syntax also runs where the tests run. The SDK is bundled, so that its version is
-        // the lock file's and only the used part is loaded.
-        target: 'node20',
-        mainFields: ['module', 'main'],
         banner: { js: REQUIRE },
         plugins: [usedPartsOfZod],
-        minify: true,
-        logLevel: 'error',
+        ...FUNCTION_BUILD,
       }),
     ),
   );

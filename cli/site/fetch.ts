@@ -1,4 +1,5 @@
 import { DirStore } from '../../adapters/dir-store.ts';
+import { getJson } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { parseLatest } from '../../core/contract/cloud-keys.ts';
 import { assertSegment } from '../../core/contract/keys.ts';
@@ -31,9 +32,7 @@ export async function fetchCases(
   for await (const { key } of store.list(`cases/${options.dataset}/${wanted}`)) {
     const at = parseLatest(key);
     if (!at) continue;
-    const pointer = LatestPointer.parse(
-      JSON.parse(Buffer.from(await store.get(key)).toString('utf8')),
-    );
+    const pointer = await getJson(store, key, LatestPointer);
     const files = await download(store, pointer.prefix, out, at.caseId);
     fetched.push({ caseId: at.caseId, runId: pointer.runId, status: pointer.status, files });
     progress.line(`fetched ${at.caseId}: ${pointer.status}`);

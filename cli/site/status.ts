@@ -1,3 +1,4 @@
+import { getJson } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { listTrainings } from '../../adapters/training-records.ts';
 import { RunRecord, type RunState } from '../../core/contract/messages.ts';
@@ -36,8 +37,7 @@ export interface TrainingStatus {
 export async function siteStatus(store: S3Store): Promise<SiteStatus> {
   const runs: RunRecord[] = [];
   for await (const { key } of store.list('runs/'))
-    if (/^runs\/[0-9a-f]{16}\.json$/.test(key))
-      runs.push(RunRecord.parse(JSON.parse(Buffer.from(await store.get(key)).toString('utf8'))));
+    if (/^runs\/[0-9a-f]{16}\.json$/.test(key)) runs.push(await getJson(store, key, RunRecord));
   const counts: Partial<Record<RunState, number>> = {};
   for (const { state } of runs) counts[state] = (counts[state] ?? 0) + 1;
   const trainings = await listTrainings(store);

@@ -1,9 +1,9 @@
 import path from 'node:path';
-import { DirStore } from '../../adapters/dir-store.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { cloudKeys } from '../../core/contract/cloud-keys.ts';
 import type { ByteStream } from '../../core/ports.ts';
 import { singleFile } from '../../core/volume/single-file.ts';
+import { readFile } from '../files.ts';
 import { type CaseInput, findInputs } from '../inputs.ts';
 import { labelFinder } from '../labels.ts';
 import { patientFinder } from '../patients.ts';
@@ -34,7 +34,7 @@ export async function submitCases(
   if (patients !== undefined) {
     // Refused here rather than by the next evaluation.
     await patientFinder(patients);
-    await store.put(cloudKeys.patients(dataset), read(patients));
+    await store.put(cloudKeys.patients(dataset), readFile(patients));
   }
   const submitted: Submitted[] = [];
   for (const input of cases) {
@@ -44,7 +44,8 @@ export async function submitCases(
       labelFile === undefined
         ? null
         : cloudKeys.incoming(dataset, 'labels', input.caseId + suffix(labelFile));
-    if (labelFile !== undefined && labelKey !== null) await store.put(labelKey, read(labelFile));
+    if (labelFile !== undefined && labelKey !== null)
+      await store.put(labelKey, readFile(labelFile));
     const image = cloudKeys.incoming(dataset, 'images', input.caseId + file.suffix);
     await store.put(image, file.body());
     submitted.push({ caseId: input.caseId, image, label: labelKey });
@@ -55,12 +56,9 @@ export async function submitCases(
 
 const suffix = (file: string): string => (/\.nii(\.gz)?$/i.exec(file)?.[0] ?? '').toLowerCase();
 
-const read = (file: string): ByteStream =>
-  new DirStore(path.dirname(file)).read(path.basename(file));
-
 /** What goes up for an image. The files of a pair become one, because a site is told of them one by one. */
 function fileOf({ image, pairedImage }: CaseInput): { suffix: string; body: () => ByteStream } {
-  if (pairedImage === undefined) return { suffix: suffix(image), body: () => read(image) };
-  const body = () => singleFile(read(image), path.basename(image), read(pairedImage));
+  if (pairedImage === undefined) return { suffix: suffix(image), body: () => readFile(image) };
+  const body = () => singleFile(readFile(image), path.basename(image), readFile(pairedImage));
   return { suffix: '.nii', body };
 }

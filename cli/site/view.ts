@@ -1,9 +1,11 @@
 import { deflateRawSync } from 'node:zlib';
+import { getJson } from '../../adapters/json-object.ts';
+import { readLabelPointer, readLatest, readRun } from '../../adapters/run-records.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { ViewerPage } from '../../adapters/viewer-page.ts';
 import { cloudKeys, parseLatest } from '../../core/contract/cloud-keys.ts';
 import { assertSegment, runKeys } from '../../core/contract/keys.ts';
-import { LabelPointer, LatestPointer, RunRecord } from '../../core/contract/messages.ts';
+import type { LatestPointer } from '../../core/contract/messages.ts';
 import {
   type ViewCase,
   ViewedReport,
@@ -111,9 +113,9 @@ async function findCases(
   const wanted = caseIds.length === 0 ? await allCases(store, dataset) : caseIds;
   const found: FoundCase[] = [];
   for (const caseId of wanted) {
-    const key = cloudKeys.latest(dataset, caseId);
-    if (!(await store.stat(key))) throw noCase(dataset, caseId);
-    found.push({ caseId, latest: LatestPointer.parse(await json(store, key)) });
+    const latest = await readLatest(store, dataset, caseId);
+    if (!latest) throw noCase(dataset, caseId);
+    found.push({ caseId, latest });
   }
   if (found.length === 0) throw noCase(dataset, undefined);
   return found.sort((a, b) => (a.latest.uploadedAt < b.latest.uploadedAt ? 1 : -1));
@@ -135,7 +137,7 @@ async function viewCase(
   { caseId, latest }: FoundCase,
 ): Promise<ViewCase> {
   const keys = runKeys(latest.prefix);
-  const report = ViewedReport.parse(await json(store, keys.report));
+  const report = await getJson(store, keys.report, ViewedReport);
   const present = new Set<string>();
   for await (const { key } of store.list(`${latest.prefix}/`)) present.add(key);
   const result = (key: string, name: string) =>
@@ -161,9 +163,9 @@ const S3_VERSION = 's3:';
 
 /** The very version that was segmented; a later upload under the same name may show another patient. */
 async function imageOf(store: S3Store, signer: Signer, runId: string): Promise<ViewVolume | null> {
-  const key = cloudKeys.run(runId);
-  if (!(await store.stat(key))) return null;
-  const { imageKey, input } = RunRecord.parse(await json(store, key));
+  const run = await readRun(store, runId);
+  if (!run) return null;
+  const { imageKey, input } = run.record;
   if (!(await store.stat(imageKey))) return null;
   const version = input.version.startsWith(S3_VERSION)
     ? input.version.slice(S3_VERSION.length)
@@ -177,14 +179,9 @@ async function labelOf(
   dataset: string,
   caseId: string,
 ): Promise<ViewVolume | null> {
-  const key = cloudKeys.labelPointer(dataset, caseId);
-  if (!(await store.stat(key))) return null;
-  const label = LabelPointer.parse(await json(store, key));
-  return (await store.stat(label.key)) ? signer.volume(label.key, label.name) : null;
+  const label = await readLabelPointer(store, dataset, caseId);
+  return label && (await store.stat(label.key)) ? signer.volume(label.key, label.name) : null;
 }
-
-const json = async (store: S3Store, key: string): Promise<unknown> =>
-  JSON.parse(Buffer.from(await store.get(key)).toString('utf8'));
 
 const badMinutes = (minutes: number): ConfigError =>
   new ConfigError({

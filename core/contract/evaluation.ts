@@ -170,6 +170,14 @@ export const VolumeAgreement = z.strictObject({
 });
 export type VolumeAgreement = z.infer<typeof VolumeAgreement>;
 
+/** How the mean Dice of the patients of one stratum differs between two evaluations. */
+export const StratumDifference = z.strictObject({
+  by: Stratum.shape.by,
+  value: z.string(),
+  patients: z.int().positive(),
+  diceDifference: EstimateInterval,
+});
+
 /** Against an earlier evaluation of the same dataset; differences are this minus earlier. */
 export const EvaluationComparison = z.strictObject({
   previous: z.strictObject({
@@ -193,14 +201,7 @@ export const EvaluationComparison = z.strictObject({
       status: EvaluatedStatus,
     }),
   ),
-  strata: z.array(
-    z.strictObject({
-      by: Stratum.shape.by,
-      value: z.string(),
-      patients: z.int().positive(),
-      diceDifference: EstimateInterval,
-    }),
-  ),
+  strata: z.array(StratumDifference),
   /** Cases that only one of the two has, or whose label has changed since. */
   onlyHere: z.array(z.string()),
   onlyThere: z.array(z.string()),

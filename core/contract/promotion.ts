@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { EstimateInterval, Stratum } from './evaluation.ts';
+import { EstimateInterval, StratumDifference } from './evaluation.ts';
 
 /** When a candidate bundle may replace the active one, and the record of each decision. */
 
@@ -54,13 +54,6 @@ export const PromotionDecision = z.strictObject({
   reasons: z.array(PromotionReason).min(1),
   patients: z.int().nonnegative(),
   diceDifference: EstimateInterval.nullable(),
-  strata: z.array(
-    z.strictObject({
-      by: Stratum.shape.by,
-      value: z.string(),
-      patients: z.int().positive(),
-      diceDifference: EstimateInterval,
-    }),
-  ),
+  strata: z.array(StratumDifference),
 });
 export type PromotionDecision = z.infer<typeof PromotionDecision>;

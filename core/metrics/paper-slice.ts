@@ -12,14 +12,6 @@ export const PAPER_EMPTY_HAUSDORFF_PX = 362;
 
 const DICE_EPSILON = 1e-6;
 
-export const PAPER_DEFINITIONS = {
-  dice: '(2|P and L| + 1e-6) / (|P| + |L| + 1e-6) per slice at 256x256; empty prediction 0',
-  hausdorffPx:
-    'symmetric maximum over all mask pixels (regions, not outlines) in pixels of the 256x256 slice; empty prediction 362',
-  slices:
-    'central slices ceil(c - 0.3 c) .. floor(c + 0.3 c) - 1, c = (slices - 1) / 2, with liver',
-} as const;
-
 /** One slice of the `paper` table. */
 export interface PaperSlice {
   readonly slice: number;

@@ -20,6 +20,9 @@ import { failureProvenance, provenance } from './provenance.ts';
 export { chooseMontageSlices, MONTAGE_SLICES } from './montage-choice.ts';
 export { renderOverlayPng } from './overlay-png.ts';
 
+const CAUTION =
+  'The mask is drawn by a model and\nhas not been checked by a person. Do not use it for diagnosis or treatment.';
+
 /** `report.html` of a segmented case: one file without script, font, image or link from outside. */
 export function renderCaseReport(
   report: SegmentedReport,
@@ -59,6 +62,7 @@ ${comparisonTable(report)}
 ${provenance(report)}
 </section>
 </main>`,
+    { caution: CAUTION },
   );
 }
 
@@ -87,6 +91,7 @@ ${allProblems(report)}
 ${failureProvenance(report)}
 </section>
 </main>`,
+    { caution: CAUTION },
   );
 }
 

@@ -1,6 +1,6 @@
 import { finishedReport, readReport } from '../../adapters/finished-report.ts';
 import { fromJsonBytes } from '../../adapters/json-object.ts';
-import { provenance } from '../../adapters/provenance.ts';
+import { peakMemoryMiB, provenance } from '../../adapters/provenance.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { cloudRunKeys } from '../../core/contract/cloud-keys.ts';
 import type { EvaluationPlan, PlannedCase } from '../../core/contract/evaluation-plan.ts';
@@ -71,7 +71,7 @@ export async function evaluateCase(
         keys: one.keys,
         label: labelInput(one, store),
         provenance: provenance(assembled.backend),
-        peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
+        peakMemoryMiB: peakMemoryMiB(),
       },
       { store },
     );

@@ -35,17 +35,9 @@ export async function runEvaluateJob(
       ports.log.info('case', { index, state: outcome.state, slabs: outcome.slabsDone });
       if (interrupted) break;
     }
-    await writeEvaluationJob(ports.store, job.evaluationId, {
-      schemaVersion: 1,
-      index: job.child,
-      attempt: job.attempt,
-      backend: model.provider ?? 'none',
-      loadSeconds: model.loadSeconds,
-      totalSeconds: (performance.now() - startedMs) / 1000,
-      slabsDone,
-      slabsSkipped,
-      peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
-    });
+    const attempt = { index: job.child, attempt: job.attempt };
+    const account = model.account(attempt, startedMs, { slabsDone, slabsSkipped });
+    await writeEvaluationJob(ports.store, job.evaluationId, account);
   } finally {
     await model.close();
   }

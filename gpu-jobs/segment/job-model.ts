@@ -1,6 +1,8 @@
 import type { Log } from '../../adapters/log.ts';
 import { openRuntime, type Provider, type Runtime } from '../../adapters/onnx.ts';
+import { peakMemoryMiB } from '../../adapters/provenance.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import type { JobRecord } from '../../core/contract/messages.ts';
 import { BundleError } from '../../core/errors.ts';
 import { type OpenBundle, openBundle } from '../../core/stage/open-bundle.ts';
 
@@ -25,8 +27,8 @@ export class JobModel {
   private bundle: Promise<OpenBundle> | undefined;
   private runtime: Promise<Runtime> | undefined;
   /** Of the graphs, once they are open. */
-  provider: string | undefined;
-  loadSeconds = 0;
+  private provider: string | undefined;
+  private loadSeconds = 0;
 
   constructor(
     expected: { readonly prefix: string; readonly digest: string },
@@ -48,6 +50,23 @@ export class JobModel {
     const bundle = await this.openBundle();
     this.runtime ??= this.timed(() => this.start(bundle));
     return this.runtime;
+  }
+
+  /** The job's own account of an attempt that began at `startedMs`. */
+  account(
+    attempt: Pick<JobRecord, 'index' | 'attempt'>,
+    startedMs: number,
+    slabs: Pick<JobRecord, 'slabsDone' | 'slabsSkipped'>,
+  ): JobRecord {
+    return {
+      schemaVersion: 1,
+      ...attempt,
+      backend: this.provider ?? 'none',
+      loadSeconds: this.loadSeconds,
+      totalSeconds: (performance.now() - startedMs) / 1000,
+      ...slabs,
+      peakMemoryMiB: peakMemoryMiB(),
+    };
   }
 
   async close(): Promise<void> {

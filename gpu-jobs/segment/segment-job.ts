@@ -1,9 +1,10 @@
+import { getJson } from '../../adapters/json-object.ts';
 import { readRun, writeJobRecord } from '../../adapters/run-records.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { cloudRunKeys } from '../../core/contract/cloud-keys.ts';
 import { slabsOfJob } from '../../core/contract/job-plan.ts';
 import { CaseManifest } from '../../core/contract/manifest.ts';
-import type { JobRecord, RunRecord } from '../../core/contract/messages.ts';
+import type { RunRecord } from '../../core/contract/messages.ts';
 import { StorageError } from '../../core/errors.ts';
 import { JobModel, type ModelOptions, type ModelPorts } from './job-model.ts';
 import { openSlabs, type SlabPorts, segmentSlabs } from './open-slabs.ts';
@@ -27,9 +28,7 @@ export async function runSegmentJob(
   const startedMs = performance.now();
   const record = await runRecord(job.runId, ports.store);
   const keys = cloudRunKeys(record.dataset, record.caseId, record.runId);
-  const manifest = CaseManifest.parse(
-    JSON.parse(Buffer.from(await ports.store.get(keys.manifest)).toString('utf8')),
-  );
+  const manifest = await getJson(ports.store, keys.manifest, CaseManifest);
   const mine = slabsOfJob(job.index, manifest.slabs.length, record);
   const open = await openSlabs(mine, keys, ports.store);
   if (open.length === 0) {
@@ -40,17 +39,10 @@ export async function runSegmentJob(
   const model = new JobModel(bundle, job, ports);
   try {
     const slabsDone = await segmentSlabs(open, { manifest, keys }, model, ports);
-    await writeJobRecord(ports.store, job.runId, {
-      schemaVersion: 1,
-      index: job.index,
-      attempt: job.attempt,
-      backend: model.provider ?? 'none',
-      loadSeconds: model.loadSeconds,
-      totalSeconds: (performance.now() - startedMs) / 1000,
-      slabsDone,
-      slabsSkipped: mine.length - open.length,
-      peakMemoryMiB: Math.round(process.resourceUsage().maxRSS / 1024),
-    } satisfies JobRecord);
+    const { index, attempt } = job;
+    const slabs = { slabsDone, slabsSkipped: mine.length - open.length };
+    const account = model.account({ index, attempt }, startedMs, slabs);
+    await writeJobRecord(ports.store, job.runId, account);
     return slabsDone === open.length ? 'done' : 'interrupted';
   } finally {
     await model.close();

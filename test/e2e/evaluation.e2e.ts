@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,8 +23,9 @@ import { phantomCase } from '../../core/phantom/phantom.ts';
 import { blindBundle } from '../support/bundles.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
 import { latest, until } from './cases.ts';
-import { Deployment, REGION } from './deployment.ts';
-import { type Emulator, startEmulator } from './emulator.ts';
+import type { Deployment } from './deployment.ts';
+import type { Emulator } from './emulator.ts';
+import { closeWorld, openWorld } from './world.ts';
 
 /** Stands for a patient's name in file names. */
 const PATIENT = 'Schmidt-1961';
@@ -43,20 +43,13 @@ let deployment: Deployment;
 let east: S3Store;
 
 beforeAll(async () => {
-  work = await mkdtemp(path.join(tmpdir(), 'sammix-e2e-'));
-  emulator = await startEmulator(work);
-  process.env.AWS_REGION = REGION;
-  deployment = await Deployment.open(emulator);
-  await deployment.bootstrap();
+  ({ work, emulator, deployment } = await openWorld());
   await deployment.deploy('east', SETTINGS);
   await emulator.checkPermissions(true);
   east = await openSite('east', {});
 });
 
-afterAll(async () => {
-  await emulator?.stop();
-  if (process.env.SAMMIX_E2E_KEEP === undefined) await rm(work, { recursive: true, force: true });
-});
+afterAll(closeWorld);
 
 describe('the evaluations of a deployed site', () => {
   it('begin with labelled cases that no bundle has seen', async () => {

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { DescribeJobQueuesCommand } from '@aws-sdk/client-batch';
@@ -29,9 +28,10 @@ import {
   segmented,
   until,
 } from './cases.ts';
-import { Deployment, REGION } from './deployment.ts';
-import { type Emulator, emulatorPython, startEmulator } from './emulator.ts';
+import type { Deployment } from './deployment.ts';
+import { type Emulator, emulatorPython } from './emulator.ts';
 import { trainingTests } from './training-tests.ts';
+import { closeWorld, openWorld } from './world.ts';
 
 const run = promisify(execFile);
 
@@ -46,11 +46,7 @@ let north: S3Store;
 let south: S3Store;
 
 beforeAll(async () => {
-  work = await mkdtemp(path.join(tmpdir(), 'sammix-e2e-'));
-  emulator = await startEmulator(work);
-  process.env.AWS_REGION = REGION;
-  deployment = await Deployment.open(emulator);
-  await deployment.bootstrap();
+  ({ work, emulator, deployment } = await openWorld());
   const compute = { vcpusPerJob: 1, slicesPerSlab: 8 };
   await deployment.deploy('north', { compute: { ...compute, slicesPerJob: 16 } });
   await deployment.deploy('south', { compute: { ...compute, slicesPerJob: 512 } });
@@ -59,10 +55,7 @@ beforeAll(async () => {
   for (const site of [north, south]) await registerBundle(site, TINY_BUNDLE, { activate: true });
 });
 
-afterAll(async () => {
-  await emulator?.stop();
-  if (process.env.SAMMIX_E2E_KEEP === undefined) await rm(work, { recursive: true, force: true });
-});
+afterAll(closeWorld);
 
 describe('what was deployed', () => {
   it('is clean for cfn-lint', async () => {

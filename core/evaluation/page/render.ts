@@ -1,9 +1,9 @@
 import type { Evaluation, History } from '../../contract/evaluation.ts';
 import { html, type Insert, type SafeHtml } from '../../report/html.ts';
+import { page } from '../../report/page.ts';
 import { caseLinks, type ReportHref, reportBesidePage } from './case-link.ts';
 import { caseSection } from './case-table.ts';
 import { comparisonSection, driftSection } from './comparison.ts';
-import { documentOf } from './document.ts';
 import { gallerySection } from './gallery.ts';
 import { header, verdicts } from './header.ts';
 import { methodsSection, provenanceSection } from './methods.ts';
@@ -15,6 +15,8 @@ import { distributionPlot } from './plots/distribution.ts';
 import { type Plot, plotFigure, plotGrid } from './plots/figure.ts';
 import { rocPlot } from './plots/roc.ts';
 import { strataPlot } from './plots/strata.ts';
+import { SCRIPT } from './script.ts';
+import { EVALUATION_STYLE } from './style.ts';
 import { confidenceText } from './words.ts';
 
 /**
@@ -23,6 +25,9 @@ import { confidenceText } from './words.ts';
  */
 export { galleryPictures } from './gallery-pictures.ts';
 export type { EvaluationPicture } from './picture.ts';
+
+const CAUTION =
+  'The masks are drawn by a model. Do\nnot use them, or these numbers, for diagnosis or treatment.';
 
 /**
  * `evaluation.html`: one file without font or image from outside; it links to the cases' own reports.
@@ -53,13 +58,15 @@ export function renderEvaluation(
     methodsSection(evaluation),
     provenanceSection(evaluation),
   ].filter((section) => section !== null) as SafeHtml[];
-  return documentOf(
+  return page(
     `Evaluation: ${evaluation.dataset}`,
-    html`${header(evaluation)}
+    html`<a class="skip" href="#main">Skip to the content</a>
+${header(evaluation)}
 ${contents(sections)}
 <main id="main" tabindex="-1">
 ${sections}
 </main>`,
+    { caution: CAUTION, style: EVALUATION_STYLE, script: SCRIPT },
   );
 }
 

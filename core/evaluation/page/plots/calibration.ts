@@ -1,8 +1,9 @@
 import type { ClassificationSummary } from '../../../contract/evaluation.ts';
 import { dataTable } from '../data-table.ts';
 import { numberText } from '../format.ts';
-import { AXIS, CURVE, drawChart, SOFT } from './chart.ts';
+import { CURVE } from './chart.ts';
 import type { Plot } from './figure.ts';
+import { drawUnitSquare } from './unit-square.ts';
 
 /** Reliability diagram: how often slices with a given score do show liver. */
 export function calibrationPlot(classification: ClassificationSummary): Plot | null {
@@ -31,46 +32,20 @@ export function calibrationPlot(classification: ClassificationSummary): Plot | n
 function draw({ calibration, slices }: ClassificationSummary) {
   const points = calibration.filter(({ count }) => count > 0);
   const sizePx = (count: number): number => 7 + 22 * Math.sqrt(count / Math.max(1, slices));
-  return drawChart(
-    {
-      grid: { left: 58, right: 20, top: 14, bottom: 46 },
-      xAxis: {
-        type: 'value',
-        min: 0,
-        max: 1,
-        name: 'mean score of the slices',
-        nameGap: 28,
-        ...AXIS,
+  return drawUnitSquare({
+    key: 'cal',
+    xName: 'mean score of the slices',
+    yName: 'share of slices with liver',
+    series: [
+      {
+        type: 'line',
+        symbol: 'circle',
+        symbolSize: (_value: unknown, at: { dataIndex: number }) =>
+          sizePx(points[at.dataIndex]!.count),
+        data: points.map((bin) => [bin.meanScore!, bin.positiveShare!]),
+        lineStyle: { color: CURVE, width: 2 },
+        itemStyle: { color: CURVE, opacity: 0.7 },
       },
-      yAxis: {
-        type: 'value',
-        min: 0,
-        max: 1,
-        name: 'share of slices with liver',
-        nameGap: 36,
-        ...AXIS,
-      },
-      series: [
-        {
-          type: 'line',
-          data: [
-            [0, 0],
-            [1, 1],
-          ],
-          showSymbol: false,
-          lineStyle: { color: SOFT, type: 'dashed', width: 1 },
-        },
-        {
-          type: 'line',
-          symbol: 'circle',
-          symbolSize: (_value: unknown, at: { dataIndex: number }) =>
-            sizePx(points[at.dataIndex]!.count),
-          data: points.map((bin) => [bin.meanScore!, bin.positiveShare!]),
-          lineStyle: { color: CURVE, width: 2 },
-          itemStyle: { color: CURVE, opacity: 0.7 },
-        },
-      ],
-    },
-    { key: 'cal', heightPx: 330 },
-  );
+    ],
+  });
 }

@@ -1,8 +1,9 @@
 import type { ClassificationSummary } from '../../../contract/evaluation.ts';
 import { dataTable } from '../data-table.ts';
 import { estimateText, numberText } from '../format.ts';
-import { AXIS, BAD, CURVE, drawChart, SOFT, TEXT } from './chart.ts';
+import { BAD, CURVE, TEXT } from './chart.ts';
 import type { Plot } from './figure.ts';
+import { drawUnitSquare } from './unit-square.ts';
 
 /** Rows of the table; a curve has up to two hundred points. */
 const MOST_ROWS = 21;
@@ -44,58 +45,32 @@ function draw({ roc, sensitivity, specificity, threshold }: ClassificationSummar
     sensitivity.estimate === null || specificity.estimate === null
       ? []
       : [[1 - specificity.estimate, sensitivity.estimate]];
-  return drawChart(
-    {
-      grid: { left: 58, right: 20, top: 14, bottom: 46 },
-      xAxis: {
-        type: 'value',
-        min: 0,
-        max: 1,
-        name: 'false positive rate (1 − specificity)',
-        nameGap: 28,
-        ...AXIS,
+  return drawUnitSquare({
+    key: 'roc',
+    xName: 'false positive rate (1 − specificity)',
+    yName: 'true positive rate (sensitivity)',
+    series: [
+      {
+        type: 'line',
+        data: roc.map((point) => [point.falsePositiveRate, point.truePositiveRate]),
+        showSymbol: false,
+        lineStyle: { color: CURVE, width: 2.5 },
       },
-      yAxis: {
-        type: 'value',
-        min: 0,
-        max: 1,
-        name: 'true positive rate (sensitivity)',
-        nameGap: 36,
-        ...AXIS,
+      {
+        type: 'scatter',
+        symbol: 'diamond',
+        symbolSize: 13,
+        itemStyle: { color: BAD },
+        label: {
+          show: true,
+          opacity: 1,
+          position: 'bottom',
+          distance: 8,
+          formatter: `gate ${numberText(threshold, 3)}`,
+          ...TEXT,
+        },
+        data: gate,
       },
-      series: [
-        {
-          type: 'line',
-          data: [
-            [0, 0],
-            [1, 1],
-          ],
-          showSymbol: false,
-          lineStyle: { color: SOFT, type: 'dashed', width: 1 },
-        },
-        {
-          type: 'line',
-          data: roc.map((point) => [point.falsePositiveRate, point.truePositiveRate]),
-          showSymbol: false,
-          lineStyle: { color: CURVE, width: 2.5 },
-        },
-        {
-          type: 'scatter',
-          symbol: 'diamond',
-          symbolSize: 13,
-          itemStyle: { color: BAD },
-          label: {
-            show: true,
-            opacity: 1,
-            position: 'bottom',
-            distance: 8,
-            formatter: `gate ${numberText(threshold, 3)}`,
-            ...TEXT,
-          },
-          data: gate,
-        },
-      ],
-    },
-    { key: 'roc', heightPx: 330 },
-  );
+    ],
+  });
 }
