@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { $ZodError } from 'zod/v4/core';
 import { SammixError } from '../core/errors.ts';
 
 /**
@@ -83,7 +83,7 @@ export function describeError(cause: unknown, depth = 0): ErrorDescription {
   return {
     name: cause.name,
     ...(cause instanceof SammixError ? { code: cause.code } : {}),
-    ...(cause instanceof z.ZodError
+    ...(cause instanceof $ZodError
       ? { fields: cause.issues.slice(0, 5).map((issue) => issue.path.join('.')) }
       : {}),
     at: frames.slice(0, 5).map((frame) => frame.trim()),

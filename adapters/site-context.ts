@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { type $ZodType, type output, safeParse } from 'zod/v4/core';
 import { ConfigError } from '../core/errors.ts';
 import { createS3Client } from './aws-clients.ts';
 import { createLog, type Log } from './log.ts';
@@ -20,19 +20,19 @@ export interface SiteContext<Env> {
  * then on: an import has no effects, and a warm function opens nothing again.
  */
 export function siteContext<
-  Schema extends z.ZodType<{ SAMMIX_SITE: string; SAMMIX_BUCKET: string }>,
->(service: string, schema: () => Schema): () => SiteContext<z.output<Schema>> {
-  let context: SiteContext<z.output<Schema>> | undefined;
+  Schema extends $ZodType<{ SAMMIX_SITE: string; SAMMIX_BUCKET: string }>,
+>(service: string, schema: () => Schema): () => SiteContext<output<Schema>> {
+  let context: SiteContext<output<Schema>> | undefined;
   return () => {
     context ??= openContext(service, schema());
     return context;
   };
 }
 
-function openContext<Schema extends z.ZodType<{ SAMMIX_SITE: string; SAMMIX_BUCKET: string }>>(
+function openContext<Schema extends $ZodType<{ SAMMIX_SITE: string; SAMMIX_BUCKET: string }>>(
   service: string,
   schema: Schema,
-): SiteContext<z.output<Schema>> {
+): SiteContext<output<Schema>> {
   const env = parseEnvironment(service, schema, process.env);
   const store = new S3Store({ client: createS3Client(), bucket: env.SAMMIX_BUCKET });
   return {
@@ -44,12 +44,12 @@ function openContext<Schema extends z.ZodType<{ SAMMIX_SITE: string; SAMMIX_BUCK
   };
 }
 
-function parseEnvironment<Schema extends z.ZodType>(
+function parseEnvironment<Schema extends $ZodType>(
   service: string,
   schema: Schema,
   environment: NodeJS.ProcessEnv,
-): z.output<Schema> {
-  const parsed = schema.safeParse(environment);
+): output<Schema> {
+  const parsed = safeParse(schema, environment);
   if (parsed.success) return parsed.data;
   throw new ConfigError(
     {

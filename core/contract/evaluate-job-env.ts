@@ -1,5 +1,5 @@
-import { z } from 'zod';
-import { SegmentJobDefinitionEnv } from './env.ts';
+import * as z from 'zod/mini';
+import { batchEnv, filled, ordinal, SegmentJobDefinitionEnv } from './env.ts';
 import { EvaluationId } from './evaluation-plan.ts';
 
 /** Set when an evaluation's job is submitted; the job definition's part is the segment job's. */
@@ -7,14 +7,13 @@ export const EvaluateJobRunEnv = () =>
   z.object({
     SAMMIX_EVALUATION_ID: EvaluationId,
     /** Number of the array's first child among the children of all arrays. */
-    SAMMIX_FIRST_CHILD: z.coerce.number().int().nonnegative(),
-    SAMMIX_TRACE_ID: z.string().min(1),
+    SAMMIX_FIRST_CHILD: ordinal(),
+    SAMMIX_TRACE_ID: filled(),
   });
 
 export const EvaluateJobEnv = () =>
-  SegmentJobDefinitionEnv()
-    .extend(EvaluateJobRunEnv().shape)
-    .extend({
-      AWS_BATCH_JOB_ARRAY_INDEX: z.coerce.number().int().nonnegative().default(0),
-      AWS_BATCH_JOB_ATTEMPT: z.coerce.number().int().positive().default(1),
-    });
+  z.object({
+    ...SegmentJobDefinitionEnv().shape,
+    ...EvaluateJobRunEnv().shape,
+    ...batchEnv(),
+  });

@@ -7,7 +7,7 @@ import { SammixError, StorageError } from '../../core/errors.ts';
 import type { ModelOptions } from './job-model.ts';
 
 /** What every job's environment has. */
-type JobEnv = z.ZodType<{
+type JobEnv = z.core.$ZodType<{
   SAMMIX_SITE: string;
   SAMMIX_BUCKET: string;
   SAMMIX_PROVIDERS: string;
