@@ -135,6 +135,7 @@ class TrainConfig:
         ircad_share: share of whole-scan slices among labelled slices; the rest are LiTS slices.
         small_liver_exponent: x of area^-x, the weight of a slice among those of its patient: slices
             at the dome and the tip are few, and a per-slice mean counts them like any other.
+        clean_share: share of training slices without changes of grey value, as at run time.
         overlap: compute classifier and mask gradients in two threads, and prepare ahead.
         evaluate_every_s: seconds between validations.
     """
@@ -166,6 +167,7 @@ class TrainConfig:
     phantom_share: float = 0.05
     ircad_share: float = 0.5
     small_liver_exponent: float = 0.0
+    clean_share: float = 0.0
     overlap: bool = False
     evaluate_every_s: float = 400.0
     model: ModelConfig = field(default_factory=ModelConfig)

@@ -45,11 +45,18 @@ class Batch:
 
 
 def make_batch(
-    pool: SlicePool, indices: np.ndarray, rng: np.random.Generator, device: str
+    pool: SlicePool,
+    indices: np.ndarray,
+    rng: np.random.Generator,
+    device: str,
+    clean_share: float = 0.0,
 ) -> Batch:
-    """Gathers and augments slices."""
+    """Gathers and augments slices; `clean_share` of the strong views keep their grey values."""
     weak, mask = augment_geometry(pool.images[indices], pool.masks[indices], rng)
     strong = augment_intensity(weak, rng)
+    if clean_share:
+        clean = torch.from_numpy(rng.random(len(weak)) < clean_share)
+        strong = torch.where(clean[:, None, None, None], weak, strong)
     return Batch(weak.to(device), strong.to(device), mask.to(device), indices)
 
 
@@ -85,8 +92,9 @@ def prepare_step(
 ) -> StepInputs:
     """Draws and augments slices and lets the averaged model prompt and pseudo-label them."""
     config, pool = sampler.config, sampler.pool
-    classified = make_batch(pool, sampler.classified(rng), rng, device)
-    masked = make_batch(pool, sampler.masked(rng), rng, device)
+    clean = config.clean_share
+    classified = make_batch(pool, sampler.classified(rng), rng, device, clean)
+    masked = make_batch(pool, sampler.masked(rng), rng, device, clean)
     cam = teacher.classifier(masked.weak)[1].float().cpu()
     share = real_cam_share(progress, config.real_cam_max)
     cam_mask, box = training_prompts(cam, masked.mask.cpu(), share, rng)
@@ -130,28 +138,42 @@ def classifier_losses(model: SamMix, batch: Batch, sampler: StepSampler) -> tupl
     return loss, cam_overlap_loss(cam[chosen], batch.mask[chosen])
 
 
-def mask_backward(model: SamMix, inputs: StepInputs, config: TrainConfig) -> dict[str, float]:
+def mask_backward(
+    model: SamMix, inputs: StepInputs, config: TrainConfig, first: int = 0, last: int | None = None
+) -> dict[str, float]:
     """Adds the image encoder's and decoder's gradients; returns the loss parts.
 
     Labelled and unlabelled slices share one forward pass, so that batch norm sees both.
+
+    Args:
+        model: in training mode.
+        inputs: of `prepare_step`.
+        config: the run's.
+        first, last: labelled slices to learn from, half open. Calls that share out all of them add
+            up to one step's gradients and loss parts; the one without `last` takes the
+            unlabelled slices.
     """
-    on_gpu = inputs.image.is_cuda
-    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=on_gpu):
-        encoded = model.encoder(inputs.image)
-    encoded = tuple(e.float() for e in encoded)
-    logits, scores = model.decoder(encoded, inputs.cam_mask, inputs.box)
     n = len(inputs.masked.mask)
+    stop = n if last is None else last
+    rows = slice(first, len(inputs.image) if last is None else last)
+    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=inputs.image.is_cuda):
+        encoded = model.encoder(inputs.image[rows])
+    encoded = tuple(e.float() for e in encoded)
+    logits, scores = model.decoder(encoded, inputs.cam_mask[rows], inputs.box[rows])
+    k = stop - first
+    target = inputs.masked.mask[first:stop]
     seg = segmentation_loss(
-        logits[:n], scores[:n], inputs.masked.mask, config.pixel_loss, config.all_masks_weight
+        logits[:k], scores[:k], target, config.pixel_loss, config.all_masks_weight
     )
-    extra = unlabelled_loss(logits[n:], inputs.pseudo, inputs.confident)
-    (seg + inputs.unlabelled_weight * extra).backward()
-    return {
-        "seg": float(seg.detach()),
-        "unlabelled": float(extra.detach()),
-        "lambda": inputs.unlabelled_weight,
-        "pseudo_used": len(logits) - n,
-    }
+    seg = seg * (k / n)
+    extra = unlabelled_loss(logits[k:], inputs.pseudo, inputs.confident) if last is None else None
+    (seg if extra is None else seg + inputs.unlabelled_weight * extra).backward()
+    parts = {"seg": float(seg.detach())}
+    if extra is not None:
+        parts["unlabelled"] = float(extra.detach())
+        parts["lambda"] = inputs.unlabelled_weight
+        parts["pseudo_used"] = len(logits) - k
+    return parts
 
 
 def _pseudo_inputs(teacher: SamMix, batch: Batch) -> tuple[Tensor, Tensor, tuple]:

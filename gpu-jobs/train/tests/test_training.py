@@ -22,6 +22,7 @@ from sammix_train.pipeline import StepPipeline
 from sammix_train.sampling import StepSampler, small_liver_weights
 from sammix_train.teacher import averaged_copy, pseudo_labels, update_average
 from sammix_train.train import learning_rate_factor, optimise_once, train
+from sammix_train.training_step import make_batch, mask_backward, prepare_step
 
 CONFIG = TrainConfig(
     size="tiny",
@@ -78,6 +79,40 @@ def test_overlapped_steps_train_the_same_parameters(pool: SlicePool) -> None:
     parts = [optimise_once(state, pipeline) for _ in range(2)]
     assert all(np.isfinite(list(p.values())).all() for p in parts)
     assert not torch.equal(weights(state.model), before)
+
+
+def test_shared_masks_add_up_to_one_step(pool: SlicePool) -> None:
+    config = dataclasses.replace(CONFIG, unlabelled_start=0.0, ramp_fraction=0.01)
+    state = new_state(config, "cpu")
+    sampler = StepSampler(pool, config)
+    inputs = prepare_step(state.average, sampler, 0.5, np.random.default_rng(0), "cpu")
+    model = state.model.eval()  # batch norm would see other slices in each share
+
+    def gradients() -> torch.Tensor:
+        found = [p.grad.flatten() for p in model.encoder.parameters() if p.grad is not None]
+        model.zero_grad(set_to_none=True)
+        return torch.cat(found)
+
+    whole = mask_backward(model, inputs, config)
+    expected = gradients()
+    first = mask_backward(model, inputs, config, last=1)
+    rest = mask_backward(model, inputs, config, first=1)
+    assert "unlabelled" not in first
+    assert "unlabelled" in rest
+    assert first["seg"] + rest["seg"] == pytest.approx(whole["seg"], rel=1e-5)
+    torch.testing.assert_close(gradients(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_clean_share_keeps_grey_values(pool: SlicePool) -> None:
+    kept = []
+    for share in (0.0, 0.5, 1.0):
+        rng = np.random.default_rng(0)
+        batch = make_batch(pool, np.arange(6), rng, "cpu", share)
+        same = [torch.equal(a, b) for a, b in zip(batch.weak, batch.strong, strict=True)]
+        kept.append(sum(same))
+    assert kept[0] == 0
+    assert 0 < kept[1] < 6
+    assert kept[2] == 6
 
 
 def test_full_run_writes_its_record_and_checkpoints(pool: SlicePool, tmp_path: Path) -> None:
