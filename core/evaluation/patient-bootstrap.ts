@@ -13,9 +13,11 @@ export const DEFAULT_BOOTSTRAP: BootstrapPlan = { draws: 2000, confidence: 0.95,
 export const NO_ESTIMATE: EstimateInterval = { estimate: null, lower: null, upper: null };
 
 /**
- * Percentile bootstrap over patients, as `bootstrapInterval` defines it and with the same draws, for
- * many statistics at once: a draw is kept as how often it holds each patient, so that a statistic
- * costs a pass over patients (or their sorted slices) and no copies.
+ * Percentile bootstrap (Efron and Tibshirani 1993) over patients: patients are drawn with replacement, all
+ * scans and slices of one together, because resampling slices would pretend that neighbours are
+ * independent. Same seed, same interval, on every machine. For many statistics at once: a draw is kept
+ * as how often it holds each patient, so that a statistic costs a pass over patients (or their
+ * sorted slices) and no copies.
  */
 export class PatientBootstrap {
   readonly plan: BootstrapPlan;

@@ -72,22 +72,6 @@ export function rocCurve(items: readonly ScoredItem[]): RocPoint[] | null {
   return points;
 }
 
-/**
- * Area under the ROC curve by the trapezoid rule: the chance that a positive scores higher than a
- * negative, ties counting one half. `null` where one of the classes is absent.
- */
-export function rocAuc(items: readonly ScoredItem[]): number | null {
-  const points = rocCurve(items);
-  if (!points) return null;
-  let area = 0;
-  for (let n = 1; n < points.length; n++) {
-    const [a, b] = [points[n - 1]!, points[n]!];
-    area +=
-      ((b.falsePositiveRate - a.falsePositiveRate) * (a.truePositiveRate + b.truePositiveRate)) / 2;
-  }
-  return area;
-}
-
 /** Items whose score lies in [lower, upper) (the last bin includes 1). */
 export interface CalibrationBin {
   readonly lower: number;

@@ -1,5 +1,3 @@
-import { requirePairs } from './bootstrap.ts';
-
 /** Two-sided Wilcoxon signed-rank test of paired samples. */
 export interface WilcoxonResult {
   /** The smaller of the two rank sums. */
@@ -20,7 +18,8 @@ const EXACT_PAIRS = 25;
  * (scipy.stats.wilcoxon, zero_method "wilcox").
  */
 export function wilcoxonSignedRank(a: readonly number[], b: readonly number[]): WilcoxonResult {
-  requirePairs(a, b);
+  if (a.length !== b.length)
+    throw new RangeError(`paired samples need equal lengths, got ${a.length} and ${b.length}`);
   const differences = a.map((value, n) => value - b[n]!).filter((difference) => difference !== 0);
   const pairs = differences.length;
   if (pairs === 0) return { statistic: 0, pValue: 1, pairs, method: 'exact' };
