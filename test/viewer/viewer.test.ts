@@ -4,8 +4,6 @@ import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type OpenView, openView, type ViewOptions } from '../../cli/view.ts';
 import { LAYERS } from '../../core/report/layers.ts';
-import { indexAt } from '../../core/volume/canonical-position.ts';
-import { readLabel } from '../../core/volume/label.ts';
 import { openNifti } from '../../core/volume/reader.ts';
 import {
   findChromium,
@@ -17,6 +15,7 @@ import {
 import { once } from '../support/case.ts';
 import { type Cases, FLAGGED_SLICE, runPhantoms } from './cases.ts';
 import { CanvasPicture, near, type Rgb } from './picture.ts';
+import { clearVoxels, hottestCell } from './voxels.ts';
 
 const chromium = findChromium();
 if (!chromium) console.warn(`SKIPPED: the viewer in a browser; ${NO_CHROMIUM}`);
@@ -79,52 +78,14 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
     return one;
   }
 
-  async function maskOf(caseId: string) {
-    const file = path.join(cases.out, caseId, 'mask.nii.gz');
-    return (await readLabel(once(await readFile(file)), { subject: file })).mask;
-  }
-
-  /** Voxels of a slice whose neighbourhood is all of the mask, or all outside: no edges. */
-  async function clearVoxels(caseId: string, k: number) {
-    const { grid, data } = await maskOf(caseId);
-    const at = (i: number, j: number): number => data[(k * grid.rows + j) * grid.columns + i]!;
-    const found = { inside: [] as [number, number][], outside: [] as [number, number][] };
-    for (let j = 3; j < grid.rows - 3; j++)
-      for (let i = 3; i < grid.columns - 3; i++) {
-        const around = [-2, 0, 2].flatMap((y) => [-2, 0, 2].map((x) => at(i + x, j + y)));
-        if (around.every((voxel) => voxel === 1)) found.inside.push([i, j]);
-        if (around.every((voxel) => voxel === 0)) found.outside.push([i, j]);
-      }
-    return { grid, ...found };
-  }
-
   async function expectMaskDrawn(page: Page, caseId: string, slice: number): Promise<void> {
-    const { grid, inside, outside } = await clearVoxels(caseId, slice);
+    const { grid, inside, outside } = await clearVoxels(cases.out, caseId, slice);
     const drawn = await CanvasPicture.of(page);
     expect(inside.length).toBeGreaterThan(10);
     const over = (voxels: [number, number][]): Rgb[] =>
       voxels.map(([i, j]) => drawn.overAxial(grid, i, j));
     expect(over(inside).filter((colour) => !isMask(colour))).toEqual([]);
     expect(over(outside).filter(isMask)).toEqual([]);
-  }
-
-  /** Canonical index, in the input's grid, of the largest value of the CAM file. */
-  async function hottestCell(caseId: string) {
-    const read = async (file: string) =>
-      openNifti(once(await readFile(path.join(cases.out, caseId, file))), { subject: file });
-    const [cam, mask] = [await read('cam.nii.gz'), await read('mask.nii.gz')];
-    let hottest = { value: -1, cell: [0, 0, 0] };
-    for await (const { index, hu } of cam.axialSlices())
-      hu.forEach((value, at) => {
-        const { columns } = cam.geometry.grid;
-        if (value > hottest.value)
-          hottest = { value, cell: [at % columns, Math.floor(at / columns), index] };
-      });
-    const [x, y, z] = cam.geometry.affine.map((row) =>
-      hottest.cell.reduce((sum, n, axis) => sum + n * row[axis]!, row[3]),
-    );
-    const { geometry } = mask;
-    return { index: indexAt(geometry, [x!, y!, z!]), grid: geometry.grid };
   }
 
   describe('of a case stored slices first and rows upwards', () => {
@@ -164,7 +125,7 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
 
     it('draws the CAM over the place that its own header gives', async () => {
       await press(page, 'm', 'c');
-      const { index, grid } = await hottestCell('turned');
+      const { index, grid } = await hottestCell(cases.out, 'turned');
       await page.locator('#slice').fill(String(Math.round(index[2])));
       const [i, j] = [Math.round(index[0]), Math.round(index[1])];
       const colour = (await CanvasPicture.of(page)).overAxial(grid, i, j);
@@ -210,7 +171,7 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
 
     it('draws Hounsfield units as the window says', async () => {
       const k = await sliceShown(page);
-      const { grid, outside } = await clearVoxels('plain', k);
+      const { grid, outside } = await clearVoxels(cases.out, 'plain', k);
       const hu = await slice(path.join(cases.input, 'plain.nii'), k);
       for (const [label, low, high] of [
         ['Bone (W 1500, L 400)', -350, 1150],
