@@ -10,7 +10,7 @@ import type { FailedReport } from '../../core/contract/report.ts';
 import { BundleError, SammixError, StorageError } from '../../core/errors.ts';
 import { assembleCase } from '../../core/stage/assemble.ts';
 import type { LabelInput } from '../../core/stage/compare.ts';
-import { reportCase, reportFailure } from '../../core/stage/report.ts';
+import { type ReportInput, reportCase, reportFailure } from '../../core/stage/report.ts';
 import { splitCase } from '../../core/stage/split.ts';
 import type { JobModel } from '../segment/job-model.ts';
 import { openSlabs, segmentSlabs } from '../segment/open-slabs.ts';
@@ -72,6 +72,7 @@ export async function evaluateCase(
         label: labelInput(one, store),
         provenance: provenance(assembled.backend),
         peakMemoryMiB: peakMemoryMiB(),
+        ...(await accountOf(one.keys, store)),
       },
       { store },
     );
@@ -107,6 +108,17 @@ const isOfTheCase = (error: unknown): error is SammixError =>
     error.code !== 'blob-missing' &&
     error.code !== 'slab-missing'
   );
+
+/** What the upload's own run said of itself and only it knows: its trace, and what its jobs cost. */
+async function accountOf(
+  keys: RunKeys,
+  store: S3Store,
+): Promise<Pick<ReportInput, 'cost' | 'traceId'>> {
+  const earlier = await readReport(store, keys);
+  if (earlier?.status !== 'segmented') return {};
+  const { cost, traceId } = earlier;
+  return { ...(cost ? { cost } : {}), ...(traceId ? { traceId } : {}) };
+}
 
 /** Goes on from the slabs of an earlier attempt, or of the upload's own run. */
 async function split(

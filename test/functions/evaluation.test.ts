@@ -3,6 +3,7 @@ import { readEvaluationRecord, readPlan } from '../../adapters/evaluation-record
 import { readLatestEvaluation } from '../../adapters/stored-evaluations.ts';
 import { cloudKeys } from '../../core/contract/cloud-keys.ts';
 import { History } from '../../core/contract/evaluation.ts';
+import { CaseReport } from '../../core/contract/report.ts';
 import { StillInProgress } from '../../functions/each-message.ts';
 import { phantomFile } from '../support/case.ts';
 import { EvaluationWorld } from './evaluation-world.ts';
@@ -66,6 +67,27 @@ describe('an evaluation at a site', () => {
     await world.ready(id);
     const { cases } = await world.evaluation(id);
     expect(cases).toMatchObject([{ caseId: 'c1', runId: run, status: 'compared' }]);
+  });
+
+  it("keeps the cost and the trace of an upload's run whose report it makes anew", async () => {
+    const world = await EvaluationWorld.open();
+    const { image, label } = phantomFile({ seed: 1, columns: 48, rows: 40, slices: 8 });
+    await world.site.label(await world.site.upload(labelKey('c1.nii'), label));
+    await world.site.ingest(await world.site.upload(imageKey('c1.nii'), image));
+    await world.site.report(await world.site.runJobs());
+    const [key = ''] = world.site.bucket.keys('cases/liver/c1/').filter(isReport);
+    const first = CaseReport.parse(await world.json(key));
+    if (first.status !== 'segmented') throw new Error('expected a mask');
+    // As an older version wrote it, which did not count voxels by slice.
+    const { sliceVoxels: _, ...panel } = first.comparison!.panel;
+    const older = { ...first, comparison: { ...first.comparison, panel } };
+    await world.store.put(key, Buffer.from(JSON.stringify(older)));
+    await world.start();
+    await world.finishAll();
+    const again = CaseReport.parse(await world.json(key));
+    expect(first.traceId).toMatch(/^1-/);
+    expect(again).toMatchObject({ traceId: first.traceId, cost: first.cost });
+    expect(again.createdAt > first.createdAt).toBe(true);
   });
 
   it('measures a case again whose label was corrected, without the model where slabs are left', async () => {
