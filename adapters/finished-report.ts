@@ -39,10 +39,11 @@ export async function readReport(
 }
 
 export function comparedWith(report: SegmentedReport, label: LabelMark): boolean {
-  const { comparison, comparisonFault, createdAt } = report;
+  const { comparison, comparisonFault, createdAt, labelVersion } = report;
   if (comparison)
     // Without voxel counts a slice's liver cannot be told from its absence.
     return comparison.labelVersion === label.version && comparison.panel.sliceVoxels !== undefined;
-  // A label that could not be compared leaves no version behind, only the time of the attempt.
-  return comparisonFault !== null && createdAt > label.uploadedAt;
+  if (comparisonFault === null) return false;
+  // Older reports do not say which label could not be used, only when it was tried.
+  return labelVersion == null ? createdAt > label.uploadedAt : labelVersion === label.version;
 }

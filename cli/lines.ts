@@ -9,12 +9,16 @@ import { duration } from './progress.ts';
 export function caseLine({ report, resumed, seconds }: CaseOutcome, out: string): string {
   const { caseId } = report;
   if (report.status === 'failed') return `FAILED ${caseId}: ${faultText(report.fault)}`;
+  const fault = report.comparisonFault && `NOT COMPARED: ${faultText(report.comparisonFault)}`;
   if (resumed)
-    return `kept   ${caseId}: input, bundle and parameters unchanged (--force redoes it)`;
+    return [
+      `kept   ${caseId}: input, bundle and parameters unchanged (--force redoes it)`,
+      ...(fault ? [fault] : []),
+    ].join(', ');
   const parts = [`${report.volumeMl.toFixed(0)} ml`];
   if (report.comparison)
     parts.push(`Dice ${metricValue(report.comparison.panel, 'dice').toFixed(3)}`);
-  if (report.comparisonFault) parts.push(`NOT COMPARED: ${faultText(report.comparisonFault)}`);
+  if (fault) parts.push(fault);
   const review = report.flags.filter((flag) => flag.severity === 'review');
   if (review.length > 0) parts.push(`look at: ${review.map((flag) => flag.code).join(', ')}`);
   parts.push(duration(seconds * 1000));

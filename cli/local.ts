@@ -165,8 +165,8 @@ async function finishedReport(
   const parsed = CaseReport.safeParse(await readJson(store, keys.report));
   if (!parsed.success || parsed.data.status !== 'segmented') return undefined;
   const report = parsed.data;
-  const sameLabel = report.comparison?.labelVersion === label?.version;
-  if (report.runId !== identity.runId || !sameLabel) return undefined;
+  const given = report.labelVersion ?? report.comparison?.labelVersion;
+  if (report.runId !== identity.runId || given !== label?.version) return undefined;
   return (await store.stat(keys.mask)) ? report : undefined;
 }
 

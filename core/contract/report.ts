@@ -95,6 +95,11 @@ export const SegmentedReport = z.strictObject({
   components: z.int().nonnegative(),
   flags: z.array(QualityFlag),
   comparison: Comparison.nullable(),
+  /**
+   * Of the label that was given, whether it could be used or not; null without one, absent in reports
+   * of before it was kept.
+   */
+  labelVersion: z.string().nullable().optional(),
   /** Why a label that was given could not be compared with; the mask stands all the same. */
   comparisonFault: FaultSchema.nullable(),
   timings: z.strictObject({

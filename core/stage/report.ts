@@ -145,6 +145,7 @@ function segmentedReport(input: ReportInput, compared: Compared | undefined): Se
       problems: manifest.problems,
     }),
     comparison: compared?.comparison ?? null,
+    labelVersion: input.label?.version ?? null,
     comparisonFault: compared?.fault ?? null,
     timings: {
       splitSeconds: manifest.splitSeconds,

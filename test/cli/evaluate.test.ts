@@ -68,8 +68,11 @@ describe('sammix evaluate with a model', () => {
         '<!doctype html>',
       );
 
+      const unusable = await json(out, 'cases/grid/report.json');
       const second = await evaluate(dataset, out, { patients });
       expect(second.lines.filter((line) => line.startsWith('kept'))).toHaveLength(2);
+      // Nothing has changed for the label that cannot be used either.
+      expect(await json(out, 'cases/grid/report.json')).toEqual(unusable);
       expect(second.evaluation.comparison).toMatchObject({
         previous: { evaluationId: first.evaluation.evaluationId },
         diceDifference: { estimate: 0 },
