@@ -1,36 +1,20 @@
-import type { Feeds } from '../core/ports.ts';
-import type { GraphSession, Provider } from './onnx-session.ts';
+import type { Feeds, Inferred } from '../core/ports.ts';
+import type { LoadedGraph, Provider } from './onnx-session.ts';
 
 /** What adapters/onnx-thread.ts and its thread say to each other. */
 export type Request =
   | {
-      readonly kind: 'create';
+      readonly kind: 'load';
       readonly bytes: Uint8Array;
       readonly provider: Provider;
       readonly threads: number;
     }
-  | {
-      readonly kind: 'run';
-      readonly session: number;
-      readonly feeds: Feeds;
-      /** Inputs that are outputs of another session's last run, and so are in the thread already. */
-      readonly kept: Readonly<Record<string, KeptTensor>>;
-    }
-  | { readonly kind: 'release'; readonly session: number };
-
-export interface KeptTensor {
-  readonly session: number;
-  readonly output: string;
-}
-
-/** What `create` answers. */
-export type Created = Pick<GraphSession, 'inputNames' | 'outputNames' | 'onnxRuntimeVersion'> & {
-  readonly session: number;
-};
+  | { readonly kind: 'run'; readonly graphs: readonly LoadedGraph[]; readonly feeds: Feeds }
+  | { readonly kind: 'release'; readonly graph: LoadedGraph };
 
 export type Reply = { readonly id: number } & (
-  | { readonly created: Created }
-  | { readonly tensors: Feeds }
+  | { readonly loaded: LoadedGraph }
+  | { readonly inferred: Inferred }
   | { readonly failure: string }
   | object
 );

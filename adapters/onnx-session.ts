@@ -1,23 +1,25 @@
 import ort from 'onnxruntime-node';
-import type { Feeds } from '../core/ports.ts';
+import type { Feeds, Inferred } from '../core/ports.ts';
 
 export type Provider = 'cuda' | 'cpu';
 
-/** One loaded graph. */
-export interface GraphSession {
+/** A graph that was loaded into a `GraphHost`. */
+export interface LoadedGraph {
+  /** Its number in the host. */
+  readonly id: number;
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
   readonly onnxRuntimeVersion: string;
-  run(feeds: Feeds): Promise<Feeds>;
-  release(): Promise<void>;
 }
 
-/** @param threads of one run; 0 lets ONNX Runtime take all cores */
-export type CreateSession = (
-  bytes: Uint8Array,
-  provider: Provider,
-  threads: number,
-) => Promise<GraphSession>;
+/** Where graphs live and run: in the calling thread, or in one of their own. */
+export interface GraphHost {
+  /** @param threads of one run; 0 lets ONNX Runtime take all cores */
+  load(bytes: Uint8Array, provider: Provider, threads: number): Promise<LoadedGraph>;
+  /** One after another; each takes its inputs from the outputs before it, the others from `feeds`. */
+  run(graphs: readonly LoadedGraph[], feeds: Feeds): Promise<Inferred>;
+  release(graph: LoadedGraph): Promise<void>;
+}
 
 /**
  * Threads that wait for their graph's next run by spinning take the cores from the graph that is running
@@ -25,24 +27,50 @@ export type CreateSession = (
  */
 const NO_SPINNING = { session: { intra_op: { allow_spinning: '0' } } };
 
-/** In the calling thread, which every run blocks: onnxruntime-node runs graphs synchronously. */
-export const createSession: CreateSession = async (bytes, provider, threads) => {
-  const session = await ort.InferenceSession.create(bytes, {
-    executionProviders: [provider],
-    intraOpNumThreads: threads,
-    graphOptimizationLevel: 'all',
-    extra: NO_SPINNING,
-  });
-  return {
-    inputNames: session.inputNames,
-    outputNames: session.outputNames,
-    onnxRuntimeVersion: ort.env.versions.node ?? 'unknown',
-    run: async (feeds) => fromOrt(await session.run(toOrt(feeds))),
-    release: () => session.release(),
-  };
-};
+type Tensors = Readonly<Record<string, ort.Tensor>>;
 
-const toOrt = (feeds: Feeds): Record<string, ort.Tensor> =>
+/** In the calling thread, which every run blocks: onnxruntime-node runs graphs synchronously. */
+export class GraphsInThisThread implements GraphHost {
+  private readonly sessions: ort.InferenceSession[] = [];
+
+  async load(bytes: Uint8Array, provider: Provider, threads: number): Promise<LoadedGraph> {
+    const session = await ort.InferenceSession.create(bytes, {
+      executionProviders: [provider],
+      intraOpNumThreads: threads,
+      graphOptimizationLevel: 'all',
+      extra: NO_SPINNING,
+    });
+    return {
+      id: this.sessions.push(session) - 1,
+      inputNames: session.inputNames,
+      outputNames: session.outputNames,
+      onnxRuntimeVersion: ort.env.versions.node ?? 'unknown',
+    };
+  }
+
+  async run(graphs: readonly LoadedGraph[], feeds: Feeds): Promise<Inferred> {
+    let known = toOrt(feeds);
+    let outputs: Tensors = {};
+    const seconds: number[] = [];
+    for (const { id, inputNames } of graphs) {
+      const startedMs = performance.now();
+      outputs = float32(await this.sessions[id]!.run(inputsOf(inputNames, known)));
+      seconds.push((performance.now() - startedMs) / 1000);
+      known = { ...known, ...outputs };
+    }
+    return { outputs: fromOrt(outputs), seconds };
+  }
+
+  release({ id }: LoadedGraph): Promise<void> {
+    return this.sessions[id]!.release();
+  }
+}
+
+/** ONNX Runtime refuses tensors that a graph does not take. */
+const inputsOf = (names: readonly string[], known: Tensors): Tensors =>
+  Object.fromEntries(names.flatMap((name) => (known[name] ? [[name, known[name]]] : [])));
+
+const toOrt = (feeds: Feeds): Tensors =>
   Object.fromEntries(
     Object.entries(feeds).map(([name, { data, dims }]) => [
       name,
@@ -50,12 +78,17 @@ const toOrt = (feeds: Feeds): Record<string, ort.Tensor> =>
     ]),
   );
 
-function fromOrt(outputs: ort.InferenceSession.OnnxValueMapType): Feeds {
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, tensor]) => {
-      if (!(tensor.data instanceof Float32Array))
-        throw new Error(`output "${name}" holds ${tensor.type}, not float32`);
-      return [name, { data: tensor.data, dims: tensor.dims }];
-    }),
-  );
+function float32(outputs: ort.InferenceSession.OnnxValueMapType): Tensors {
+  for (const [name, tensor] of Object.entries(outputs))
+    if (!(tensor.data instanceof Float32Array))
+      throw new Error(`output "${name}" holds ${tensor.type}, not float32`);
+  return outputs as Tensors;
 }
+
+const fromOrt = (tensors: Tensors): Feeds =>
+  Object.fromEntries(
+    Object.entries(tensors).map(([name, { data, dims }]) => [
+      name,
+      { data: data as Float32Array, dims },
+    ]),
+  );

@@ -1,20 +1,13 @@
 import { Worker } from 'node:worker_threads';
-import type { Feeds, FloatTensor } from '../core/ports.ts';
+import type { Feeds, Inferred } from '../core/ports.ts';
 import type { OpenBundle } from '../core/stage/open-bundle.ts';
 import { openRuntime, type Runtime, type RuntimeOptions } from './onnx.ts';
-import {
-  type Created,
-  type KeptTensor,
-  type Reply,
-  type Request,
-  THREAD_STATE,
-} from './onnx-messages.ts';
-import type { CreateSession } from './onnx-session.ts';
+import { type Reply, type Request, THREAD_STATE } from './onnx-messages.ts';
+import type { GraphHost, LoadedGraph, Provider } from './onnx-session.ts';
 
 /**
  * `openRuntime` with the graphs in a thread of their own, so that the caller reads, draws and writes
- * while they run. Tensors are copied on their way in and out, but for outputs that are fed on to the next
- * graph: these must not be written to.
+ * while they run. Feeds are copied on their way in; outputs are handed over.
  */
 export async function openRuntimeInThread(
   bundle: Promise<OpenBundle>,
@@ -23,7 +16,7 @@ export async function openRuntimeInThread(
   // It starts while the bundle is still being read and verified.
   const thread = new GraphThread();
   try {
-    const runtime = await openRuntime(await bundle, options, thread.createSession);
+    const runtime = await openRuntime(await bundle, options, thread);
     const close = async (): Promise<void> => {
       await runtime.close();
       await thread.close();
@@ -43,13 +36,10 @@ interface Waiting {
   readonly reject: (reason: Error) => void;
 }
 
-class GraphThread {
+class GraphThread implements GraphHost {
   private readonly worker: Worker;
   private readonly waiting = new Map<number, Waiting>();
   private readonly state = new Int32Array(new SharedArrayBuffer(4 * THREAD_STATE.length));
-  /** The last run of each session, and which run's output an array is. */
-  private readonly latest = new Map<number, symbol>();
-  private readonly origin = new WeakMap<Float32Array, KeptTensor & { readonly run: symbol }>();
   private asked = 0;
   private ended: Error | undefined;
 
@@ -63,17 +53,18 @@ class GraphThread {
     this.worker.on('exit', () => this.fail(new Error('the thread of the graphs has ended')));
   }
 
-  readonly createSession: CreateSession = async (bytes, provider, threads) => {
-    const request: Request = { kind: 'create', bytes, provider, threads };
-    const { session, ...facts } = (await this.ask(request)) as Created;
-    return {
-      ...facts,
-      run: (feeds) => this.run(session, feeds),
-      release: async () => {
-        await this.ask({ kind: 'release', session });
-      },
-    };
-  };
+  async load(bytes: Uint8Array, provider: Provider, threads: number): Promise<LoadedGraph> {
+    return (await this.ask({ kind: 'load', bytes, provider, threads })) as LoadedGraph;
+  }
+
+  /** What passes from one graph to the next never leaves the thread. */
+  async run(graphs: readonly LoadedGraph[], feeds: Feeds): Promise<Inferred> {
+    return (await this.ask({ kind: 'run', graphs, feeds })) as Inferred;
+  }
+
+  async release(graph: LoadedGraph): Promise<void> {
+    await this.ask({ kind: 'release', graph });
+  }
 
   async close(): Promise<void> {
     this.leave();
@@ -90,24 +81,6 @@ class GraphThread {
     Atomics.wait(this.state, THREAD_STATE.busy, 1, LONGEST_GRAPH_MS);
   };
 
-  /** Outputs that are fed on unchanged are not sent back: the thread has them still. */
-  private async run(session: number, given: Feeds): Promise<Feeds> {
-    const feeds: Record<string, FloatTensor> = {};
-    const kept: Record<string, KeptTensor> = {};
-    for (const [input, tensor] of Object.entries(given)) {
-      const here = this.origin.get(tensor.data);
-      if (here && this.latest.get(here.session) === here.run)
-        kept[input] = { session: here.session, output: here.output };
-      else feeds[input] = tensor;
-    }
-    const run = Symbol();
-    this.latest.set(session, run);
-    const outputs = (await this.ask({ kind: 'run', session, feeds, kept })) as Feeds;
-    for (const [output, { data }] of Object.entries(outputs))
-      this.origin.set(data, { session, output, run });
-    return outputs;
-  }
-
   private ask(request: Request): Promise<unknown> {
     if (this.ended) return Promise.reject(this.ended);
     const id = this.asked++;
@@ -121,8 +94,8 @@ class GraphThread {
     const { resolve, reject } = this.waiting.get(reply.id)!;
     this.waiting.delete(reply.id);
     if ('failure' in reply) reject(new Error(reply.failure));
-    else if ('tensors' in reply) resolve(reply.tensors);
-    else resolve('created' in reply ? reply.created : undefined);
+    else if ('inferred' in reply) resolve(reply.inferred);
+    else resolve('loaded' in reply ? reply.loaded : undefined);
   }
 
   private fail(error: Error): void {

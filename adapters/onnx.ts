@@ -6,7 +6,7 @@ import type { Backend } from '../core/contract/manifest.ts';
 import { BundleError } from '../core/errors.ts';
 import type { GraphRole, Infer } from '../core/ports.ts';
 import type { GraphFile, OpenBundle } from '../core/stage/open-bundle.ts';
-import type { CreateSession, GraphSession, Provider } from './onnx-session.ts';
+import type { GraphHost, LoadedGraph, Provider } from './onnx-session.ts';
 
 export type { Provider } from './onnx-session.ts';
 
@@ -28,28 +28,33 @@ export interface Runtime {
  * Opens the three graphs once for the life of the process: creating and releasing sessions
  * repeatedly leaks in onnxruntime-node (microsoft/onnxruntime#25325).
  *
- * @param create where the sessions live; unless told, in the calling thread, which each run blocks
+ * @param where the graphs live; unless told, in the calling thread, which each run blocks
  * @throws BundleError where a graph does not load or its tensors are not those of the manifest
  */
 export async function openRuntime(
   bundle: OpenBundle,
   options: RuntimeOptions,
-  create: CreateSession = createInThisThread,
+  where?: GraphHost,
 ): Promise<Runtime> {
-  const { sessions, provider } = await openSessions(bundle, options, create);
-  const infer: Infer = (graph, feeds) => sessions[graph].run(feeds);
+  const host = where ?? (await inThisThread());
+  const { graphs, provider } = await openOnFirst(bundle, options, host);
+  const infer: Infer = (roles, feeds) =>
+    host.run(
+      roles.map((role) => graphs[role]),
+      feeds,
+    );
   const close = async (): Promise<void> => {
-    for (const session of Object.values(sessions)) await session.release();
+    for (const graph of Object.values(graphs)) await host.release(graph);
   };
-  const { onnxRuntimeVersion } = sessions.classifier;
+  const { onnxRuntimeVersion } = graphs.classifier;
   return { infer, backend: { provider, onnxRuntimeVersion }, close };
 }
 
 /** Loaded when needed: a process whose graphs run in another thread does not need the library. */
-const createInThisThread: CreateSession = async (...graph) => {
-  const { createSession } = await import('./onnx-session.ts');
-  return createSession(...graph);
-};
+async function inThisThread(): Promise<GraphHost> {
+  const { GraphsInThisThread } = await import('./onnx-session.ts');
+  return new GraphsInThisThread();
+}
 
 /** ONNX Runtime lists CUDA wherever it was built for it; only its library tells whether it is here. */
 export function availableProviders(): Provider[] {
@@ -60,20 +65,20 @@ export function availableProviders(): Provider[] {
   return existsSync(library) ? ['cuda', 'cpu'] : ['cpu'];
 }
 
-type Sessions = Readonly<Record<GraphRole, GraphSession>>;
+type Graphs = Readonly<Record<GraphRole, LoadedGraph>>;
 
 /** All three graphs on one provider: a report names one backend, and it must be true. */
-async function openSessions(
+async function openOnFirst(
   bundle: OpenBundle,
   options: RuntimeOptions,
-  create: CreateSession,
-): Promise<{ sessions: Sessions; provider: Provider }> {
+  host: GraphHost,
+): Promise<{ graphs: Graphs; provider: Provider }> {
   const available = new Set(availableProviders());
   const refusals: unknown[] = [];
   for (const provider of options.providers.filter((name) => available.has(name))) {
     try {
       return {
-        sessions: await openOn(bundle, (bytes) => create(bytes, provider, options.threads)),
+        graphs: await openOn(bundle, (bytes) => host.load(bytes, provider, options.threads)),
         provider,
       };
     } catch (cause) {
@@ -93,9 +98,9 @@ async function openSessions(
   );
 }
 
-type Load = (bytes: Uint8Array) => Promise<GraphSession>;
+type Load = (bytes: Uint8Array) => Promise<LoadedGraph>;
 
-async function openOn({ graphs }: OpenBundle, load: Load): Promise<Sessions> {
+async function openOn({ graphs }: OpenBundle, load: Load): Promise<Graphs> {
   return {
     classifier: await openGraph(graphs.classifier, load),
     encoder: await openGraph(graphs.encoder, load),
@@ -103,10 +108,10 @@ async function openOn({ graphs }: OpenBundle, load: Load): Promise<Sessions> {
   };
 }
 
-async function openGraph(graph: GraphFile, load: Load): Promise<GraphSession> {
-  let session: GraphSession;
+async function openGraph(graph: GraphFile, load: Load): Promise<LoadedGraph> {
+  let loaded: LoadedGraph;
   try {
-    session = await load(graph.bytes);
+    loaded = await load(graph.bytes);
   } catch (cause) {
     throw new BundleError(
       {
@@ -119,17 +124,17 @@ async function openGraph(graph: GraphFile, load: Load): Promise<GraphSession> {
       { cause },
     );
   }
-  checkTensors(session, graph.spec);
-  return session;
+  checkTensors(loaded, graph.spec);
+  return loaded;
 }
 
-function checkTensors(session: GraphSession, spec: GraphSpec): void {
+function checkTensors({ inputNames, outputNames }: LoadedGraph, spec: GraphSpec): void {
   const names = (tensors: readonly { name: string }[]): string =>
     tensors
       .map((tensor) => tensor.name)
       .sort()
       .join(', ');
-  const found = `${[...session.inputNames].sort().join(', ')} -> ${[...session.outputNames].sort().join(', ')}`;
+  const found = `${[...inputNames].sort().join(', ')} -> ${[...outputNames].sort().join(', ')}`;
   const expected = `${names(spec.inputs)} -> ${names(spec.outputs)}`;
   if (found === expected) return;
   throw new BundleError({

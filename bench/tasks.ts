@@ -24,9 +24,8 @@ const tasks: Record<string, (...args: string[]) => Promise<object>> = {
     const once = async (from: number): Promise<void> => {
       const data = images.subarray(from * plane, (from + batch) * plane);
       const image = { data, dims: [batch, 1, 256, 256] };
-      await runtime.infer('classifier', { image });
-      const encoded = await runtime.infer('encoder', { image });
-      await runtime.infer('decoder', { ...encoded, ...prompts });
+      await runtime.infer(['classifier'], { image });
+      await runtime.infer(['encoder', 'decoder'], { image, ...prompts });
     };
     await once(0);
     const startedMs = performance.now();

@@ -33,5 +33,14 @@ export type Feeds = Readonly<Record<string, FloatTensor>>;
 
 export type GraphRole = 'classifier' | 'encoder' | 'decoder';
 
-/** Runs one graph of the bundle: float32 tensors by name in, float32 tensors by name out. */
-export type Infer = (graph: GraphRole, feeds: Feeds) => Promise<Feeds>;
+/**
+ * Runs graphs of the bundle one after another: float32 tensors by name in, those of the last graph
+ * out. A graph takes its inputs from the outputs of those before it, the others from `feeds`.
+ */
+export type Infer = (graphs: readonly GraphRole[], feeds: Feeds) => Promise<Inferred>;
+
+export interface Inferred {
+  readonly outputs: Feeds;
+  /** Inside each of the graphs, in their order. */
+  readonly seconds: readonly number[];
+}

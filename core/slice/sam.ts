@@ -10,11 +10,11 @@ export interface ChosenMask {
 }
 
 /**
- * The decoder's inputs: every output of the encoder under its own name, the CAM masks as dense
- * prompts `cam_mask` float32[n, 1, size, size] and the boxes `box` float32[n, 4] (inclusive pixel
- * indices x0, y0, x1, y1; the graph adds SAM's half pixel itself).
+ * The decoder's inputs beside the encoder's outputs: the CAM masks as dense prompts `cam_mask`
+ * float32[n, 1, size, size] and the boxes `box` float32[n, 4] (inclusive pixel indices x0, y0, x1,
+ * y1; the graph adds SAM's half pixel itself).
  */
-export function decoderFeeds(encoded: Feeds, prompts: readonly CamPrompt[], sizePx: number): Feeds {
+export function promptFeeds(prompts: readonly CamPrompt[], sizePx: number): Feeds {
   const plane = sizePx * sizePx;
   const masks = new Float32Array(prompts.length * plane);
   const boxes = new Float32Array(prompts.length * 4);
@@ -23,7 +23,6 @@ export function decoderFeeds(encoded: Feeds, prompts: readonly CamPrompt[], size
     boxes.set(prompt.box, at * 4);
   });
   return {
-    ...encoded,
     cam_mask: { data: masks, dims: [prompts.length, 1, sizePx, sizePx] },
     box: { data: boxes, dims: [prompts.length, 4] },
   };

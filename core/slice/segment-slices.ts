@@ -1,10 +1,10 @@
 import type { BundleManifest } from '../contract/bundle.ts';
 import type { SliceRecord } from '../contract/manifest.ts';
 import { countSet } from '../mask/count.ts';
-import type { Feeds, FloatTensor, GraphRole, Infer } from '../ports.ts';
+import type { Feeds, FloatTensor, GraphRole, Infer, Inferred } from '../ports.ts';
 import { type CamPrompt, CamPrompter } from './cam.ts';
 import type { NativeGridMapper } from './native.ts';
-import { type ChosenMask, chooseMasks, decoderFeeds } from './sam.ts';
+import { type ChosenMask, chooseMasks, promptFeeds } from './sam.ts';
 
 /** Slices a graph sees at once: large enough to fill the device, small enough for a laptop. */
 const BATCH: Readonly<Record<'classifier' | 'sam', number>> = { classifier: 16, sam: 4 };
@@ -54,11 +54,11 @@ export async function segmentSlices(
     activation,
   }));
   const positives = classified.filter((slice) => slice.prompt !== null);
-  const draw = async (batch: readonly Classified[]): Promise<Feeds> => {
+  const draw = (batch: readonly Classified[]): Promise<Inferred> => {
     const at = batch.map((slice) => slice.at);
-    const encoded = await infer('encoder', { image: gather(images, at, sizePx) });
+    const image = gather(images, at, sizePx);
     const prompts = batch.map((slice) => slice.prompt!);
-    return infer('decoder', decoderFeeds(encoded, prompts, sizePx));
+    return infer(['encoder', 'decoder'], { image, ...promptFeeds(prompts, sizePx) });
   };
   for await (const { batch, outputs } of lookingAhead(batches(positives, BATCH.sam), draw)) {
     const masks = chooseMasks(
@@ -82,8 +82,8 @@ async function classify(
   const count = images.length / (sizePx * sizePx);
   const classified: Classified[] = [];
   let prompter: CamPrompter | undefined;
-  const look = (batch: readonly number[]): Promise<Feeds> =>
-    infer('classifier', { image: gather(images, batch, sizePx) });
+  const look = (batch: readonly number[]): Promise<Inferred> =>
+    infer(['classifier'], { image: gather(images, batch, sizePx) });
   const all = batches([...Array(count).keys()], BATCH.classifier);
   for await (const { batch, outputs } of lookingAhead(all, look)) {
     const logit = output(outputs, 'classifier', 'logit').data;
@@ -166,18 +166,18 @@ function gather(images: Float32Array, indices: readonly number[], sizePx: number
  */
 async function* lookingAhead<T>(
   items: Iterable<readonly T[]>,
-  run: (batch: readonly T[]) => Promise<Feeds>,
+  run: (batch: readonly T[]) => Promise<Inferred>,
 ): AsyncGenerator<{ readonly batch: readonly T[]; readonly outputs: Feeds }, void, undefined> {
-  let running: { readonly batch: readonly T[]; readonly result: Promise<Feeds> } | undefined;
+  let running: { readonly batch: readonly T[]; readonly result: Promise<Inferred> } | undefined;
   for (const batch of items) {
-    const outputs = await running?.result;
+    const inferred = await running?.result;
     const next = { batch, result: run(batch) };
     // Awaited one batch later: without this a failure meanwhile would count as unhandled.
     next.result.catch(() => undefined);
-    if (running && outputs) yield { batch: running.batch, outputs };
+    if (running && inferred) yield { batch: running.batch, outputs: inferred.outputs };
     running = next;
   }
-  if (running) yield { batch: running.batch, outputs: await running.result };
+  if (running) yield { batch: running.batch, outputs: (await running.result).outputs };
 }
 
 function* batches<T>(items: readonly T[], size: number): Generator<readonly T[]> {

@@ -79,11 +79,12 @@ function timed(infer: Infer): { infer: Infer; seconds: Record<GraphRole, number>
   const seconds: Record<GraphRole, number> = { classifier: 0, encoder: 0, decoder: 0 };
   return {
     seconds,
-    infer: async (graph, feeds) => {
-      const startedMs = performance.now();
-      const outputs = await infer(graph, feeds);
-      seconds[graph] += (performance.now() - startedMs) / 1000;
-      return outputs;
+    infer: async (graphs, feeds) => {
+      const inferred = await infer(graphs, feeds);
+      graphs.forEach((graph, n) => {
+        seconds[graph] += inferred.seconds[n]!;
+      });
+      return inferred;
     },
   };
 }

@@ -9,7 +9,7 @@ import { openRuntime, type Runtime } from '../../adapters/onnx.ts';
 import type { BundleManifest } from '../../core/contract/bundle.ts';
 import type { FloatTensor } from '../../core/ports.ts';
 import { CamPrompter } from '../../core/slice/cam.ts';
-import { chooseMasks, decoderFeeds } from '../../core/slice/sam.ts';
+import { chooseMasks, promptFeeds } from '../../core/slice/sam.ts';
 import { openBundle } from '../../core/stage/open-bundle.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
 
@@ -76,7 +76,8 @@ describe.each(BUNDLES.map((folder) => [path.basename(folder), folder]))(
 
     it('classifier: logit and CAM', async () => {
       for (const one of cases) {
-        const outputs = await runtime.infer('classifier', { image: tensor(one, 'image') });
+        const image = tensor(one, 'image');
+        const { outputs } = await runtime.infer(['classifier'], { image });
         const { cam, logits } = manifest.golden.tolerance;
         expect(gap(outputs.logit!, tensor(one, 'logit')), one.name).toBeLessThanOrEqual(logits);
         if (one.camSource === 'classifier')
@@ -103,7 +104,7 @@ describe.each(BUNDLES.map((folder) => [path.basename(folder), folder]))(
     it('encoder and decoder: scores, chosen mask, its logits and its pixels', async () => {
       const { logits: tolerance, maskFraction } = manifest.golden.tolerance;
       for (const one of cases) {
-        const encoded = await runtime.infer('encoder', { image: tensor(one, 'image') });
+        const image = tensor(one, 'image');
         const prompt = {
           mask: Uint8Array.from(tensor(one, 'cam_mask').data),
           box: [...tensor(one, 'box').data] as [number, number, number, number],
@@ -111,7 +112,8 @@ describe.each(BUNDLES.map((folder) => [path.basename(folder), folder]))(
           empty: one.camEmpty,
         };
         const size = manifest.preprocess.sliceSizePx;
-        const decoded = await runtime.infer('decoder', decoderFeeds(encoded, [prompt], size));
+        const feeds = { image, ...promptFeeds([prompt], size) };
+        const { outputs: decoded } = await runtime.infer(['encoder', 'decoder'], feeds);
         expect(gap(decoded.scores!, tensor(one, 'scores')), one.name).toBeLessThanOrEqual(
           tolerance,
         );

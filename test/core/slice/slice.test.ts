@@ -11,7 +11,7 @@ import {
   filterRows,
   triangleFilter,
 } from '../../../core/slice/resample.ts';
-import { chooseMasks, decoderFeeds } from '../../../core/slice/sam.ts';
+import { chooseMasks, promptFeeds } from '../../../core/slice/sam.ts';
 
 interface Resized {
   rows: number;
@@ -231,9 +231,7 @@ describe('SAM', () => {
       box: [0, 0, value, 1] as const,
       empty: false,
     });
-    const embedding = { data: new Float32Array(2), dims: [2, 1] };
-    const feeds = decoderFeeds({ embedding }, [prompt(1), prompt(0)], 2);
-    expect(feeds.embedding).toBe(embedding);
+    const feeds = promptFeeds([prompt(1), prompt(0)], 2);
     expect([...feeds.cam_mask!.data]).toEqual([1, 1, 1, 1, 0, 0, 0, 0]);
     expect([...feeds.box!.data]).toEqual([0, 0, 1, 1, 0, 0, 0, 1]);
     expect(feeds.cam_mask!.dims).toEqual([2, 1, 2, 2]);
