@@ -35,7 +35,8 @@ async function index(
   images: ReadonlySet<string>,
 ): Promise<ReadonlyMap<string, string>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile() && NIFTI.test(entry.name));
+  // Datasets are often put together from links.
+  const files = entries.filter((entry) => !entry.isDirectory() && NIFTI.test(entry.name));
   const labels = new Map<string, string>();
   for (const file of files) {
     const full = path.join(file.parentPath, file.name);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -49,6 +49,13 @@ describe('dataset layouts', () => {
   it('TotalSegmentator: a folder per case', async () => {
     await files('s1/ct.nii.gz', 's1/segmentations/liver.nii.gz', 's2/ct.nii.gz');
     expect(await paired('.', '.')).toEqual({ s1: 's1/segmentations/liver.nii.gz', s2: undefined });
+  });
+
+  it('a dataset of links', async () => {
+    await files('store/a.nii.gz', 'store/a-liver.nii.gz', 'd/imagesTr/.keep', 'd/labelsTr/.keep');
+    await symlink(path.join(root, 'store/a.nii.gz'), path.join(root, 'd/imagesTr/a_0000.nii.gz'));
+    await symlink(path.join(root, 'store/a-liver.nii.gz'), path.join(root, 'd/labelsTr/a.nii.gz'));
+    expect(await paired('d', 'd/labelsTr')).toEqual({ a: 'd/labelsTr/a.nii.gz' });
   });
 
   it('<case>_ct beside <case>_liver', async () => {
