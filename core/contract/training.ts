@@ -57,6 +57,7 @@ export const TrainConfig = z
     phantom_share: Share,
     ircad_share: Share,
     small_liver_exponent: z.number().nonnegative(),
+    clean_share: Share,
     overlap: z.boolean(),
     evaluate_every_s: z.number().positive(),
   })

@@ -49,6 +49,7 @@ const FIELDS: Record<keyof TrainConfig, fc.Arbitrary<unknown>> = {
   phantom_share: share,
   ircad_share: share,
   small_liver_exponent: share,
+  clean_share: share,
   overlap: fc.boolean(),
   evaluate_every_s: positive,
 };
