@@ -27,7 +27,7 @@ interface Start {
 }
 
 /** Import and init of every function against the empty one, in turn; and the size of its zip. */
-export async function lambdaStartRows(n = 11): Promise<BenchRow[]> {
+export async function lambdaStartRows(n = 31): Promise<BenchRow[]> {
   const folder = await mkdtemp(path.join(tmpdir(), 'sammix-start-'));
   try {
     await bundleFunctions(folder, FUNCTION_NAMES);
