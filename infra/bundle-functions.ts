@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 
 const FUNCTIONS = path.join(import.meta.dirname, '..', 'functions');
@@ -17,6 +18,28 @@ const usedPartsOfZod: Plugin = {
         /^import \{ z \} from 'zod';$/m,
         "import * as z from 'zod';",
       ),
+    }));
+  },
+};
+
+const SMALL_ZOD = 'small-zod';
+
+/**
+ * The form of zod that functions start with, as modules of its own: a module that a later part needs as
+ * well would come with all that both need of it.
+ */
+const smallZodApart: Plugin = {
+  name: 'small-zod-apart',
+  setup({ onResolve, onLoad }) {
+    const apart = (file: string) => ({ path: file, namespace: SMALL_ZOD, sideEffects: false });
+    onResolve({ filter: /^zod\/(mini|v4\/core)$/ }, ({ path: name }) =>
+      apart(fileURLToPath(import.meta.resolve(name))),
+    );
+    onResolve({ filter: /^\./, namespace: SMALL_ZOD }, ({ path: file, importer }) =>
+      apart(path.join(path.dirname(importer), file)),
+    );
+    onLoad({ filter: /./, namespace: SMALL_ZOD }, async ({ path: file }) => ({
+      contents: await readFile(file, 'utf8'),
     }));
   },
 };
@@ -51,7 +74,7 @@ export async function bundleFunctions(outdir: string, names: readonly string[]):
         entryPoints: { index: path.resolve(FUNCTIONS, `${name}.ts`) },
         outdir: path.join(outdir, path.basename(name)),
         banner: { js: REQUIRE },
-        plugins: [usedPartsOfZod],
+        plugins: [usedPartsOfZod, smallZodApart],
         ...FUNCTION_BUILD,
       }),
     ),
