@@ -10,11 +10,10 @@ export function caseLine({ report, resumed, seconds }: CaseOutcome, out: string)
   const { caseId } = report;
   if (report.status === 'failed') return `FAILED ${caseId}: ${faultText(report.fault)}`;
   const fault = report.comparisonFault && `NOT COMPARED: ${faultText(report.comparisonFault)}`;
-  if (resumed)
-    return [
-      `kept   ${caseId}: input, bundle and parameters unchanged (--force redoes it)`,
-      ...(fault ? [fault] : []),
-    ].join(', ');
+  if (resumed) {
+    const kept = `kept   ${caseId}: input, bundle and parameters unchanged (--force redoes it)`;
+    return fault ? `${kept}, ${fault}` : kept;
+  }
   const parts = [`${report.volumeMl.toFixed(0)} ml`];
   if (report.comparison)
     parts.push(`Dice ${metricValue(report.comparison.panel, 'dice').toFixed(3)}`);

@@ -32,8 +32,9 @@ class StepPipeline:
         if self._executor is None:
             parts = classifier_backward(state.model, inputs, self.sampler)
             return {**parts, **mask_backward(state.model, inputs, state.config)}
-        main = max(1, round(MAIN_SHARE * len(inputs.masked.mask)))
-        if main == len(inputs.masked.mask):
+        labelled = len(inputs.masked.mask)
+        main = round(MAIN_SHARE * labelled)
+        if main == labelled:  # too few to share: the first thread takes all, unlabelled ones too
             main = None
         side = self._executor.submit(self._second_thread, inputs, main)
         seg = mask_backward(state.model, inputs, state.config, last=main)

@@ -154,22 +154,21 @@ def mask_backward(
             unlabelled slices.
     """
     n = len(inputs.masked.mask)
-    stop = n if last is None else last
-    rows = slice(first, len(inputs.image) if last is None else last)
+    rows = slice(first, last)
     with torch.autocast("cuda", dtype=torch.bfloat16, enabled=inputs.image.is_cuda):
         encoded = model.encoder(inputs.image[rows])
     encoded = tuple(e.float() for e in encoded)
     logits, scores = model.decoder(encoded, inputs.cam_mask[rows], inputs.box[rows])
-    k = stop - first
-    target = inputs.masked.mask[first:stop]
+    target = inputs.masked.mask[rows]
+    k = len(target)
     seg = segmentation_loss(
         logits[:k], scores[:k], target, config.pixel_loss, config.all_masks_weight
     )
     seg = seg * (k / n)
-    extra = unlabelled_loss(logits[k:], inputs.pseudo, inputs.confident) if last is None else None
-    (seg if extra is None else seg + inputs.unlabelled_weight * extra).backward()
+    extra = unlabelled_loss(logits[k:], inputs.pseudo, inputs.confident)
+    (seg + inputs.unlabelled_weight * extra).backward()
     parts = {"seg": float(seg.detach())}
-    if extra is not None:
+    if last is None:
         parts["unlabelled"] = float(extra.detach())
         parts["lambda"] = inputs.unlabelled_weight
         parts["pseudo_used"] = len(logits) - k
