@@ -22,7 +22,7 @@ from .config import ModelConfig, TrainConfig
 from .data import SlicePool
 from .evaluate import dice
 from .losses import dice_loss, segmentation_loss
-from .model import PromptedDecoder, SamMix, best_mask
+from .model import PromptedDecoder, SamMix, best_mask, to_device
 from .sampling import StepSampler
 from .teacher import update_average
 from .train import learning_rate_factor
@@ -273,7 +273,7 @@ def fit_oracle_prompted(
     stopped: Callable[[], bool] = lambda: False,
 ) -> Fit:
     """The SAM branch on the labelled slices, prompted by their true boxes or centre points."""
-    model = model.to(device, memory_format=torch.channels_last)
+    model = to_device(model, device)
     sampler = StepSampler(pool, config)
     rng = np.random.default_rng(config.seed)
 

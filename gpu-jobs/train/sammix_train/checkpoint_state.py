@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .config import TrainConfig, config_from_dict, config_to_dict
-from .model import SamMix
+from .model import SamMix, to_device
 from .teacher import averaged_copy
 
 
@@ -97,8 +97,7 @@ def is_lora(name: str) -> bool:
 def new_state(config: TrainConfig, device: str) -> RunState:
     """Freshly initialised weights from the seed."""
     torch.manual_seed(config.seed)
-    # channels last: 6 % faster mask branch and 16 % faster classifier on a CPU, same numbers
-    model = SamMix(config.model).to(device, memory_format=torch.channels_last)
+    model = to_device(SamMix(config.model), device)
     freeze_unadapted(model, config.adapt)
     groups = parameter_groups(model, config.weight_decay)
     optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)

@@ -112,6 +112,17 @@ def _image_encoder(config: ModelConfig) -> nn.Module:
     )
 
 
+def to_device(model: SamMix, device: str) -> SamMix:
+    """The model there, channels last: 6 % faster mask branch, 16 % faster classifier on a CPU.
+
+    Not for a classifier of 8 channels: in the backward pass of its 1x1 stride-2 shortcut oneDNN
+    3.13 (torch 2.15) crashes in that layout on CPUs with AVX-512.
+    """
+    narrow = model.config.classifier_width <= 8
+    layout = torch.contiguous_format if narrow else torch.channels_last
+    return model.to(device, memory_format=layout)
+
+
 def best_mask(mask_logits: Tensor, scores: Tensor) -> Tensor:
     """The highest-scored mask of each slice: float32[n, 256, 256]."""
     return mask_logits[torch.arange(len(scores)), scores.argmax(dim=1)]

@@ -25,7 +25,7 @@ from .checkpoint_state import RunState, parameter_groups
 from .config import TrainConfig, config_to_dict
 from .data import SlicePool, load_pool, thinned
 from .evaluate import predict_slices
-from .model import SamMix
+from .model import SamMix, to_device
 from .paper_protocol import cross_domain_slices, in_domain_slices, slice_results, summary
 from .run_record import device_description
 from .sam.checkpoint import load_sam
@@ -188,7 +188,7 @@ class TableRun:
         model = prompted_model(config.model, row.prompts, config.seed)
         if self.settings.checkpoint:
             load_sam(model, self.settings.checkpoint, self.settings.checkpoint_input)
-        return model.to(self.settings.device, memory_format=torch.channels_last)
+        return to_device(model, self.settings.device)
 
     def _train(self, row: Row, config: TrainConfig) -> tuple[nn.Module, dict]:
         if row.labels == "0":
