@@ -3,12 +3,15 @@ import type { BlobStore } from '../core/ports.ts';
 import { type SegmentManifest, segmentSlab } from '../core/stage/segment.ts';
 import type { LocalRun } from './local.ts';
 
-/** Segments the slabs of a case one after the other, the first while the last are still being split. */
+/** While one slab's outputs are made into masks, the next one's slices are in the graphs. */
+const SLABS_AT_A_TIME = 2;
+
+/** Segments the slabs of a case in their order, the first while the last are still being split. */
 export class SlabQueue {
   private readonly run: LocalRun;
   private readonly keys: RunKeys;
   private readonly store: BlobStore;
-  private segmented: Promise<void> = Promise.resolve();
+  private readonly segmented: Promise<void>[] = [];
   private slicesDone = 0;
   private stopped = false;
 
@@ -19,20 +22,22 @@ export class SlabQueue {
   }
 
   add(manifest: SegmentManifest, slabIndex: number): void {
-    this.segmented = this.segmented.then(() => this.segment(manifest, slabIndex));
+    const before = this.segmented.at(-SLABS_AT_A_TIME) ?? Promise.resolve();
+    const segmented = before.then(() => this.segment(manifest, slabIndex));
     // Thrown by `done`: without this a failure meanwhile would count as unhandled.
-    this.segmented.catch(() => undefined);
+    segmented.catch(() => undefined);
+    this.segmented.push(segmented);
   }
 
   /** Waits for all that was added; throws what failed first. */
-  done(): Promise<void> {
-    return this.segmented;
+  async done(): Promise<void> {
+    for (const segmented of this.segmented) await segmented;
   }
 
-  /** Begins nothing more, and waits for the slab that is being segmented. */
+  /** Begins nothing more, and waits for the slabs that are being segmented. */
   async stop(): Promise<void> {
     this.stopped = true;
-    await this.segmented.catch(() => undefined);
+    await Promise.allSettled(this.segmented);
   }
 
   private async segment(manifest: SegmentManifest, slabIndex: number): Promise<void> {
