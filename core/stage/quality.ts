@@ -96,50 +96,57 @@ function strayComponents({ strayShare, components }: QualityInput): QualityFlag 
 }
 
 function lowPredictedIou({ slices }: QualityInput): QualityFlag | undefined {
-  const low = drawn(slices).filter(
-    (slice) => (slice.predictedIou ?? 1) < QUALITY_LIMITS.predictedIou,
-  );
-  if (low.length === 0) return undefined;
-  return flag(
+  const limit = QUALITY_LIMITS.predictedIou;
+  return flagDrawn(
     'low-predicted-iou',
-    low.length > drawn(slices).length / 5 ? 'review' : 'info',
-    `The decoder itself expects an IoU below ${QUALITY_LIMITS.predictedIou} in ${slicesText(low)}.`,
-    low.map((slice) => slice.index),
+    slices,
+    (slice) => (slice.predictedIou ?? 1) < limit,
+    (low) => `The decoder itself expects an IoU below ${limit} in ${low}.`,
   );
 }
 
 function camDisagreement({ slices }: QualityInput): QualityFlag | undefined {
-  const apart = drawn(slices).filter(
-    (slice) => (slice.camMaskIou ?? 1) < QUALITY_LIMITS.camMaskIou,
-  );
-  if (apart.length === 0) return undefined;
-  return flag(
+  const limit = QUALITY_LIMITS.camMaskIou;
+  return flagDrawn(
     'cam-disagreement',
-    apart.length > drawn(slices).length / 5 ? 'review' : 'info',
-    `Classifier map and mask lie apart (IoU below ${QUALITY_LIMITS.camMaskIou}) in ${slicesText(apart)}.`,
-    apart.map((slice) => slice.index),
+    slices,
+    (slice) => (slice.camMaskIou ?? 1) < limit,
+    (apart) => `Classifier map and mask lie apart (IoU below ${limit}) in ${apart}.`,
   );
 }
 
 function camEmpty({ slices }: QualityInput): QualityFlag | undefined {
-  const empty = slices.filter((slice) => slice.camEmpty);
-  if (empty.length === 0) return undefined;
-  return flag(
+  return flagDrawn(
     'cam-empty',
-    'review',
-    `The classifier map was empty in ${slicesText(empty)}; the centre of the image prompted SAM.`,
-    empty.map((slice) => slice.index),
+    slices,
+    (slice) => slice.camEmpty,
+    (empty) => `The classifier map was empty in ${empty}; the centre of the image prompted SAM.`,
   );
 }
 
 const inputWarning = (problem: CaseManifest['problems'][number]): QualityFlag =>
   flag('input-warning', 'review', `${problem.message}. ${problem.remedy}`);
 
-const slicesText = (slices: readonly unknown[]): string =>
-  slices.length === 1 ? '1 slice' : `${slices.length} slices`;
-
-const drawn = (slices: readonly SliceRecord[]): SliceRecord[] =>
-  slices.filter((slice) => slice.maskVoxels > 0);
+/**
+ * A doubt about single slices: worth a look where it concerns more than a fifth of those that SAM drew
+ * on, as it comes up at the poles of most livers. Where nothing was drawn there is nothing to doubt.
+ */
+function flagDrawn(
+  code: QualityFlag['code'],
+  slices: readonly SliceRecord[],
+  isDoubtful: (slice: SliceRecord) => boolean,
+  message: (which: string) => string,
+): QualityFlag | undefined {
+  const drawn = slices.filter((slice) => slice.maskVoxels > 0);
+  const doubtful = drawn.filter(isDoubtful);
+  if (doubtful.length === 0) return undefined;
+  return flag(
+    code,
+    doubtful.length > drawn.length / 5 ? 'review' : 'info',
+    message(doubtful.length === 1 ? '1 slice' : `${doubtful.length} slices`),
+    doubtful.map((slice) => slice.index),
+  );
+}
 
 const flag = (
   code: QualityFlag['code'],

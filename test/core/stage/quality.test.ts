@@ -69,7 +69,11 @@ describe('quality flags', () => {
     expect(doubtful(5, { camMaskIou: 0.05 })).toMatchObject([
       { code: 'cam-disagreement', severity: 'review' },
     ]);
-    expect(doubtful(2, { camEmpty: true })).toMatchObject([{ code: 'cam-empty', slices: [0, 1] }]);
+    expect(doubtful(1, { camEmpty: true })).toMatchObject([
+      { code: 'cam-empty', severity: 'info', slices: [0] },
+    ]);
+    expect(doubtful(5, { camEmpty: true })).toMatchObject([{ severity: 'review' }]);
+    expect(doubtful(5, { camEmpty: true, maskVoxels: 0 })).toEqual([]);
   });
 
   it('carry the warnings of the preflight', () => {
