@@ -2,7 +2,11 @@ import type { RunKeys } from '../contract/keys.ts';
 import type { Backend, CaseManifest, SlabRecords, SliceRecord } from '../contract/manifest.ts';
 import { StorageError } from '../errors.ts';
 import { boundingBox, boxGrid, type CroppedMask, unionBox, type VoxelBox } from '../mask/bounds.ts';
-import { connectedComponents, eraseSmallerComponents } from '../mask/components.ts';
+import {
+  type Components,
+  connectedComponents,
+  eraseSmallerComponents,
+} from '../mask/components.ts';
 import { countSet } from '../mask/count.ts';
 import { fillHolesInPlace } from '../mask/holes.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
@@ -47,16 +51,14 @@ export async function assembleCase(
   const slabs = await readSlabs(manifest, keys, store);
   const { grid } = manifest.geometry;
   const drawn = cropDrawn(slabs, grid);
-  const raw = drawn && connectedComponents(drawn.mask);
-  const rawVoxels = drawn ? countSet(drawn.mask.data) : 0;
-  if (drawn) cleanUp(drawn, manifest.run.parameters);
+  const raw = drawn && cleanUp(drawn, manifest.run.parameters);
 
   await store.put(keys.mask, maskFile(manifest, drawn), 'application/gzip');
   await store.put(keys.cam, camFile(manifest, slabs), 'application/gzip');
   return {
     mask: drawn,
     slices: slabs.flatMap((slab) => slab.records.slices),
-    rawVoxels,
+    rawVoxels: raw?.sizesVoxels.reduce((sum, voxels) => sum + voxels, 0) ?? 0,
     voxels: drawn ? countSet(drawn.mask.data) : 0,
     components: raw?.count ?? 0,
     largestVoxels: raw ? (raw.sizesVoxels[raw.largest] ?? 0) : 0,
@@ -121,9 +123,13 @@ function copySlice(
   }
 }
 
-function cleanUp({ mask }: CroppedMask, parameters: CaseManifest['run']['parameters']): void {
-  if (parameters.largestComponent3d) eraseSmallerComponents(mask);
+/** Changes the mask itself; returns the components that it had as drawn. */
+function cleanUp({ mask }: CroppedMask, parameters: CaseManifest['run']['parameters']): Components {
+  const drawn = parameters.largestComponent3d
+    ? eraseSmallerComponents(mask)
+    : connectedComponents(mask);
   if (parameters.fillHoles) fillHolesInPlace(mask);
+  return drawn;
 }
 
 function maskFile(manifest: CaseManifest, drawn: CroppedMask | undefined): ByteStream {
