@@ -44,6 +44,12 @@ export interface SliceMasks {
   readonly cam: Uint8Array;
 }
 
+/** The same, still packed: each is unpacked when it is asked for, as readers want one of the two. */
+export interface PackedMasks {
+  mask(): Uint8Array;
+  cam(): Uint8Array;
+}
+
 /** @param activations the map of every slice of the slab, gridPx x gridPx each */
 export function encodeMasks(
   activations: readonly Float32Array[],
@@ -82,15 +88,14 @@ export function decodeMasks(
   bytes: Uint8Array,
   records: Pick<SlabRecords, 'camGridPx' | 'slices'>,
   manifest: Pick<CaseManifest, 'geometry' | 'letterbox'>,
-): Map<number, SliceMasks> {
+): Map<number, PackedMasks> {
   const { rows, columns } = manifest.geometry.grid;
   const packed = gunzipSync(bytes);
   let at = activationBytes(records);
-  const next = (voxels: number): Uint8Array => {
-    const length = Math.ceil(voxels / 8);
-    const unpacked = unpack(packed.subarray(at, at + length), voxels);
-    at += length;
-    return unpacked;
+  const next = (voxels: number): (() => Uint8Array) => {
+    const bits = packed.subarray(at, at + Math.ceil(voxels / 8));
+    at += bits.length;
+    return () => unpack(bits, voxels);
   };
   const drawn = records.slices.filter((record) => record.box !== null);
   return new Map(

@@ -11,7 +11,7 @@ import { countSet } from '../mask/count.ts';
 import { fillHolesInPlace } from '../mask/holes.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
 import { encodeCamVolume } from '../slice/cam-volume.ts';
-import { decodeActivations, decodeMasks } from '../slice/slab-codec.ts';
+import { decodeActivations, decodeMasks, type PackedMasks } from '../slice/slab-codec.ts';
 import type { Grid } from '../volume/grid.ts';
 import { writeMask } from '../volume/mask-writer.ts';
 import { finishedSlab } from './segment.ts';
@@ -69,7 +69,7 @@ export async function assembleCase(
 
 interface Slab {
   readonly records: SlabRecords;
-  readonly masks: () => ReadonlyMap<number, Uint8Array>;
+  readonly masks: () => ReadonlyMap<number, PackedMasks>;
   readonly activations: () => Float32Array;
 }
 
@@ -80,8 +80,7 @@ async function readSlabs(manifest: CaseManifest, keys: RunKeys, store: BlobStore
     const records = await finishedSlab(keys, index, store);
     if (!records) throw missingSlab(manifest, index);
     const bytes = await store.get(keys.slabMasks(index));
-    const masks = (): ReadonlyMap<number, Uint8Array> =>
-      new Map([...decodeMasks(bytes, records, manifest)].map(([k, slice]) => [k, slice.mask]));
+    const masks = () => decodeMasks(bytes, records, manifest);
     slabs.push({ records, masks, activations: () => decodeActivations(bytes, records) });
   }
   return slabs;
@@ -93,14 +92,14 @@ function cropDrawn(slabs: readonly Slab[], grid: Grid): CroppedMask | undefined 
   const cropGrid = boxGrid(box, grid);
   const data = new Uint8Array(cropGrid.columns * cropGrid.rows * cropGrid.slices);
   for (const slab of slabs)
-    for (const [k, mask] of slab.masks()) copySlice(mask, grid.columns, k, box, data);
+    for (const [k, slice] of slab.masks()) copySlice(slice.mask(), grid.columns, k, box, data);
   return { mask: { grid: cropGrid, data }, box };
 }
 
 function drawnBox(slab: Slab, grid: Grid): VoxelBox | undefined {
   let box: VoxelBox | undefined;
-  for (const [k, data] of slab.masks()) {
-    const slice = boundingBox({ grid: { ...grid, slices: 1 }, data });
+  for (const [k, packed] of slab.masks()) {
+    const slice = boundingBox({ grid: { ...grid, slices: 1 }, data: packed.mask() });
     if (slice) box = unionBox(box, { ...slice, sliceStart: k, sliceEnd: k + 1 });
   }
   return box;

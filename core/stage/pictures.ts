@@ -34,7 +34,7 @@ export async function slicePictures(
     const cams = decodeMasks(await store.get(keys.slabMasks(slab.index)), records, manifest);
     for (const k of within) {
       const grey = greySlice(images, k - slab.firstSlice, manifest.letterbox.sizePx);
-      pictures.push(picture(input, k, grey, cams.get(k)?.cam ?? null));
+      pictures.push(picture(input, k, grey, cams.get(k)?.cam() ?? null));
     }
   }
   return pictures;
