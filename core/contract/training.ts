@@ -52,6 +52,7 @@ export const TrainConfig = z
     ramp_fraction: Share,
     unlabelled_start: Share,
     cam_weight: z.number().nonnegative(),
+    outline_weight: z.number().nonnegative(),
     real_cam_max: Share,
     ema_decay: Share,
     phantom_share: Share,
@@ -59,6 +60,7 @@ export const TrainConfig = z
     small_liver_exponent: z.number().nonnegative(),
     clean_share: Share,
     overlap: z.boolean(),
+    bfloat16: z.boolean(),
     evaluate_every_s: z.number().positive(),
   })
   .partial();

@@ -44,6 +44,7 @@ const FIELDS: Record<keyof TrainConfig, fc.Arbitrary<unknown>> = {
   ramp_fraction: share,
   unlabelled_start: share,
   cam_weight: share,
+  outline_weight: share,
   real_cam_max: share,
   ema_decay: share,
   phantom_share: share,
@@ -51,6 +52,7 @@ const FIELDS: Record<keyof TrainConfig, fc.Arbitrary<unknown>> = {
   small_liver_exponent: share,
   clean_share: share,
   overlap: fc.boolean(),
+  bfloat16: fc.boolean(),
   evaluate_every_s: positive,
 };
 

@@ -24,6 +24,7 @@ class ModelConfig:
         classifier_blocks: residual blocks per stage; ResNet-38 has 3, 4, 8, 3.
         cam_grid: side of the class activation map, 8 or 16.
         widths: hybrid encoder channels at strides 2, 4, 8, 16.
+        residual_blocks: hybrid encoder residual blocks at strides 2, 4, 8.
         vit_dim, vit_depth, vit_heads: transformer blocks (hybrid: `widths[3]` is the dim).
         window: window of SAM's windowed blocks; unused by the hybrid encoder.
         global_blocks: indices of SAM's global-attention blocks.
@@ -38,14 +39,15 @@ class ModelConfig:
     classifier_width: int = 16
     classifier_blocks: tuple[int, int, int, int] = (3, 4, 8, 3)
     cam_grid: int = 16
-    widths: tuple[int, int, int, int] = (24, 40, 80, 160)
+    widths: tuple[int, int, int, int] = (32, 64, 128, 160)
+    residual_blocks: tuple[int, int, int] = (1, 2, 2)
     vit_dim: int = 160
     vit_depth: int = 4
     vit_heads: int = 5
     window: int = 14
     global_blocks: tuple[int, ...] = ()
-    channels: int = 128
-    decoder_mlp: int = 512
+    channels: int = 192
+    decoder_mlp: int = 384
     lora_rank: int = 0
 
     def __post_init__(self) -> None:
@@ -68,6 +70,7 @@ MODEL_SIZES = {
         classifier_width=8,
         classifier_blocks=(1, 1, 1, 1),
         widths=(8, 16, 24, 48),
+        residual_blocks=(0, 1, 1),
         vit_dim=48,
         vit_depth=1,
         vit_heads=3,
@@ -79,6 +82,7 @@ MODEL_SIZES = {
         classifier_width=12,
         classifier_blocks=(1, 1, 2, 1),
         widths=(16, 24, 48, 96),
+        residual_blocks=(0, 1, 1),
         vit_dim=96,
         vit_depth=2,
         vit_heads=3,
@@ -129,6 +133,8 @@ class TrainConfig:
         ramp_fraction: share of the schedule after which lambda is lambda_max.
         unlabelled_start: share of the schedule without unlabelled slices.
         cam_weight: weight of the CAM overlap loss on labelled slices; 0 is the paper's method.
+        outline_weight: weight of a mask loss on the hybrid encoder's finest features, before any
+            prompt: deep supervision, dropped at export; 0 is the paper's method.
         real_cam_max: share of real CAM prompts after 30 % of the schedule.
         ema_decay: final decay of the averaged weights, used as teacher and for export.
         phantom_share: share of synthetic phantoms among labelled slices, when a folder is given.
@@ -137,6 +143,8 @@ class TrainConfig:
             at the dome and the tip are few, and a per-slice mean counts them like any other.
         clean_share: share of training slices without changes of grey value, as at run time.
         overlap: compute classifier and mask gradients in two threads, and prepare ahead.
+        bfloat16: compute classifier and encoder in bfloat16 on a CPU too, as always on a GPU:
+            faster where the CPU has matrix instructions for it (AMX).
         evaluate_every_s: seconds between validations.
     """
 
@@ -162,6 +170,7 @@ class TrainConfig:
     ramp_fraction: float = 0.4
     unlabelled_start: float = 0.15
     cam_weight: float = 0.3
+    outline_weight: float = 0.0
     real_cam_max: float = 0.75
     ema_decay: float = 0.998
     phantom_share: float = 0.05
@@ -169,6 +178,7 @@ class TrainConfig:
     small_liver_exponent: float = 0.0
     clean_share: float = 0.0
     overlap: bool = False
+    bfloat16: bool = False
     evaluate_every_s: float = 400.0
     model: ModelConfig = field(default_factory=ModelConfig)
 

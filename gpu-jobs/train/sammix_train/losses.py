@@ -72,6 +72,12 @@ def segmentation_loss(
     return masks.mean() + score_error.mean()
 
 
+def outline_loss(logits: Tensor, target: Tensor, kind: str) -> Tensor:
+    """Pixel loss and Dice of masks drawn without a prompt, float32[n, h, w], on the same scale."""
+    logits = logits[:, None]
+    return (pixel_loss(logits, target, kind) + dice_loss(logits.sigmoid(), target)).mean()
+
+
 def unlabelled_loss(logits: Tensor, pseudo: Tensor, confident: Tensor) -> Tensor:
     """Masked BCE and Dice of float32[n, 3, h, w] against pseudo masks float32[n, 1, h, w].
 

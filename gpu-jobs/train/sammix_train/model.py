@@ -80,7 +80,10 @@ class PromptedDecoder(nn.Module):
 
 
 class SamMix(nn.Module):
-    """The three networks that one bundle holds."""
+    """The three networks that one bundle holds, and a 1x1 convolution that only training uses.
+
+    `outline` makes mask logits of the hybrid encoder's finest features (deep supervision).
+    """
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -90,6 +93,13 @@ class SamMix(nn.Module):
         )
         self.encoder = SliceEncoder(config)
         self.decoder = PromptedDecoder(config)
+        if config.encoder == "hybrid":
+            self.outline = nn.Conv2d(config.channels // 8, 1, kernel_size=1)
+
+    def outline_logits(self, encoded: tuple[Tensor, ...]) -> Tensor:
+        """Mask logits float32[n, 256, 256] without a prompt; hybrid encoders only."""
+        size = (SLICE_SIZE_PX, SLICE_SIZE_PX)
+        return F.interpolate(self.outline(encoded[-1]), size=size, mode="bilinear")[:, 0]
 
     def segment(self, image: Tensor, cam_mask: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
         """Mask logits float32[n, 3, 256, 256] and scores float32[n, 3] for given prompts."""
@@ -99,7 +109,12 @@ class SamMix(nn.Module):
 def _image_encoder(config: ModelConfig) -> nn.Module:
     if config.encoder == "hybrid":
         return HybridEncoder(
-            config.widths, config.vit_depth, config.vit_heads, config.channels, config.image_size
+            config.widths,
+            config.residual_blocks,
+            config.vit_depth,
+            config.vit_heads,
+            config.channels,
+            config.image_size,
         )
     return ImageEncoderViT(
         image_size=config.image_size,

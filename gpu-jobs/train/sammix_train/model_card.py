@@ -94,6 +94,9 @@ def differences(training: Training) -> str:
     if config.cam_weight:
         weight = f"(weight {config.cam_weight:g})"
         found.append(f"the classifier also sees how well its map covers the mask {weight}")
+    if config.outline_weight:
+        weight = f"(weight {config.outline_weight:g})"
+        found.append(f"a further mask loss sits on the encoder's finest features {weight}")
     if config.empty_chance:
         found.append("a few slices without liver reach the mask loss")
     if config.small_liver_exponent:

@@ -6,7 +6,7 @@ from .checkpoint_state import RunState
 from .sampling import StepSampler
 from .training_step import StepInputs, classifier_backward, mask_backward, prepare_step
 
-MAIN_SHARE = 0.75  # of the masked slices, in the first of two threads
+MAIN_SHARE = 0.7  # of the masked slices, in the first of two threads
 
 
 class StepPipeline:

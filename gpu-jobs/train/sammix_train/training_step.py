@@ -17,6 +17,7 @@ from .data import SlicePool
 from .losses import (
     cam_overlap_loss,
     classification_loss,
+    outline_loss,
     segmentation_loss,
     unlabelled_loss,
     unlabelled_weight,
@@ -82,6 +83,12 @@ class StepInputs:
     unlabelled_weight: float
 
 
+def reduced_precision(image: Tensor, config: TrainConfig) -> torch.autocast:
+    """bfloat16 for classifier and encoder: on a GPU always, on a CPU where the run asks for it."""
+    enabled = image.is_cuda or config.bfloat16
+    return torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=enabled)
+
+
 @torch.no_grad()
 def prepare_step(
     teacher: SamMix,
@@ -95,7 +102,8 @@ def prepare_step(
     clean = config.clean_share
     classified = make_batch(pool, sampler.classified(rng), rng, device, clean)
     masked = make_batch(pool, sampler.masked(rng), rng, device, clean)
-    cam = teacher.classifier(masked.weak)[1].float().cpu()
+    with reduced_precision(masked.weak, config):
+        cam = teacher.classifier(masked.weak)[1].float().cpu()
     share = real_cam_share(progress, config.real_cam_max)
     cam_mask, box = training_prompts(cam, masked.mask.cpu(), share, rng)
     parts = [(masked.strong, cam_mask.to(device), box.to(device))]
@@ -105,7 +113,8 @@ def prepare_step(
     pseudo = confident = masked.mask[:0]
     if weight > 0 and len(sampler.unlabelled):
         batch = make_batch(pool, sampler.pseudo_labelled(rng), rng, device)
-        pseudo, confident, student = _pseudo_inputs(teacher, batch)
+        with reduced_precision(batch.weak, config):
+            pseudo, confident, student = _pseudo_inputs(teacher, batch)
         parts.append(student)
     image, cam_mask, box = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
     return StepInputs(classified, masked, image, cam_mask, box, pseudo, confident, weight)
@@ -128,7 +137,8 @@ def classifier_losses(model: SamMix, batch: Batch, sampler: StepSampler) -> tupl
         [float(sampler.pool.records[i].has_liver) for i in batch.indices],
         device=batch.strong.device,
     )
-    logit, cam = model.classifier(batch.strong)
+    with reduced_precision(batch.strong, sampler.config):
+        logit, cam = (out.float() for out in model.classifier(batch.strong))
     loss = classification_loss(logit[:, 0], target)
     visible = batch.mask.sum(dim=(1, 2, 3)).cpu().numpy() > 0
     labelled = np.isin(batch.indices, sampler.labelled) & visible
@@ -155,7 +165,7 @@ def mask_backward(
     """
     n = len(inputs.masked.mask)
     rows = slice(first, last)
-    with torch.autocast("cuda", dtype=torch.bfloat16, enabled=inputs.image.is_cuda):
+    with reduced_precision(inputs.image, config):
         encoded = model.encoder(inputs.image[rows])
     encoded = tuple(e.float() for e in encoded)
     logits, scores = model.decoder(encoded, inputs.cam_mask[rows], inputs.box[rows])
@@ -164,6 +174,9 @@ def mask_backward(
     seg = segmentation_loss(
         logits[:k], scores[:k], target, config.pixel_loss, config.all_masks_weight
     )
+    if config.outline_weight:
+        outline = model.outline_logits(tuple(e[:k] for e in encoded))
+        seg = seg + config.outline_weight * outline_loss(outline, target, config.pixel_loss)
     seg = seg * (k / n)
     extra = unlabelled_loss(logits[k:], inputs.pseudo, inputs.confident)
     (seg + inputs.unlabelled_weight * extra).backward()
@@ -177,7 +190,7 @@ def mask_backward(
 
 def _pseudo_inputs(teacher: SamMix, batch: Batch) -> tuple[Tensor, Tensor, tuple]:
     """Pseudo labels and student inputs (image, CAM mask, box) of the usable slices only."""
-    cam = teacher.classifier(batch.weak)[1]
+    cam = teacher.classifier(batch.weak)[1].float()
     mask, box = (t.to(batch.weak.device) for t in prompts_to_tensors(cam_prompts(cam)))
     pseudo, confident, usable = pseudo_labels(teacher, batch.weak, mask, box)
     student = (batch.strong[usable], mask[usable], box[usable])

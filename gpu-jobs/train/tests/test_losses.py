@@ -9,6 +9,7 @@ from sammix_train.losses import (
     cam_overlap_loss,
     classification_loss,
     dice_loss,
+    outline_loss,
     pixel_loss,
     segmentation_loss,
     unlabelled_loss,
@@ -54,6 +55,16 @@ def test_segmentation_loss_follows_the_best_mask_and_teaches_scores() -> None:
     assert float(best_only) == pytest.approx(0, abs=1e-3)
     assert float(segmentation_loss(logits, wrong, target, "bce", 0.0)) == pytest.approx(1, abs=1e-2)
     assert segmentation_loss(logits, right, target, "bce", 0.25) > 1
+
+
+def test_outline_loss_is_pixel_loss_plus_dice() -> None:
+    target = torch.zeros(2, 1, 16, 16)
+    target[..., 4:12, 4:12] = 1
+    sure = (target[:, 0] * 2 - 1) * 10
+    assert float(outline_loss(sure, target, "bce")) == pytest.approx(0, abs=1e-3)
+    even = outline_loss(torch.zeros(2, 16, 16), target, "bce")
+    # half of everything: overlap 32, sums 128 and 64, smooth 1
+    assert float(even) == pytest.approx(math.log(2) + 1 - 65 / 193, rel=1e-5)
 
 
 def test_unsure_pixels_carry_no_gradient() -> None:

@@ -22,7 +22,12 @@ from sammix_train.pipeline import StepPipeline
 from sammix_train.sampling import StepSampler, small_liver_weights
 from sammix_train.teacher import averaged_copy, pseudo_labels, update_average
 from sammix_train.train import learning_rate_factor, optimise_once, train
-from sammix_train.training_step import make_batch, mask_backward, prepare_step
+from sammix_train.training_step import (
+    classifier_backward,
+    make_batch,
+    mask_backward,
+    prepare_step,
+)
 
 CONFIG = TrainConfig(
     size="tiny",
@@ -82,7 +87,7 @@ def test_overlapped_steps_train_the_same_parameters(pool: SlicePool) -> None:
 
 
 def test_shared_masks_add_up_to_one_step(pool: SlicePool) -> None:
-    config = dataclasses.replace(CONFIG, unlabelled_start=0.0, ramp_fraction=0.01)
+    config = dataclasses.replace(CONFIG, ramp_fraction=0.01, outline_weight=0.5)
     state = new_state(config, "cpu")
     sampler = StepSampler(pool, config)
     inputs = prepare_step(state.average, sampler, 0.5, np.random.default_rng(0), "cpu")
@@ -101,6 +106,41 @@ def test_shared_masks_add_up_to_one_step(pool: SlicePool) -> None:
     assert "unlabelled" in rest
     assert first["seg"] + rest["seg"] == pytest.approx(whole["seg"], rel=1e-5)
     torch.testing.assert_close(gradients(), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_outline_loss_reaches_the_encoder_and_not_the_decoder(pool: SlicePool) -> None:
+    gradients = []
+    for weight in (0.0, 0.5):
+        config = dataclasses.replace(CONFIG, outline_weight=weight)
+        state = new_state(config, "cpu")
+        sampler = StepSampler(pool, config)
+        inputs = prepare_step(state.average, sampler, 0.5, np.random.default_rng(0), "cpu")
+        mask_backward(state.model, inputs, config)
+        grads = {name: p.grad for name, p in state.model.named_parameters() if p.grad is not None}
+        gradients.append(grads)
+    without, with_it = gradients
+    assert set(with_it) - set(without) == {"outline.weight", "outline.bias"}
+    finest = "encoder.image_encoder.down2.mix.conv2.weight"
+    assert not torch.allclose(without[finest], with_it[finest])
+    decoder = "decoder.mask_decoder.mask_tokens.weight"
+    torch.testing.assert_close(without[decoder], with_it[decoder])
+
+
+def test_bfloat16_steps_point_the_same_way(pool: SlicePool) -> None:
+    found = []
+    for bfloat16 in (False, True):
+        config = dataclasses.replace(CONFIG, bfloat16=bfloat16)
+        state = new_state(config, "cpu")
+        sampler = StepSampler(pool, config)
+        inputs = prepare_step(state.average, sampler, 0.1, np.random.default_rng(0), "cpu")
+        mask_backward(state.model, inputs, config)
+        classifier_backward(state.model, inputs, sampler)
+        grads = (p.grad for p in state.model.parameters() if p.grad is not None)
+        found.append(torch.cat([grad.flatten() for grad in grads]))
+    full, half = found
+    assert half.dtype == torch.float32
+    assert not torch.equal(full, half)
+    assert torch.cosine_similarity(full, half, dim=0) > 0.98
 
 
 def test_clean_share_keeps_grey_values(pool: SlicePool) -> None:

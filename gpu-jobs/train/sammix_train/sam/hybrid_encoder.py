@@ -1,8 +1,10 @@
 """A small convolution + ViT image encoder for CPUs, in the spirit of SAM 2's pyramid.
 
 Strides 2, 4 and 8 are convolutional, stride 16 is a short global-attention ViT with the same
-blocks as SAM's encoder (so LoRA applies), and a top-down neck gives a stride-8 embedding. The
-stride-4 and stride-2 features go to the mask decoder, as in SAM 2 (Ravi et al. 2024).
+blocks as SAM's encoder (so LoRA applies), and a top-down path leads what it knows back to stride 8,
+the embedding, and on to strides 4 and 2, whose features go to the mask decoder as in SAM 2 (Ravi et
+al. 2024). Going down to the fine strides too is the U-Net's part in it (Ronneberger et al. 2015):
+the decoder's last steps then add features that know what organ they show, not bare edges.
 """
 
 import torch
@@ -34,6 +36,23 @@ class ResidualBlock(nn.Module):
         return torch.relu(x + self.norm2(self.conv2(self.conv1(x))))
 
 
+class TopDown(nn.Module):
+    """A coarse map, enlarged, joins the features of twice its resolution.
+
+    float32[n, c_coarse, h, w] and float32[n, c_skip, 2h, 2w] -> float32[n, c_out, 2h, 2w].
+    """
+
+    def __init__(self, c_coarse: int, c_skip: int, c_out: int) -> None:
+        super().__init__()
+        self.reduce = nn.Conv2d(c_coarse, c_out, kernel_size=1)
+        self.lateral = nn.Conv2d(c_skip, c_out, kernel_size=1)
+        self.mix = ResidualBlock(c_out)
+
+    def forward(self, coarse: Tensor, skip: Tensor) -> Tensor:
+        enlarged = F.interpolate(self.reduce(coarse), scale_factor=2.0, mode="nearest")
+        return self.mix(enlarged + self.lateral(skip))
+
+
 class HybridEncoder(nn.Module):
     """float32[n, 1, 256, 256] in [0, 1] -> embedding and two high-resolution feature maps.
 
@@ -41,6 +60,7 @@ class HybridEncoder(nn.Module):
 
     Args:
         widths: channels at strides 2, 4, 8 and 16; the last is the ViT's width.
+        residual_blocks: residual blocks at strides 2, 4 and 8.
         depth: number of ViT blocks.
         num_heads: attention heads of each block.
         out_channels: c, the decoder's width.
@@ -50,6 +70,7 @@ class HybridEncoder(nn.Module):
     def __init__(
         self,
         widths: tuple[int, int, int, int],
+        residual_blocks: tuple[int, int, int],
         depth: int,
         num_heads: int,
         out_channels: int,
@@ -58,9 +79,12 @@ class HybridEncoder(nn.Module):
         super().__init__()
         s2, s4, s8, s16 = widths
         grid = image_size // 16
-        self.stage2 = conv_norm_relu(1, s2, stride=2)
-        self.stage4 = nn.Sequential(conv_norm_relu(s2, s4, stride=2), ResidualBlock(s4))
-        self.stage8 = nn.Sequential(conv_norm_relu(s4, s8, stride=2), ResidualBlock(s8))
+        self.stage2, self.stage4, self.stage8 = (
+            nn.Sequential(
+                conv_norm_relu(c_in, c_out, stride=2), *(ResidualBlock(c_out) for _ in range(count))
+            )
+            for c_in, c_out, count in zip((1, s2, s4), (s2, s4, s8), residual_blocks, strict=True)
+        )
         self.stage16 = nn.Sequential(
             nn.Conv2d(s8, s16, kernel_size=3, stride=2, padding=1, bias=False),
             nn.BatchNorm2d(s16),
@@ -74,8 +98,8 @@ class HybridEncoder(nn.Module):
             nn.Conv2d(out_channels, out_channels, kernel_size=3, padding=1, bias=False),
             nn.BatchNorm2d(out_channels),
         )
-        self.to_high_res_s4 = nn.Conv2d(s4, out_channels // 4, kernel_size=1)
-        self.to_high_res_s2 = nn.Conv2d(s2, out_channels // 8, kernel_size=1)
+        self.down4 = TopDown(out_channels, s4, out_channels // 4)
+        self.down2 = TopDown(out_channels // 4, s2, out_channels // 8)
         nn.init.trunc_normal_(self.pos_embed, std=0.02)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,4 +112,5 @@ class HybridEncoder(nn.Module):
         top = self.lateral16(self.norm(tokens).permute(0, 3, 1, 2))
         top = F.interpolate(top, scale_factor=2.0, mode="nearest")
         embedding = self.smooth(top + self.lateral8(s8))
-        return embedding, self.to_high_res_s4(s4), self.to_high_res_s2(s2)
+        high_res_s4 = self.down4(embedding, s4)
+        return embedding, high_res_s4, self.down2(high_res_s4, s2)
