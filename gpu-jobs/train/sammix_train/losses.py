@@ -95,14 +95,17 @@ def unlabelled_loss(logits: Tensor, pseudo: Tensor, confident: Tensor) -> Tensor
 def cam_overlap_loss(cam: Tensor, target: Tensor) -> Tensor:
     """1 - soft Dice of the map, scaled to its maximum, and the mask pooled to the map's grid.
 
-    Ours: an inexpensive stand-in for segmentation feedback to the classifier.
+    Ours: an inexpensive stand-in for segmentation feedback to the classifier. The maximum takes
+    part in the gradient, so that the loss says nothing of the map's scale: held constant, it has
+    every cell of the liver strive for the maximum, the logits grow without bound, and one mistake
+    of the classifier outweighs all else.
 
     Args:
         cam: raw signed map float32[n, 1, g, g].
         target: float32[n, 1, 256, 256].
     """
     rectified = torch.relu(cam)
-    scaled = rectified / rectified.detach().amax(dim=(2, 3), keepdim=True).clamp(min=1e-6)
+    scaled = rectified / rectified.amax(dim=(2, 3), keepdim=True).clamp(min=1e-6)
     pooled = F.adaptive_avg_pool2d(target, cam.shape[-1])
     return dice_loss(scaled, pooled).mean()
 

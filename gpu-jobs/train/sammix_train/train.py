@@ -14,6 +14,7 @@ from torch import nn
 from .checkpoint_state import RunState, save_state
 from .data import SlicePool
 from .evaluate import gate_threshold, predict_slices, slice_scores
+from .model import SamMix
 from .pipeline import StepPipeline
 from .run_record import write_run_record
 from .sampling import StepSampler
@@ -93,13 +94,27 @@ def optimise_once(state: RunState, pipeline: StepPipeline) -> dict[str, float]:
     set_training_mode(state.model)
     state.optimiser.zero_grad(set_to_none=True)
     parts = pipeline.gradients()
-    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), config.grad_clip)
-    if not torch.isfinite(norm):
-        raise FloatingPointError(f"gradient norm {float(norm)} at step {state.step}: {parts}")
+    norms = clip_gradients(state.model, config.grad_clip)
+    if not all(math.isfinite(norm) for norm in norms.values()):
+        raise FloatingPointError(f"gradient norms {norms} at step {state.step}: {parts}")
     state.optimiser.step()
     state.step += 1
     update_average(state.average, state.model, state.step, config.ema_decay)
-    return {**parts, "grad_norm": float(norm), "lr": config.learning_rate * factor}
+    return {**parts, **norms, "lr": config.learning_rate * factor}
+
+
+def clip_gradients(model: SamMix, limit: float) -> dict[str, float]:
+    """Clips the classifier's and the mask networks' gradients, each to a norm of `limit`.
+
+    They share no parameters, so a slice that the classifier gets badly wrong is no reason to
+    learn less from the masks. Returns the norms before.
+    """
+    masks = [p for name, p in model.named_parameters() if not name.startswith("classifier.")]
+    clip = torch.nn.utils.clip_grad_norm_
+    return {
+        "grad_norm_classifier": float(clip(model.classifier.parameters(), limit)),
+        "grad_norm_masks": float(clip(masks, limit)),
+    }
 
 
 def set_training_mode(model: nn.Module) -> None:

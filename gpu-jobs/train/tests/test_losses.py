@@ -90,6 +90,17 @@ def test_cam_overlap_prefers_the_mask() -> None:
     assert float(cam_overlap_loss(inside.flip(-1), target)) > 0.9
 
 
+def test_cam_overlap_does_not_move_the_scale() -> None:
+    torch.manual_seed(0)
+    target = torch.zeros(2, 1, 256, 256)
+    target[..., 64:160, :128] = 1
+    cam = (torch.rand(2, 1, 16, 16) + 0.1).requires_grad_()
+    cam_overlap_loss(cam, target).backward()
+    along_scale = float((cam.grad * cam.detach()).sum())
+    assert along_scale == pytest.approx(0, abs=1e-6)
+    assert float(cam.grad.abs().max()) > 1e-4
+
+
 def test_unlabelled_weight_ramps_up() -> None:
     weights = [unlabelled_weight(t, 0.5, 0.4, 0.15) for t in (0, 0.1, 0.15, 0.3, 0.4, 1)]
     assert weights[:2] == [0, 0]

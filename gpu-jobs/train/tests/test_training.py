@@ -21,7 +21,7 @@ from sammix_train.model import SamMix
 from sammix_train.pipeline import StepPipeline
 from sammix_train.sampling import StepSampler, small_liver_weights
 from sammix_train.teacher import averaged_copy, pseudo_labels, update_average
-from sammix_train.train import learning_rate_factor, optimise_once, train
+from sammix_train.train import clip_gradients, learning_rate_factor, optimise_once, train
 from sammix_train.training_step import (
     classifier_backward,
     make_batch,
@@ -124,6 +124,23 @@ def test_outline_loss_reaches_the_encoder_and_not_the_decoder(pool: SlicePool) -
     assert not torch.allclose(without[finest], with_it[finest])
     decoder = "decoder.mask_decoder.mask_tokens.weight"
     torch.testing.assert_close(without[decoder], with_it[decoder])
+
+
+def test_gradients_are_clipped_per_network(pool: SlicePool) -> None:
+    state = new_state(CONFIG, "cpu")
+    sampler = StepSampler(pool, CONFIG)
+    inputs = prepare_step(state.average, sampler, 0.1, np.random.default_rng(0), "cpu")
+    classifier_backward(state.model, inputs, sampler)
+    mask_backward(state.model, inputs, CONFIG)
+    for parameter in state.model.classifier.parameters():
+        parameter.grad *= 1e6
+    masks = state.model.encoder.image_encoder.smooth[0].weight
+    before = masks.grad.clone()
+    norms = clip_gradients(state.model, 1e3)
+    assert norms["grad_norm_classifier"] > 1e3 > norms["grad_norm_masks"]
+    assert torch.equal(masks.grad, before)
+    squares = (float((p.grad**2).sum()) for p in state.model.classifier.parameters())
+    assert sum(squares) ** 0.5 == pytest.approx(1e3, rel=1e-3)
 
 
 def test_bfloat16_steps_point_the_same_way(pool: SlicePool) -> None:
