@@ -4,7 +4,10 @@ import type { SegmentedReport } from '../contract/report.ts';
 export const MONTAGE_SLICES = 16;
 
 /** What the choice looks at, so that a test need not build a whole report. */
-export type MontageFacts = Pick<SegmentedReport, 'slices' | 'flags' | 'comparison'>;
+export type MontageFacts = Pick<
+  SegmentedReport,
+  'slices' | 'voxelsPerSlice' | 'flags' | 'comparison'
+>;
 
 /**
  * The slices that a reader should see: those that a flag names (at most half of `count`, what needs
@@ -27,14 +30,17 @@ export function chooseMontageSlices(report: MontageFacts, count: number): number
   return [...chosen].sort((a, b) => a - b);
 }
 
-/** Slices from the first to the last with a mask, a label or a positive gate; else all of them. */
-function extentOf({ slices, comparison }: MontageFacts): number[] {
-  const shows = slices.filter(
+/**
+ * Slices from the first to the last with a mask or a label. Where there is none, those that the gate let
+ * through, which may be far more of them; else all.
+ */
+function extentOf({ slices, voxelsPerSlice, comparison }: MontageFacts): number[] {
+  const drawn = slices.filter(
     (slice) =>
-      slice.maskVoxels > 0 ||
-      slice.camAreaPx !== null ||
+      (voxelsPerSlice?.[slice.index] ?? slice.maskVoxels) > 0 ||
       typeof comparison?.panel.sliceDice[slice.index] === 'number',
   );
+  const shows = drawn.length > 0 ? drawn : slices.filter((slice) => slice.camAreaPx !== null);
   const first = shows[0]?.index ?? Number.NEGATIVE_INFINITY;
   const last = shows.at(-1)?.index ?? Number.POSITIVE_INFINITY;
   return slices.map(({ index }) => index).filter((index) => index >= first && index <= last);

@@ -95,30 +95,30 @@ function strayComponents({ strayShare, components }: QualityInput): QualityFlag 
   );
 }
 
-function lowPredictedIou({ slices }: QualityInput): QualityFlag | undefined {
+function lowPredictedIou(input: QualityInput): QualityFlag | undefined {
   const limit = QUALITY_LIMITS.predictedIou;
   return flagDrawn(
     'low-predicted-iou',
-    slices,
+    input,
     (slice) => (slice.predictedIou ?? 1) < limit,
     (low) => `The decoder itself expects an IoU below ${limit} in ${low}.`,
   );
 }
 
-function camDisagreement({ slices }: QualityInput): QualityFlag | undefined {
+function camDisagreement(input: QualityInput): QualityFlag | undefined {
   const limit = QUALITY_LIMITS.camMaskIou;
   return flagDrawn(
     'cam-disagreement',
-    slices,
+    input,
     (slice) => (slice.camMaskIou ?? 1) < limit,
     (apart) => `Classifier map and mask lie apart (IoU below ${limit}) in ${apart}.`,
   );
 }
 
-function camEmpty({ slices }: QualityInput): QualityFlag | undefined {
+function camEmpty(input: QualityInput): QualityFlag | undefined {
   return flagDrawn(
     'cam-empty',
-    slices,
+    input,
     (slice) => slice.camEmpty,
     (empty) => `The classifier map was empty in ${empty}; the centre of the image prompted SAM.`,
   );
@@ -128,21 +128,21 @@ const inputWarning = (problem: CaseManifest['problems'][number]): QualityFlag =>
   flag('input-warning', 'review', `${problem.message}. ${problem.remedy}`);
 
 /**
- * A doubt about single slices: worth a look where it concerns more than a fifth of those that SAM drew
- * on, as it comes up at the poles of most livers. Where nothing was drawn there is nothing to doubt.
+ * A doubt about single slices: worth a look where it concerns more than a fifth of those with a mask, as
+ * it comes up at the poles of most livers. Where the clean-up left nothing there is nothing to doubt.
  */
 function flagDrawn(
   code: QualityFlag['code'],
-  slices: readonly SliceRecord[],
+  { slices, voxelsPerSlice }: QualityInput,
   isDoubtful: (slice: SliceRecord) => boolean,
   message: (which: string) => string,
 ): QualityFlag | undefined {
-  const drawn = slices.filter((slice) => slice.maskVoxels > 0);
-  const doubtful = drawn.filter(isDoubtful);
+  const shown = slices.filter((slice) => voxelsPerSlice[slice.index]! > 0);
+  const doubtful = shown.filter(isDoubtful);
   if (doubtful.length === 0) return undefined;
   return flag(
     code,
-    doubtful.length > drawn.length / 5 ? 'review' : 'info',
+    doubtful.length > shown.length / 5 ? 'review' : 'info',
     message(doubtful.length === 1 ? '1 slice' : `${doubtful.length} slices`),
     doubtful.map((slice) => slice.index),
   );

@@ -37,6 +37,19 @@ describe('chooseMontageSlices', () => {
     expect(chooseMontageSlices(facts(30, 7, 10), 16)).toEqual([7, 8, 9, 10]);
   });
 
+  it('leaves out what the gate let through and what the clean-up took away', () => {
+    const { slices, ...report } = facts(100, 0, 99);
+    const passed = slices.map((slice) => ({ ...slice, camAreaPx: 9 }));
+    const voxelsPerSlice = slices.map(({ index }) => (index >= 40 && index <= 44 ? 50 : 0));
+    const chosen = chooseMontageSlices({ ...report, slices: passed, voxelsPerSlice }, 16);
+    expect(chosen).toEqual([40, 41, 42, 43, 44]);
+    const nothing = voxelsPerSlice.map(() => 0);
+    const gated = passed.map((s) => (s.index < 30 ? { ...s, camAreaPx: null } : s));
+    expect(chooseMontageSlices({ ...report, slices: gated, voxelsPerSlice: nothing }, 8)[0]).toBe(
+      30,
+    );
+  });
+
   it('shows the whole scan in steps where nothing was found', () => {
     expect(chooseMontageSlices(facts(41, 1, 0), 5)).toEqual([0, 10, 20, 30, 40]);
   });

@@ -58,22 +58,25 @@ describe('quality flags', () => {
   });
 
   it('grade the decoder and the CAM by how many slices are concerned', () => {
-    const doubtful = (count: number, changes: Partial<SliceRecord>) =>
-      qualityFlags(
-        plain({ slices: areas.map((_, index) => slice(index, index < count ? changes : {})) }),
-      );
+    const doubtful = (count: number, changes: Partial<SliceRecord>) => {
+      // The first slice has no mask: it is left out wherever there is something to doubt.
+      const slices = areas.map((_, index) => slice(index, index <= count ? changes : {}));
+      return qualityFlags(plain({ slices }));
+    };
     const low = { predictedIou: 0.5 };
-    expect(doubtful(1, low)).toMatchObject([{ code: 'low-predicted-iou', severity: 'info' }]);
+    expect(doubtful(0, low)).toEqual([]);
+    expect(doubtful(1, low)).toMatchObject([
+      { code: 'low-predicted-iou', severity: 'info', slices: [1] },
+    ]);
     expect(doubtful(1, low)[0]!.message).toMatch(/in 1 slice\./);
-    expect(doubtful(5, low)).toMatchObject([{ severity: 'review', slices: [0, 1, 2, 3, 4] }]);
+    expect(doubtful(5, low)).toMatchObject([{ severity: 'review', slices: [1, 2, 3, 4, 5] }]);
     expect(doubtful(5, { camMaskIou: 0.05 })).toMatchObject([
       { code: 'cam-disagreement', severity: 'review' },
     ]);
     expect(doubtful(1, { camEmpty: true })).toMatchObject([
-      { code: 'cam-empty', severity: 'info', slices: [0] },
+      { code: 'cam-empty', severity: 'info' },
     ]);
     expect(doubtful(5, { camEmpty: true })).toMatchObject([{ severity: 'review' }]);
-    expect(doubtful(5, { camEmpty: true, maskVoxels: 0 })).toEqual([]);
   });
 
   it('carry the warnings of the preflight', () => {
