@@ -182,14 +182,15 @@ def test_full_run_writes_its_record_and_checkpoints(pool: SlicePool, tmp_path: P
 
 
 def test_learns_drawn_slices(pool: SlicePool) -> None:
-    config = dataclasses.replace(CONFIG, steps=70, learning_rate=3e-3, lambda_max=0.0)
-    config = dataclasses.replace(config, ema_decay=0.9)
+    # a slice without liver has a Dice loss of its own, comes at random, and would decide the test
+    config = dataclasses.replace(CONFIG, steps=70, learning_rate=3e-3, empty_chance=0.0)
+    config = dataclasses.replace(config, lambda_max=0.0, ema_decay=0.9)
     state = new_state(config, "cpu")
     pipeline = StepPipeline(state, StepSampler(pool, config), "cpu")
-    first = [optimise_once(state, pipeline)["seg"] for _ in range(5)]
+    losses = []
     while state.progress < 1:
-        last = optimise_once(state, pipeline)["seg"]
-    assert last < 0.5 * np.mean(first)
+        losses.append(optimise_once(state, pipeline)["seg"])
+    assert np.mean(losses[-5:]) < 0.2 * np.mean(losses[:5])
 
 
 def test_unlabelled_masks_are_never_read(pool: SlicePool) -> None:
