@@ -97,7 +97,7 @@ function strayComponents({ strayShare, components }: QualityInput): QualityFlag 
 
 function lowPredictedIou(input: QualityInput): QualityFlag | undefined {
   const limit = QUALITY_LIMITS.predictedIou;
-  return flagDrawn(
+  return flagSlices(
     'low-predicted-iou',
     input,
     (slice) => (slice.predictedIou ?? 1) < limit,
@@ -107,7 +107,7 @@ function lowPredictedIou(input: QualityInput): QualityFlag | undefined {
 
 function camDisagreement(input: QualityInput): QualityFlag | undefined {
   const limit = QUALITY_LIMITS.camMaskIou;
-  return flagDrawn(
+  return flagSlices(
     'cam-disagreement',
     input,
     (slice) => (slice.camMaskIou ?? 1) < limit,
@@ -116,7 +116,7 @@ function camDisagreement(input: QualityInput): QualityFlag | undefined {
 }
 
 function camEmpty(input: QualityInput): QualityFlag | undefined {
-  return flagDrawn(
+  return flagSlices(
     'cam-empty',
     input,
     (slice) => slice.camEmpty,
@@ -131,7 +131,7 @@ const inputWarning = (problem: CaseManifest['problems'][number]): QualityFlag =>
  * A doubt about single slices: worth a look where it concerns more than a fifth of those with a mask, as
  * it comes up at the poles of most livers. Where the clean-up left nothing there is nothing to doubt.
  */
-function flagDrawn(
+function flagSlices(
   code: QualityFlag['code'],
   { slices, voxelsPerSlice }: QualityInput,
   isDoubtful: (slice: SliceRecord) => boolean,

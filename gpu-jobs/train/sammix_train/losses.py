@@ -52,6 +52,11 @@ def mask_iou(logits: Tensor, target: Tensor) -> Tensor:
     return torch.where(union > 0, overlap / union.clamp(min=1), torch.ones_like(union))
 
 
+def mask_losses(logits: Tensor, target: Tensor, kind: str) -> Tensor:
+    """Pixel loss and Dice of each of float32[n, k, h, w] masks: float32[n, k]."""
+    return pixel_loss(logits, target, kind) + dice_loss(logits.sigmoid(), target)
+
+
 def segmentation_loss(
     logits: Tensor, scores: Tensor, target: Tensor, kind: str, all_masks_weight: float
 ) -> Tensor:
@@ -66,16 +71,10 @@ def segmentation_loss(
         kind: "bce" or "focal".
         all_masks_weight: the share.
     """
-    per_mask = pixel_loss(logits, target, kind) + dice_loss(logits.sigmoid(), target)
+    per_mask = mask_losses(logits, target, kind)
     masks = per_mask.amin(dim=1) + all_masks_weight * per_mask.mean(dim=1)
     score_error = (scores - mask_iou(logits.detach(), target)) ** 2
     return masks.mean() + score_error.mean()
-
-
-def outline_loss(logits: Tensor, target: Tensor, kind: str) -> Tensor:
-    """Pixel loss and Dice of masks drawn without a prompt, float32[n, h, w], on the same scale."""
-    logits = logits[:, None]
-    return (pixel_loss(logits, target, kind) + dice_loss(logits.sigmoid(), target)).mean()
 
 
 def unlabelled_loss(logits: Tensor, pseudo: Tensor, confident: Tensor) -> Tensor:

@@ -96,10 +96,10 @@ class SamMix(nn.Module):
         if config.encoder == "hybrid":
             self.outline = nn.Conv2d(config.channels // 8, 1, kernel_size=1)
 
-    def outline_logits(self, encoded: tuple[Tensor, ...]) -> Tensor:
-        """Mask logits float32[n, 256, 256] without a prompt; hybrid encoders only."""
+    def outline_logits(self, finest: Tensor) -> Tensor:
+        """Mask logits float32[n, 1, 256, 256] of the hybrid encoder's last output, unprompted."""
         size = (SLICE_SIZE_PX, SLICE_SIZE_PX)
-        return F.interpolate(self.outline(encoded[-1]), size=size, mode="bilinear")[:, 0]
+        return F.interpolate(self.outline(finest), size=size, mode="bilinear")
 
     def segment(self, image: Tensor, cam_mask: Tensor, box: Tensor) -> tuple[Tensor, Tensor]:
         """Mask logits float32[n, 3, 256, 256] and scores float32[n, 3] for given prompts."""

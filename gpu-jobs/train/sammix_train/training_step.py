@@ -17,7 +17,7 @@ from .data import SlicePool
 from .losses import (
     cam_overlap_loss,
     classification_loss,
-    outline_loss,
+    mask_losses,
     segmentation_loss,
     unlabelled_loss,
     unlabelled_weight,
@@ -175,8 +175,8 @@ def mask_backward(
         logits[:k], scores[:k], target, config.pixel_loss, config.all_masks_weight
     )
     if config.outline_weight:
-        outline = model.outline_logits(tuple(e[:k] for e in encoded))
-        seg = seg + config.outline_weight * outline_loss(outline, target, config.pixel_loss)
+        outline = model.outline_logits(encoded[-1][:k])
+        seg = seg + config.outline_weight * mask_losses(outline, target, config.pixel_loss).mean()
     seg = seg * (k / n)
     extra = unlabelled_loss(logits[k:], inputs.pseudo, inputs.confident)
     (seg + inputs.unlabelled_weight * extra).backward()
