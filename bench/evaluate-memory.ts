@@ -2,13 +2,13 @@
 // of cases grows, with masks from a folder (default 1000 cases) and with the tests' tiny bundle
 // (default 100). Each evaluation is a process of its own; its resident memory is read when a tenth of
 // the cases is done and again at the last case.
+
 import { spawn } from 'node:child_process';
 import { link, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { encodePhantom } from '../core/phantom/nifti.ts';
-import { phantomCase } from '../core/phantom/phantom.ts';
+import { encodePhantom, phantomCase } from '../phantom/phantom.ts';
 
 const BIN = path.join(import.meta.dirname, '../cli/bin.mjs');
 const TINY_BUNDLE = path.join(import.meta.dirname, '../test/golden/tiny-bundle');

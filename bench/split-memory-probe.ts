@@ -5,8 +5,8 @@ import { Readable } from 'node:stream';
 import { S3Client } from '@aws-sdk/client-s3';
 import { S3Store } from '../adapters/s3-store.ts';
 import { BundleManifest } from '../core/contract/bundle.ts';
-import { cloudRunKeys } from '../core/contract/cloud-keys.ts';
 import { splitCase } from '../core/stage/split.ts';
+import { cloudRunKeys } from '../site/contract/keys.ts';
 
 // node split-memory-probe FILE BUNDLE_FOLDER: the split function's work on a scan, through the S3
 // client, with an S3 that serves the file and swallows what is written.

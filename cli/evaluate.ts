@@ -3,11 +3,11 @@ import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
 import type { BundleDisplay } from '../core/contract/bundle.ts';
 import type { EvaluatedCase, Evaluation } from '../core/contract/evaluation.ts';
-import { compactTime } from '../core/contract/evaluation-plan.ts';
 import { ConfigError } from '../core/errors.ts';
 import { unmeasured } from '../core/evaluation/from-report.ts';
 import { summarise } from '../core/evaluation/summarise.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { compactTime } from '../site/contract/evaluation.ts';
 import {
   folderMasks,
   type LabelledInput,

@@ -4,7 +4,7 @@ import type { DirStore } from '../adapters/dir-store.ts';
 import type { Runtime } from '../adapters/onnx.ts';
 import { peakMemoryMiB, provenance } from '../adapters/provenance.ts';
 import { WriteBehindStore } from '../adapters/write-behind.ts';
-import { type RunKeys, runKeys } from '../core/contract/keys.ts';
+import { type RunKeys, runId, runKeys } from '../core/contract/keys.ts';
 import {
   CaseManifest,
   type InputIdentity,
@@ -12,7 +12,6 @@ import {
   type RunIdentity,
 } from '../core/contract/manifest.ts';
 import { CaseReport, type FailedReport, type SegmentedReport } from '../core/contract/report.ts';
-import { runId } from '../core/contract/run-id.ts';
 import { BundleError, SammixError, StorageError } from '../core/errors.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
 import type { LabelInput } from '../core/stage/compare.ts';

@@ -1,8 +1,7 @@
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { DirStore } from '../adapters/dir-store.ts';
-import { encodePhantom } from '../core/phantom/nifti.ts';
-import { phantomCase } from '../core/phantom/phantom.ts';
+import { encodePhantom, phantomCase } from '../phantom/phantom.ts';
 import type { Progress } from './progress.ts';
 
 export interface PhantomCommandOptions {

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
-import { type ViewerPage, viewerPage } from '../adapters/viewer-page.ts';
 import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
+import { type ViewerPage, viewerPage } from '../viewer/build.ts';
 import { readFile } from './files.ts';
 import { findCases, type LocalCase, type SourceOptions } from './view-cases.ts';
 

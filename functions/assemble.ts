@@ -1,8 +1,8 @@
-import { siteContext } from '../adapters/site-context.ts';
-import { AssembleEnv } from '../core/contract/env.ts';
-import { runIdOfJobName } from '../core/contract/job-names.ts';
+import { siteContext } from '../site/context.ts';
+import { AssembleEnv } from '../site/contract/env.ts';
+import { runIdOfJobName } from '../site/contract/keys.ts';
+import type { ReportPorts } from '../site/report-run.ts';
 import { eachMessage } from './each-message.ts';
-import type { ReportPorts } from './report-run.ts';
 
 const context = siteContext('assemble', AssembleEnv);
 
@@ -12,12 +12,12 @@ export const handler = eachMessage(
     const { env, store, log, emit } = context();
     const ports: ReportPorts = { store, usdPerGpuHour: env.SAMMIX_USD_PER_GPU_HOUR, log, emit };
     if (event.source === 'aws.s3') {
-      const { ingestLabel } = await import('./ingest-label.ts');
+      const { ingestLabel } = await import('../site/report-run.ts');
       return ingestLabel(event, ports);
     }
     const runId = runIdOfJobName(event.detail.jobName);
     if (runId === undefined || event.detail.status !== 'SUCCEEDED') return;
-    const { reportRun } = await import('./report-run.ts');
+    const { reportRun } = await import('../site/report-run.ts');
     await reportRun(runId, ports);
   },
   () => context().log,

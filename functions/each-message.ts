@@ -36,7 +36,7 @@ export const eachMessageOf =
 
 /** For the events that a case's way through the site is made of. */
 export const eachMessage = eachMessageOf(
-  async () => (await import('../core/contract/events.ts')).SiteEvent,
+  async () => (await import('../site/contract/events.ts')).SiteEvent,
 );
 
 /** The id under which X-Ray shows this invocation, or a new one of the same form. */

@@ -1,6 +1,6 @@
-import { siteContext } from '../adapters/site-context.ts';
 import type { Notify } from '../adapters/sns.ts';
-import { EvaluateFinishEnv } from '../core/contract/evaluation-env.ts';
+import { siteContext } from '../site/context.ts';
+import { EvaluateFinishEnv } from '../site/contract/env.ts';
 import { eachMessage } from './each-message.ts';
 
 const context = siteContext('evaluate-finish', EvaluateFinishEnv);
@@ -12,7 +12,7 @@ export const handler = eachMessage(
   async (event) => {
     const { env, store, log, emit } = context();
     const [{ finishEvaluation }, { PromotionPolicy }, { topicNotifier }] = await Promise.all([
-      import('./finish-evaluation.ts'),
+      import('../site/evaluation/finish.ts'),
       import('../core/contract/promotion.ts'),
       import('../adapters/sns.ts'),
     ]);

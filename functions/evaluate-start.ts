@@ -1,12 +1,12 @@
-import { siteContext } from '../adapters/site-context.ts';
-import { EvaluateStartEnv } from '../core/contract/evaluation-env.ts';
+import { siteContext } from '../site/context.ts';
+import { EvaluateStartEnv } from '../site/contract/env.ts';
 import { eachMessageOf } from './each-message.ts';
 
 const context = siteContext('evaluate-start', EvaluateStartEnv);
 
 /** Schedules, requests and candidate bundles, from the evaluation queue. */
 export const handler = eachMessageOf(
-  async () => (await import('../core/contract/evaluation-plan.ts')).StartEvent,
+  async () => (await import('../site/contract/evaluation.ts')).StartEvent,
 )(
   async (event) => {
     const { startRequested } = await import('./start-requested.ts');

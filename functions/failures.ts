@@ -1,5 +1,5 @@
-import { siteContext } from '../adapters/site-context.ts';
-import { FailuresEnv } from '../core/contract/env.ts';
+import { siteContext } from '../site/context.ts';
+import { FailuresEnv } from '../site/contract/env.ts';
 import { eachMessage } from './each-message.ts';
 
 const context = siteContext('failures', FailuresEnv);
@@ -9,8 +9,8 @@ export const handler = eachMessage(
   async (event) => {
     const { env, store, log, emit } = context();
     const [{ bundleReader }, { reportFailedRun }] = await Promise.all([
-      import('../adapters/active-bundle.ts'),
-      import('./report-failed-run.ts'),
+      import('../site/bundles.ts'),
+      import('../site/failed-run.ts'),
     ]);
     const bundle = bundleReader(store, env.SAMMIX_BUNDLE);
     await reportFailedRun(event, { store, bundle, log, emit });

@@ -1,10 +1,9 @@
-import { bundleReader } from '../adapters/active-bundle.ts';
-import type { SiteContext } from '../adapters/site-context.ts';
-import type { CanaryEvent } from '../core/contract/canary.ts';
-import { cloudKeys, parseLatest } from '../core/contract/cloud-keys.ts';
-import type { CanaryEnv } from '../core/contract/evaluation-env.ts';
-import { checkCanary } from './check-canary.ts';
-import { startCanary } from './start-canary.ts';
+import { bundleReader } from '../site/bundles.ts';
+import { checkCanary, startCanary } from '../site/canary.ts';
+import type { SiteContext } from '../site/context.ts';
+import type { CanaryEvent } from '../site/contract/canary.ts';
+import type { CanaryEnv } from '../site/contract/env.ts';
+import { cloudKeys, parseLatest } from '../site/contract/keys.ts';
 
 /** Looks at a canary scan's report, or starts the scans after a deployment or an activation. */
 export async function flyCanary(

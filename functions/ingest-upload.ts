@@ -1,11 +1,11 @@
-import { bundleReader } from '../adapters/active-bundle.ts';
-import { jobSubmitter } from '../adapters/lazy-batch.ts';
-import type { SiteContext } from '../adapters/site-context.ts';
-import type { EnvironmentOf, SegmentJobRunEnv, SplitEnv } from '../core/contract/env.ts';
-import type { ObjectCreated } from '../core/contract/events.ts';
-import { segmentJobName } from '../core/contract/job-names.ts';
-import type { RunRecord } from '../core/contract/messages.ts';
-import { type IngestOutcome, type IngestPorts, ingestImage } from './ingest-image.ts';
+import { bundleReader } from '../site/bundles.ts';
+import type { SiteContext } from '../site/context.ts';
+import type { EnvironmentOf, SegmentJobRunEnv, SplitEnv } from '../site/contract/env.ts';
+import type { ObjectCreated } from '../site/contract/events.ts';
+import { segmentJobName } from '../site/contract/keys.ts';
+import type { RunRecord } from '../site/contract/runs.ts';
+import { type IngestOutcome, type IngestPorts, ingestImage } from '../site/ingest.ts';
+import { jobSubmitter } from '../site/lazy-batch.ts';
 
 let opened: IngestPorts | undefined;
 

@@ -1,5 +1,5 @@
-import { siteContext } from '../adapters/site-context.ts';
-import { SplitEnv } from '../core/contract/env.ts';
+import { siteContext } from '../site/context.ts';
+import { SplitEnv } from '../site/contract/env.ts';
 import { eachMessage } from './each-message.ts';
 
 const context = siteContext('split', SplitEnv);

@@ -1,16 +1,13 @@
-import { bundleReader } from '../adapters/active-bundle.ts';
-import { jobSubmitter } from '../adapters/lazy-batch.ts';
-import type { SiteContext } from '../adapters/site-context.ts';
-import type { EnvironmentOf } from '../core/contract/env.ts';
-import type { EvaluateJobRunEnv } from '../core/contract/evaluate-job-env.ts';
-import type { EvaluateStartEnv } from '../core/contract/evaluation-env.ts';
+import { bundleReader } from '../site/bundles.ts';
+import type { SiteContext } from '../site/context.ts';
+import type { EnvironmentOf, EvaluateJobRunEnv, EvaluateStartEnv } from '../site/contract/env.ts';
 import {
   type EvaluationRecord,
   evaluateJobName,
   type StartEvent,
-} from '../core/contract/evaluation-plan.ts';
-import { requestOf } from './evaluation-request.ts';
-import { startEvaluation } from './start-evaluation.ts';
+} from '../site/contract/evaluation.ts';
+import { requestOf, startEvaluation } from '../site/evaluation/start.ts';
+import { jobSubmitter } from '../site/lazy-batch.ts';
 
 const submitJob = jobSubmitter();
 

@@ -1,5 +1,5 @@
-import { siteContext } from '../adapters/site-context.ts';
-import { SummaryEnv } from '../core/contract/env.ts';
+import { siteContext } from '../site/context.ts';
+import { SummaryEnv } from '../site/contract/env.ts';
 
 const context = siteContext('summary', SummaryEnv);
 
@@ -7,7 +7,7 @@ const context = siteContext('summary', SummaryEnv);
 export const handler = async (): Promise<void> => {
   const { env, store, log } = context();
   for (const dataset of env.SAMMIX_DATASETS) {
-    const { summariseDataset } = await import('./summarise-dataset.ts');
+    const { summariseDataset } = await import('../site/summary.ts');
     log.info('summarised', { count: await summariseDataset(dataset, store) });
   }
 };

@@ -1,11 +1,10 @@
-import { jobSubmitter } from '../adapters/lazy-batch.ts';
-import type { SiteContext } from '../adapters/site-context.ts';
-import { trainingHash } from '../core/contract/cloud-keys.ts';
-import type { EnvironmentOf, TrainEnv, TrainJobRunEnv } from '../core/contract/env.ts';
-import type { ObjectCreated } from '../core/contract/events.ts';
-import { trainJobName } from '../core/contract/job-names.ts';
-import type { TrainingRecord } from '../core/contract/training.ts';
-import { startTraining } from './start-training.ts';
+import type { SiteContext } from '../site/context.ts';
+import type { EnvironmentOf, TrainEnv, TrainJobRunEnv } from '../site/contract/env.ts';
+import type { ObjectCreated } from '../site/contract/events.ts';
+import { trainingHash, trainJobName } from '../site/contract/keys.ts';
+import type { TrainingRecord } from '../site/contract/training.ts';
+import { jobSubmitter } from '../site/lazy-batch.ts';
+import { startTraining } from '../site/training/start.ts';
 
 const submitJob = jobSubmitter();
 

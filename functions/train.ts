@@ -1,5 +1,5 @@
-import { siteContext } from '../adapters/site-context.ts';
-import { TrainEnv } from '../core/contract/env.ts';
+import { siteContext } from '../site/context.ts';
+import { TrainEnv } from '../site/contract/env.ts';
 import { eachMessage } from './each-message.ts';
 
 const context = siteContext('train', TrainEnv);
@@ -9,7 +9,7 @@ export const handler = eachMessage(
   async (event) => {
     if (event.source === 'aws.batch') {
       const { env, store, log, emit } = context();
-      const { endTraining } = await import('./end-training.ts');
+      const { endTraining } = await import('../site/training/end.ts');
       return endTraining(event, { store, usdPerGpuHour: env.SAMMIX_USD_PER_GPU_HOUR, log, emit });
     }
     const { trainUpload } = await import('./train-upload.ts');

@@ -1,11 +1,10 @@
 import { Aws, Duration } from 'aws-cdk-lib';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { CANARY_DATASET } from '../core/contract/canary.ts';
-import { cloudKeys } from '../core/contract/cloud-keys.ts';
-import type { EnvironmentOf } from '../core/contract/env.ts';
-import type { CanaryEnv } from '../core/contract/evaluation-env.ts';
-import type { Site } from '../core/contract/site.ts';
+import { CANARY_DATASET } from '../site/contract/canary.ts';
+import type { Site } from '../site/contract/config.ts';
+import type { CanaryEnv, EnvironmentOf } from '../site/contract/env.ts';
+import { cloudKeys } from '../site/contract/keys.ts';
 import { objectsLike, route, uploadsTo, workQueue } from './events.ts';
 import { onPrefixes, seesWhatIsMissing } from './grants.ts';
 import { NodeFunction } from './node-function.ts';

@@ -1,6 +1,6 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { Site } from '../core/contract/site.ts';
+import type { Site } from '../site/contract/config.ts';
 import { GpuJob } from './gpu-job.ts';
 import { onPrefixes } from './grants.ts';
 import { pulls, segmentImage } from './job-image.ts';
@@ -8,7 +8,7 @@ import { segmentJobEnvironment } from './segment-job.ts';
 import type { Storage } from './storage.ts';
 
 /**
- * The job that segments and reports an evaluation's cases (gpu-jobs/evaluate), in the segment job's
+ * The job that segments and reports an evaluation's cases (gpu-jobs/infer), in the segment job's
  * image. Unlike that one it reads uploads and writes reports, so it has a role of its own.
  */
 export function evaluateJob(scope: Construct, id: string, site: Site, storage: Storage): GpuJob {

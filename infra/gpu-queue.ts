@@ -18,7 +18,7 @@ import {
 } from 'aws-cdk-lib/aws-ec2';
 import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
-import type { Site } from '../core/contract/site.ts';
+import type { Site } from '../site/contract/config.ts';
 import { acknowledge } from './acknowledge.ts';
 import type { SiteNetwork } from './network.ts';
 

@@ -3,8 +3,8 @@ import { Aws, Stage } from 'aws-cdk-lib';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { ContainerImage } from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
-import type { Site } from '../core/contract/site.ts';
-import { buildSegmentContext } from '../gpu-jobs/segment/build.ts';
+import { buildSegmentContext } from '../gpu-jobs/infer/build.ts';
+import type { Site } from '../site/contract/config.ts';
 import type { Grant } from './grants.ts';
 
 export type Image = Site['segmentImage'];

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
-import { Site, withoutComments } from '../core/contract/site.ts';
 import { ConfigError } from '../core/errors.ts';
+import { Site, withoutComments } from '../site/contract/config.ts';
 
 /**
  * Reads and validates a site file.

@@ -2,7 +2,7 @@ import { RemovalPolicy } from 'aws-cdk-lib';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
-import type { Site } from '../core/contract/site.ts';
+import type { Site } from '../site/contract/config.ts';
 
 /** An encrypted log group with the site's retention; CDK names it. */
 export function siteLogGroup(

@@ -4,7 +4,7 @@ import { Architecture, Function as LambdaFunction, Runtime, Tracing } from 'aws-
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import type { Site } from '../core/contract/site.ts';
+import type { Site } from '../site/contract/config.ts';
 import { acknowledge } from './acknowledge.ts';
 import { type FunctionName, functionCode } from './function-code.ts';
 import { type Grant, grantAll, usesKey } from './grants.ts';

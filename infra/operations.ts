@@ -13,8 +13,8 @@ import {
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import type { Site } from '../core/contract/site.ts';
-import { METRICS_NAMESPACE, type MetricName } from '../core/contract/site-metrics.ts';
+import type { Site } from '../site/contract/config.ts';
+import { METRICS_NAMESPACE, type MetricName } from '../site/contract/metrics.ts';
 import type { Canary } from './canary.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { Pipeline } from './pipeline.ts';

@@ -4,15 +4,15 @@ import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { CANARY_DATASET } from '../core/contract/canary.ts';
+import { CANARY_DATASET } from '../site/contract/canary.ts';
+import type { Site } from '../site/contract/config.ts';
 import type {
   AssembleEnv,
   EnvironmentOf,
   FailuresEnv,
   SplitEnv,
   SummaryEnv,
-} from '../core/contract/env.ts';
-import type { Site } from '../core/contract/site.ts';
+} from '../site/contract/env.ts';
 import { endQueue, jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import type { GpuQueue } from './gpu-queue.ts';
 import { onPrefixes, seesWhatIsMissing } from './grants.ts';

@@ -1,13 +1,13 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { EnvironmentOf, SegmentJobDefinitionEnv } from '../core/contract/env.ts';
-import type { Site } from '../core/contract/site.ts';
+import type { Site } from '../site/contract/config.ts';
+import type { EnvironmentOf, SegmentJobDefinitionEnv } from '../site/contract/env.ts';
 import { GpuJob } from './gpu-job.ts';
 import { onPrefixes } from './grants.ts';
 import { pulls, segmentImage } from './job-image.ts';
 import type { Storage } from './storage.ts';
 
-/** The job that segments a case's slabs (gpu-jobs/segment). */
+/** The job that segments a case's slabs (gpu-jobs/infer). */
 export function segmentJob(scope: Construct, id: string, site: Site, storage: Storage): GpuJob {
   const { vcpusPerJob, memoryMiBPerJob, jobTimeoutMinutes, spotAttempts } = site.compute;
   return new GpuJob(scope, id, {
@@ -17,7 +17,7 @@ export function segmentJob(scope: Construct, id: string, site: Site, storage: St
       container: segmentImage(scope, site.segmentImage),
       pulls: pulls(site.segmentImage),
     },
-    command: ['node', 'main.mjs'],
+    command: ['node', 'segment.mjs'],
     environment: segmentJobEnvironment(site, storage),
     grants: [
       onPrefixes(storage.data, 's3:GetObject', 'models/', 'runs/', 'work/'),

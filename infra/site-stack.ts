@@ -1,6 +1,6 @@
 import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { Site } from '../core/contract/site.ts';
+import type { Site } from '../site/contract/config.ts';
 import { Canary } from './canary.ts';
 import { Evaluation } from './evaluation.ts';
 import { GpuQueue } from './gpu-queue.ts';

@@ -11,8 +11,8 @@ import {
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
-import { CANARY_DATASET } from '../core/contract/canary.ts';
-import type { Site } from '../core/contract/site.ts';
+import { CANARY_DATASET } from '../site/contract/canary.ts';
+import type { Site } from '../site/contract/config.ts';
 import { acknowledge } from './acknowledge.ts';
 
 /** The canary's scans can be drawn again at any time. */

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import type { EnvironmentOf, TrainJobDefinitionEnv } from '../core/contract/env.ts';
-import type { Site } from '../core/contract/site.ts';
+import type { Site } from '../site/contract/config.ts';
+import type { EnvironmentOf, TrainJobDefinitionEnv } from '../site/contract/env.ts';
 import { GpuJob } from './gpu-job.ts';
 import { onPrefixes } from './grants.ts';
 import { pulls, trainImage } from './job-image.ts';

@@ -1,9 +1,9 @@
 import { Duration } from 'aws-cdk-lib';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { TRAINING_REQUESTS } from '../core/contract/cloud-keys.ts';
-import type { EnvironmentOf, TrainEnv } from '../core/contract/env.ts';
-import type { Site } from '../core/contract/site.ts';
+import type { Site } from '../site/contract/config.ts';
+import type { EnvironmentOf, TrainEnv } from '../site/contract/env.ts';
+import { TRAINING_REQUESTS } from '../site/contract/keys.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import type { GpuJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';

@@ -194,7 +194,7 @@ function viewCommand(report: Report): Command {
         const [{ openSite }, { viewSite, siteViewText }, { viewerPage }] = await Promise.all([
           import('./open-site.ts'),
           import('./view.ts'),
-          import('../../adapters/viewer-page.ts'),
+          import('../../viewer/build.ts'),
         ]);
         await report(command, async () => {
           const [site, page] = await Promise.all([openSite(name, options), viewerPage()]);

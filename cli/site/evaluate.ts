@@ -1,13 +1,12 @@
-import { readActive } from '../../adapters/activation.ts';
-import { readBundle } from '../../adapters/active-bundle.ts';
-import { readEvaluationRecord } from '../../adapters/evaluation-records.ts';
 import { toJsonBytes } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { readEvaluation } from '../../adapters/stored-evaluations.ts';
-import { cloudKeys } from '../../core/contract/cloud-keys.ts';
 import type { Evaluation } from '../../core/contract/evaluation.ts';
-import { EvaluationRequest, evaluationId } from '../../core/contract/evaluation-plan.ts';
 import { BundleError, ConfigError } from '../../core/errors.ts';
+import { readActive, readBundle } from '../../site/bundles.ts';
+import { EvaluationRequest, evaluationId } from '../../site/contract/evaluation.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
+import { readEvaluationRecord } from '../../site/evaluation/records.ts';
+import { readEvaluation } from '../../site/evaluation/rows.ts';
 import type { Progress } from '../progress.ts';
 
 export interface EvaluateSiteOptions {

@@ -1,9 +1,9 @@
 import { DirStore } from '../../adapters/dir-store.ts';
 import { getJson } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { parseLatest } from '../../core/contract/cloud-keys.ts';
 import { assertSegment } from '../../core/contract/keys.ts';
-import { LatestPointer } from '../../core/contract/messages.ts';
+import { parseLatest } from '../../site/contract/keys.ts';
+import { LatestPointer } from '../../site/contract/runs.ts';
 import type { Progress } from '../progress.ts';
 
 export interface FetchOptions {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import { Site } from '../../core/contract/site.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { Site } from '../../site/contract/config.ts';
 
 /** Comments of the starting file, one for each field that a site is likely to change. */
 const COMMENTS: Readonly<Partial<Record<keyof Site, string>>> = {

@@ -1,10 +1,9 @@
-import { readActive } from '../../adapters/activation.ts';
-import { readBundle } from '../../adapters/active-bundle.ts';
 import { fromJsonBytes } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { cloudKeys } from '../../core/contract/cloud-keys.ts';
 import { PromotionDecision } from '../../core/contract/promotion.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { readActive, readBundle } from '../../site/bundles.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
 import type { Progress } from '../progress.ts';
 import { poll, type RequestedEvaluation, requestEvaluation } from './evaluate.ts';
 

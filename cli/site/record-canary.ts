@@ -5,17 +5,16 @@ import { DirStore } from '../../adapters/dir-store.ts';
 import { toJsonBytes } from '../../adapters/json-object.ts';
 import { openRuntime } from '../../adapters/onnx.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { metricValue } from '../../core/metrics/panel.ts';
+import { openBundle } from '../../core/stage/open-bundle.ts';
+import { encodePhantom, phantomCase } from '../../phantom/phantom.ts';
 import {
   CANARY_SCAN,
   type CanaryReference,
   canaryCase,
   canarySeeds,
-} from '../../core/contract/canary.ts';
-import { cloudKeys } from '../../core/contract/cloud-keys.ts';
-import { metricValue } from '../../core/metrics/panel.ts';
-import { encodePhantom } from '../../core/phantom/nifti.ts';
-import { phantomCase } from '../../core/phantom/phantom.ts';
-import { openBundle } from '../../core/stage/open-bundle.ts';
+} from '../../site/contract/canary.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
 import { type LocalRun, runCase } from '../local.ts';
 import { silentProgress } from '../progress.ts';
 

@@ -1,17 +1,17 @@
+import { DirStore } from '../../adapters/dir-store.ts';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import type { PromotionReason } from '../../core/contract/promotion.ts';
+import { ConfigError } from '../../core/errors.ts';
+import { BUNDLE_MANIFEST, openBundle } from '../../core/stage/open-bundle.ts';
 import {
   type ActiveState,
   activate,
   type BundleIdentity,
   readActive,
   recordPersonalDecision,
-} from '../../adapters/activation.ts';
-import { DirStore } from '../../adapters/dir-store.ts';
-import type { S3Store } from '../../adapters/s3-store.ts';
-import { offerCandidate } from '../../adapters/training-records.ts';
-import { cloudKeys } from '../../core/contract/cloud-keys.ts';
-import type { PromotionReason } from '../../core/contract/promotion.ts';
-import { ConfigError } from '../../core/errors.ts';
-import { BUNDLE_MANIFEST, openBundle } from '../../core/stage/open-bundle.ts';
+} from '../../site/bundles.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
+import { offerCandidate } from '../../site/training/records.ts';
 
 export interface RegisterOptions {
   readonly activate: boolean;

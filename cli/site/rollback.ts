@@ -1,7 +1,7 @@
-import { goBack, readActive, recordPersonalDecision } from '../../adapters/activation.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { cloudKeys } from '../../core/contract/cloud-keys.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { goBack, readActive, recordPersonalDecision } from '../../site/bundles.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
 import { changedMeanwhile } from './register.ts';
 
 export interface RolledBack {

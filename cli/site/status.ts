@@ -1,9 +1,9 @@
 import { getJson } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { listTrainings } from '../../adapters/training-records.ts';
-import { RunRecord, type RunState } from '../../core/contract/messages.ts';
-import type { TrainingState } from '../../core/contract/training.ts';
 import { faultText } from '../../core/errors.ts';
+import { RunRecord, type RunState } from '../../site/contract/runs.ts';
+import type { TrainingState } from '../../site/contract/training.ts';
+import { listTrainings } from '../../site/training/records.ts';
 
 export interface SiteStatus {
   readonly counts: Readonly<Partial<Record<RunState, number>>>;

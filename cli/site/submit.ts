@@ -1,8 +1,8 @@
 import path from 'node:path';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { cloudKeys } from '../../core/contract/cloud-keys.ts';
 import type { ByteStream } from '../../core/ports.ts';
 import { singleFile } from '../../core/volume/single-file.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
 import { readFile } from '../files.ts';
 import { type CaseInput, findInputs } from '../inputs.ts';
 import { labelFinder } from '../labels.ts';

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { cloudKeys } from '../../core/contract/cloud-keys.ts';
-import { parseTrainRequest, type TrainRequest } from '../../core/contract/training.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
+import { parseTrainRequest, type TrainRequest } from '../../site/contract/training.ts';
 
 export interface TrainOptions {
   readonly id?: string;

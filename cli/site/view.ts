@@ -1,11 +1,7 @@
 import { deflateRawSync } from 'node:zlib';
 import { getJson } from '../../adapters/json-object.ts';
-import { readLabelPointer, readLatest, readRun } from '../../adapters/run-records.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import type { ViewerPage } from '../../adapters/viewer-page.ts';
-import { cloudKeys, parseLatest } from '../../core/contract/cloud-keys.ts';
 import { assertSegment, runKeys } from '../../core/contract/keys.ts';
-import type { LatestPointer } from '../../core/contract/messages.ts';
 import {
   type ViewCase,
   ViewedReport,
@@ -14,6 +10,10 @@ import {
   viewFacts,
 } from '../../core/contract/view.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { cloudKeys, parseLatest } from '../../site/contract/keys.ts';
+import type { LatestPointer } from '../../site/contract/runs.ts';
+import { readLabelPointer, readLatest, readRun } from '../../site/runs.ts';
+import type { ViewerPage } from '../../viewer/build.ts';
 
 export interface SiteViewOptions {
   readonly dataset: string;

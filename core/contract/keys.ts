@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { ConfigError } from '../errors.ts';
+import type { InputIdentity, Parameters } from './manifest.ts';
 
 /**
  * Every key of a run, built and parsed in one place. A run's files lie under one prefix: the
@@ -72,4 +74,23 @@ export function caseIdFromFileName(fileName: string): string {
     .replace(/^[^A-Za-z0-9]+/, '')
     .slice(0, 128);
   return assertSegment(clean === '' ? 'case' : clean, `the case name of ${fileName}`);
+}
+
+/**
+ * Input version, bundle digest and parameters decide the run: the same three give the same id on
+ * every machine, so a duplicate event or a second command finds the finished run.
+ */
+export function runId(
+  input: Pick<InputIdentity, 'name' | 'version'>,
+  bundleDigest: string,
+  parameters: Parameters,
+): string {
+  const canonical = JSON.stringify([
+    input.name,
+    input.version,
+    bundleDigest,
+    parameters.largestComponent3d,
+    parameters.fillHoles,
+  ]);
+  return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
 }

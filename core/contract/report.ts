@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { CasePanel, ExtendedNumber } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
-import { GpuCost } from './cost.ts';
 import { FaultSchema } from './fault.ts';
 import {
   Backend,
@@ -12,6 +11,22 @@ import {
   Problem,
   SliceRecord,
 } from './manifest.ts';
+
+/** What GPU jobs cost, as an estimate. */
+export const GpuCost = z.strictObject({
+  /** Wall time of the GPU jobs, model load and interrupted attempts included. */
+  gpuSeconds: z.number().nonnegative(),
+  usdPerGpuHour: z.number().nonnegative(),
+  /** `gpuSeconds` at that price; start-up of the instances and storage not included. */
+  estimatedUsd: z.number().nonnegative(),
+});
+export type GpuCost = z.infer<typeof GpuCost>;
+
+export const gpuCost = (gpuSeconds: number, usdPerGpuHour: number): GpuCost => ({
+  gpuSeconds,
+  usdPerGpuHour,
+  estimatedUsd: (gpuSeconds / 3600) * usdPerGpuHour,
+});
 
 export { FaultSchema } from './fault.ts';
 

@@ -1,5 +1,4 @@
-import type { GpuCost } from '../contract/cost.ts';
-import type { CaseReport, SegmentedReport } from '../contract/report.ts';
+import type { CaseReport, GpuCost, SegmentedReport } from '../contract/report.ts';
 import { html, type Insert, type SafeHtml } from './html.ts';
 
 type Entry = readonly [term: string, value: Insert];

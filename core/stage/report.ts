@@ -1,8 +1,7 @@
 import { bundleDisplay } from '../contract/bundle.ts';
-import type { GpuCost } from '../contract/cost.ts';
 import type { RunKeys } from '../contract/keys.ts';
 import type { CaseManifest } from '../contract/manifest.ts';
-import type { FailedReport, Provenance, SegmentedReport } from '../contract/report.ts';
+import type { FailedReport, GpuCost, Provenance, SegmentedReport } from '../contract/report.ts';
 import { type Fault, PreflightError, SammixError } from '../errors.ts';
 import { boundingBox, type CroppedMask } from '../mask/bounds.ts';
 import { countSet } from '../mask/count.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createLog } from '../../adapters/log.ts';
-import { createMetrics } from '../../adapters/metrics-emf.ts';
 import { InputError } from '../../core/errors.ts';
+import { createMetrics } from '../../site/metrics.ts';
 
 const PATIENT = 'Mueller-1957';
 

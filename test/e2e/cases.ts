@@ -4,12 +4,11 @@ import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { readLatest } from '../../adapters/run-records.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import type { LatestPointer } from '../../core/contract/messages.ts';
 import { CaseReport, type SegmentedReport } from '../../core/contract/report.ts';
-import { encodePhantom } from '../../core/phantom/nifti.ts';
-import { phantomCase } from '../../core/phantom/phantom.ts';
+import { encodePhantom, phantomCase } from '../../phantom/phantom.ts';
+import type { LatestPointer } from '../../site/contract/runs.ts';
+import { readLatest } from '../../site/runs.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
 import { ROOT } from './emulator.ts';
 

@@ -7,7 +7,7 @@ import { createServer } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
-import { buildSegmentContext } from '../../gpu-jobs/segment/build.ts';
+import { buildSegmentContext } from '../../gpu-jobs/infer/build.ts';
 
 const run = promisify(execFile);
 

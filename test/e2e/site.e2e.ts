@@ -4,8 +4,6 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { DescribeJobQueuesCommand } from '@aws-sdk/client-batch';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createBatchClient } from '../../adapters/batch.ts';
-import { readJobRecords, readRun } from '../../adapters/run-records.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { silentProgress } from '../../cli/progress.ts';
 import { fetchCases } from '../../cli/site/fetch.ts';
@@ -13,7 +11,9 @@ import { openSite } from '../../cli/site/open-site.ts';
 import { registerBundle } from '../../cli/site/register.ts';
 import { siteStatus } from '../../cli/site/status.ts';
 import { submitCases } from '../../cli/site/submit.ts';
-import { cloudKeys } from '../../core/contract/cloud-keys.ts';
+import { createBatchClient } from '../../site/batch.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
+import { readJobRecords, readRun } from '../../site/runs.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
 import {
   caseReport,

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { TrainConfig, TrainRequest } from '../../core/contract/training.ts';
+import { TrainConfig, TrainRequest } from '../../site/contract/training.ts';
 import { TRAINER, TRAINER_PYTHON } from './emulator.ts';
 
 /**

@@ -5,12 +5,12 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { listTrainings } from '../../adapters/training-records.ts';
 import { siteStatus, type TrainingStatus } from '../../cli/site/status.ts';
 import { requestTraining } from '../../cli/site/train.ts';
-import { cloudKeys } from '../../core/contract/cloud-keys.ts';
-import { CandidateBundle, type TrainRequest, TrainResult } from '../../core/contract/training.ts';
 import { openBundle } from '../../core/stage/open-bundle.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
+import { CandidateBundle, type TrainRequest, TrainResult } from '../../site/contract/training.ts';
+import { listTrainings } from '../../site/training/records.ts';
 import { json, until } from './cases.ts';
 import { TRAINER, TRAINER_PYTHON } from './emulator.ts';
 

@@ -1,8 +1,8 @@
 import type { SQSEvent } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../../adapters/log.ts';
-import type { SiteEvent } from '../../core/contract/events.ts';
 import { eachMessage, StillInProgress, traceId } from '../../functions/each-message.ts';
+import type { SiteEvent } from '../../site/contract/events.ts';
 
 /** As EventBridge delivers it (Amazon S3 User Guide, "EventBridge event message structure"). */
 const UPLOAD = {

@@ -1,6 +1,6 @@
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { EvaluationRequested } from '../../core/contract/evaluation-plan.ts';
+import { EvaluationRequested } from '../../site/contract/evaluation.ts';
 import { templateOf } from './synth.ts';
 
 let site: Template;

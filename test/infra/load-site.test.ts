@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { initSite } from '../../cli/site/init.ts';
-import { Site } from '../../core/contract/site.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { loadSite } from '../../infra/load-site.ts';
+import { Site } from '../../site/contract/config.ts';
 
 const SITES = path.join(import.meta.dirname, '..', '..', 'infra', 'sites');
 

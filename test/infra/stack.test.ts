@@ -1,8 +1,8 @@
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { METRICS, METRICS_NAMESPACE } from '../../core/contract/site-metrics.ts';
 import { SiteStack } from '../../infra/site-stack.ts';
+import { METRICS, METRICS_NAMESPACE } from '../../site/contract/metrics.ts';
 import { newApp, removeAfterTest, siteOf, templateOf } from './synth.ts';
 
 let site: Template;

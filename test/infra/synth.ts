@@ -5,8 +5,8 @@ import { App, Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks, HIPAASecurityChecks } from 'cdk-nag';
 import { onTestFinished } from 'vitest';
-import { Site } from '../../core/contract/site.ts';
 import { SiteStack } from '../../infra/site-stack.ts';
+import { Site } from '../../site/contract/config.ts';
 
 const CDK_JSON = path.join(import.meta.dirname, '..', '..', 'cdk.json');
 

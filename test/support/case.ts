@@ -6,16 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { DirStore } from '../../adapters/dir-store.ts';
 import { openRuntime, type Runtime } from '../../adapters/onnx.ts';
-import { type RunKeys, runKeys } from '../../core/contract/keys.ts';
+import { type RunKeys, runId, runKeys } from '../../core/contract/keys.ts';
 import type { CaseManifest, Parameters, RunIdentity } from '../../core/contract/manifest.ts';
-import { runId } from '../../core/contract/run-id.ts';
-import { encodePhantom } from '../../core/phantom/nifti.ts';
-import { type PhantomOptions, phantomCase } from '../../core/phantom/phantom.ts';
 import type { ByteStream } from '../../core/ports.ts';
 import { type AssembledCase, assembleCase } from '../../core/stage/assemble.ts';
 import { type OpenBundle, openBundle } from '../../core/stage/open-bundle.ts';
 import { segmentSlab } from '../../core/stage/segment.ts';
 import { splitCase } from '../../core/stage/split.ts';
+import { encodePhantom, type PhantomOptions, phantomCase } from '../../phantom/phantom.ts';
 
 /** A bundle of under 1.2 MB with the shapes of the real one. */
 export const TINY_BUNDLE = fileURLToPath(new URL('../golden/tiny-bundle', import.meta.url));

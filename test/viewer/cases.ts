@@ -3,11 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { silentProgress } from '../../cli/progress.ts';
 import { runCommand } from '../../cli/run.ts';
-import { encodePhantom, phantomAffine } from '../../core/phantom/nifti.ts';
-import { phantomCase } from '../../core/phantom/phantom.ts';
 import type { Affine } from '../../core/volume/affine.ts';
 import { encodeNifti } from '../../core/volume/encode.ts';
 import type { Grid } from '../../core/volume/grid.ts';
+import { encodePhantom, phantomAffine, phantomCase } from '../../phantom/phantom.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
 
 /** The slice that the added flag names: far from the fullest one, where the page opens. */

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { assertSegment, caseIdFromFileName, runKeys } from '../../../core/contract/keys.ts';
-import { runId } from '../../../core/contract/run-id.ts';
+import { assertSegment, caseIdFromFileName, runId, runKeys } from '../../../core/contract/keys.ts';
 
 describe('case names', () => {
   it.each([

@@ -7,13 +7,13 @@ import { CaseManifest } from '../../../core/contract/manifest.ts';
 import { CaseReport } from '../../../core/contract/report.ts';
 import { InputError, PreflightError } from '../../../core/errors.ts';
 import { metricValue } from '../../../core/metrics/panel.ts';
-import { phantomAffine } from '../../../core/phantom/nifti.ts';
 import type { OpenBundle } from '../../../core/stage/open-bundle.ts';
 import { reportCase, reportFailure } from '../../../core/stage/report.ts';
 import { segmentSlab } from '../../../core/stage/segment.ts';
 import { splitCase } from '../../../core/stage/split.ts';
 import { encodeNifti } from '../../../core/volume/encode.ts';
 import { readLabel } from '../../../core/volume/label.ts';
+import { phantomAffine } from '../../../phantom/phantom.ts';
 import {
   identityOf,
   once,

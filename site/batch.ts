@@ -1,0 +1,60 @@
+import { BatchClient, SubmitJobCommand, type SubmitJobCommandInput } from '@aws-sdk/client-batch';
+import { MAX_ATTEMPTS } from '../adapters/aws-clients.ts';
+import type { RunRecord } from './contract/runs.ts';
+
+/** Children of one array job at most (AWS Batch's limit). */
+export const MAX_CHILDREN = 10_000;
+
+type Sizes = Pick<RunRecord, 'slicesPerJob' | 'slicesPerSlab'>;
+
+/**
+ * How a case's slabs are shared out among GPU jobs. Slabs are small, to read ahead and to resume; a
+ * job takes as many as pay for loading the model.
+ */
+const slabsPerJob = ({ slicesPerJob, slicesPerSlab }: Sizes): number =>
+  Math.max(1, Math.floor(slicesPerJob / slicesPerSlab));
+
+/** Jobs of a case with so many slabs: 1 is a plain job, more an array job. */
+export const jobChildren = (slabs: number, sizes: Sizes): number =>
+  Math.ceil(slabs / slabsPerJob(sizes));
+
+/** Indices of the slabs of one job. */
+export function slabsOfJob(job: number, slabs: number, sizes: Sizes): number[] {
+  const share = slabsPerJob(sizes);
+  const first = job * share;
+  return Array.from(
+    { length: Math.max(0, Math.min(share, slabs - first)) },
+    (_, offset) => first + offset,
+  );
+}
+
+export const createBatchClient = (region?: string): BatchClient =>
+  new BatchClient({ maxAttempts: MAX_ATTEMPTS, ...(region === undefined ? {} : { region }) });
+
+export interface JobRequest {
+  readonly name: string;
+  readonly queue: string;
+  readonly definition: string;
+  readonly environment: Readonly<Record<string, string>>;
+  /** How many copies run, each with its own index. Batch's array jobs need 2 to 10 000. */
+  readonly children: number;
+}
+
+/** Submits a plain job for one child, an array job for more. Returns Batch's job id. */
+export async function submitJob(client: BatchClient, request: JobRequest): Promise<string> {
+  const { children } = request;
+  if (!Number.isInteger(children) || children < 1 || children > MAX_CHILDREN)
+    throw new RangeError(`children must be 1 to ${MAX_CHILDREN}, got ${children}`);
+  const input: SubmitJobCommandInput = {
+    jobName: request.name,
+    jobQueue: request.queue,
+    jobDefinition: request.definition,
+    containerOverrides: {
+      environment: Object.entries(request.environment).map(([name, value]) => ({ name, value })),
+    },
+    ...(children > 1 ? { arrayProperties: { size: children } } : {}),
+  };
+  const { jobId } = await client.send(new SubmitJobCommand(input));
+  if (jobId === undefined) throw new Error('Batch accepted the job without giving its id');
+  return jobId;
+}

@@ -1,0 +1,195 @@
+import { z } from 'zod';
+import { assertSegment } from '../../core/contract/keys.ts';
+import { PromotionPolicy } from '../../core/contract/promotion.ts';
+import { CANARY_DATASET } from './canary.ts';
+
+/**
+ * A site: one JSON file (`infra/sites/<site>.json`) that says how one hospital's deployment differs
+ * from the defaults below. Numbers of the model (window, slice size, thresholds) are not here: they
+ * belong to the bundle. `//` keys are comments and are ignored.
+ */
+
+const Segment = z.string().superRefine((value, context) => {
+  try {
+    assertSegment(value, 'a dataset name');
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+});
+
+const KmsKeyArn = z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[0-9a-f-]+$/);
+
+/** Who holds the key that encrypts scans, masks, queues, logs and the alarm topic. */
+export const Encryption = z.discriminatedUnion('mode', [
+  /** A new customer key that only this site uses (1 USD a month). */
+  z.strictObject({ mode: z.literal('own-key') }),
+  /** A key that the hospital already has; its policy must let the site's services use it. */
+  z.strictObject({ mode: z.literal('existing-key'), keyArn: KmsKeyArn }),
+]);
+
+/** Where the GPU instances live. They need no way in and no internet. */
+export const Network = z.discriminatedUnion('mode', [
+  /** Private subnets in a new VPC without NAT; AWS is reached through VPC endpoints. */
+  z.strictObject({
+    mode: z.literal('own-vpc'),
+    cidr: z.string().default('10.70.0.0/20'),
+    /** More zones find GPU capacity sooner. The paid endpoints stand in the first zone only. */
+    availabilityZones: z.int().min(1).max(4).default(3),
+  }),
+  /** Private subnets that exist and reach S3, ECR, ECS and CloudWatch Logs (endpoints or NAT). */
+  z.strictObject({
+    mode: z.literal('existing-vpc'),
+    vpcId: z.string().regex(/^vpc-[0-9a-f]+$/),
+    subnetIds: z.array(z.string().regex(/^subnet-[0-9a-f]+$/)).min(1),
+    availabilityZones: z.array(z.string()).min(1),
+  }),
+]);
+
+/** The container image of a job. */
+export const Image = z.discriminatedUnion('from', [
+  /** Built by `cdk deploy` on the machine that runs it (needs Docker or a compatible engine). */
+  z.strictObject({ from: z.literal('dockerfile') }),
+  /** Already in a registry that the GPU instances can reach. */
+  z.strictObject({ from: z.literal('registry'), uri: z.string().min(1) }),
+]);
+
+export const Compute = z.strictObject({
+  /** Instance types with one NVIDIA GPU, tried by Batch for price and capacity. */
+  gpuInstanceTypes: z.array(z.string()).min(1).default(['g4dn.xlarge', 'g5.xlarge', 'g6.xlarge']),
+  /** Ceiling of the spot part, in vCPUs (a GPU job takes `vcpusPerJob`). 0: never spot. */
+  spotMaxVcpus: z.int().nonnegative().default(32),
+  /** Ceiling of the on-demand part, used when the spot part is full. 0: never on demand. */
+  onDemandMaxVcpus: z.int().nonnegative().default(16),
+  vcpusPerJob: z.int().positive().default(4),
+  /** Leaves room for the ECS agent on a 16 GiB instance. */
+  memoryMiBPerJob: z.int().positive().default(14_000),
+  /** Slices of one GPU job. Loading the model costs about as much as 150 slices on a T4. */
+  slicesPerJob: z.int().positive().default(512),
+  /** Slices of one slab: the unit of reading ahead and of resuming after a spot reclaim. */
+  slicesPerSlab: z.int().positive().max(512).default(32),
+  jobTimeoutMinutes: z.int().min(5).default(60),
+  /** A job that finds no instance for so long is cancelled, and its case reported as failed. */
+  runnableLimitMinutes: z.int().min(10).max(1440).default(120),
+  /** Attempts of a job whose spot instance was reclaimed. */
+  spotAttempts: z.int().min(1).max(10).default(5),
+  /** For the cost estimate in the reports: price of one GPU instance hour. */
+  usdPerGpuHour: z.number().nonnegative().default(0.526),
+});
+
+/** The training job; it runs on the same queue and instances as segmentation. */
+export const Training = z.strictObject({
+  /** `dockerfile` builds gpu-jobs/train; PyTorch with CUDA makes it some 9 GB. */
+  image: Image.default({ from: 'dockerfile' }),
+  vcpusPerJob: z.int().positive().default(4),
+  memoryMiBPerJob: z.int().positive().default(14_000),
+  /** Of one attempt; the next goes on from the last checkpoint. */
+  timeoutHours: z.int().min(1).max(336).default(24),
+  /** Attempts of a job whose spot instance was reclaimed. */
+  spotAttempts: z.int().min(1).max(10).default(10),
+});
+
+export const Retention = z.strictObject({
+  /** Days until an upload is removed; null keeps it. */
+  incomingDays: z.int().positive().nullable().default(null),
+  /** Days until masks and reports are removed; null keeps them. */
+  casesDays: z.int().positive().nullable().default(null),
+  /** Days for which slabs are kept; a label that comes later cannot be compared any more. */
+  workDays: z.int().positive().default(30),
+  /** Days for which overwritten and deleted versions can be brought back. */
+  oldVersionsDays: z.int().positive().default(30),
+  logDays: z.union([z.literal(30), z.literal(90), z.literal(365), z.literal(731)]).default(365),
+});
+
+const ScheduleExpression = z.string().regex(/^(cron|rate)\(.+\)$/);
+
+/** Measuring bundles on the labelled cases of the site's datasets. */
+export const EvaluationSettings = z.strictObject({
+  /**
+   * When datasets are evaluated (EventBridge Scheduler syntax, UTC); null: on demand only. Finished
+   * predictions are used again, so a week without new labels or a new bundle costs no GPU time.
+   */
+  schedule: ScheduleExpression.nullable().default('cron(0 3 ? * SUN *)'),
+  /** Which of the site's datasets; null: all. One without labels costs a listing. */
+  datasets: z.array(Segment).min(1).nullable().default(null),
+  /** Cases of one GPU job: the model is loaded once for them. */
+  casesPerJob: z.int().min(1).max(1000).default(8),
+  jobTimeoutMinutes: z.int().min(5).default(120),
+  /** When a candidate bundle may replace the active one. */
+  promotion: PromotionPolicy.prefault({}),
+  /**
+   * The held-out dataset on which a bundle from the training job is judged when it is ready, and
+   * activated if the gate lets it; null: `sammix site promote` does so.
+   */
+  judgeTrainedOn: Segment.nullable().default(null),
+  /** Synthetic scans sent through the site after every deployment and activation; 0: none. */
+  canaryCases: z.int().min(0).max(8).default(2),
+});
+
+export const Site = z
+  .strictObject({
+    /** Also the end of the stack's name and in the bucket's: sites can share an account and a region. */
+    site: z
+      .string()
+      .regex(/^[a-z][a-z0-9-]{0,16}$/, 'at most 17 lower-case letters, digits and "-"'),
+    /** Twelve digits; null takes the account of the credentials that deploy. */
+    account: z
+      .string()
+      .regex(/^\d{12}$/)
+      .nullable()
+      .default(null),
+    region: z
+      .string()
+      .regex(/^[a-z]{2}(-[a-z]+)+-\d$/)
+      .default('eu-central-1'),
+    /** Names of the folders under `incoming/` that are processed. */
+    datasets: z.array(Segment).min(1).default(['liver']),
+    /** `active` follows `models/active.json` (promotion without a deploy); a prefix pins one. */
+    bundle: z
+      .union([z.literal('active'), z.string().regex(/^models\/[a-z0-9.-]+\/[0-9a-f]{16}$/)])
+      .default('active'),
+    compute: Compute.prefault({}),
+    segmentImage: Image.default({ from: 'dockerfile' }),
+    evaluation: EvaluationSettings.prefault({}),
+    /** null: this site does not train; requests are refused with that reason. */
+    training: Training.nullable().prefault({}),
+    encryption: Encryption.default({ mode: 'own-key' }),
+    network: Network.prefault({ mode: 'own-vpc' }),
+    retention: Retention.prefault({}),
+    /** Receives the alarms; AWS asks the address to confirm. null: alarms on the dashboard only. */
+    alarmEmail: z.email().nullable().default(null),
+    /** When the datasets' summaries are made (EventBridge Scheduler syntax, UTC); null: never. */
+    summarySchedule: z
+      .string()
+      .regex(/^(cron|rate)\(.+\)$/)
+      .nullable()
+      .default('cron(0 4 * * ? *)'),
+    /** Written on every resource, e.g. a cost centre. */
+    tags: z.record(z.string(), z.string()).default({}),
+  })
+  .refine((site) => site.compute.spotMaxVcpus + site.compute.onDemandMaxVcpus > 0, {
+    path: ['compute', 'onDemandMaxVcpus'],
+    message: 'spotMaxVcpus or onDemandMaxVcpus above 0: otherwise no job can ever run',
+  })
+  .refine(({ datasets }) => !datasets.includes(CANARY_DATASET), {
+    path: ['datasets'],
+    message: `another name than "${CANARY_DATASET}", which belongs to the canary`,
+  })
+  .refine(
+    ({ datasets, evaluation }) =>
+      [evaluation.datasets ?? [], evaluation.judgeTrainedOn ?? []]
+        .flat()
+        .every((name) => datasets.includes(name)),
+    { path: ['evaluation'], message: 'only datasets of the site' },
+  );
+export type Site = z.infer<typeof Site>;
+
+/** Drops `//` comment keys at every level, so that a site file can explain itself. */
+export function withoutComments(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutComments);
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !key.startsWith('//'))
+      .map(([key, entry]) => [key, withoutComments(entry)]),
+  );
+}

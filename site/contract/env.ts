@@ -1,0 +1,196 @@
+import * as z from 'zod/mini';
+import { EvaluationId } from './evaluation.ts';
+
+/**
+ * The environment of every function and job, once: handlers parse it, and infra types the
+ * `environment` that it sets by the same schema, so a missing or misspelt variable does not compile.
+ * Each is made when it is asked for: a function starts with its own and not with all of them. They are
+ * of zod's small form, which loads in a fraction of the time: every function's start pays for it.
+ */
+
+/** A string that is not empty. The messages are ours: the small form has none. */
+export const filled = () => {
+  const expected = 'expected text';
+  return z.string(expected).check(z.minLength(1, expected));
+};
+/** A whole number of at least 1. */
+export const count = () => wholeNumber('expected a whole number of at least 1', 1);
+/** A whole number of at least 0. */
+export const ordinal = () => wholeNumber('expected a whole number of at least 0', 0);
+/** A number of at least 0. */
+export const amount = () => {
+  const expected = 'expected a number of at least 0';
+  return z.coerce.number(expected).check(z.nonnegative(expected));
+};
+
+const wholeNumber = (expected: string, least: number) =>
+  z.coerce.number(expected).check(z.int(expected), z.gte(least, expected));
+
+export const commonEnv = () => ({
+  SAMMIX_SITE: filled(),
+  SAMMIX_BUCKET: filled(),
+});
+
+export const SplitEnv = () =>
+  z.object({
+    ...commonEnv(),
+    SAMMIX_JOB_QUEUE: filled(),
+    SAMMIX_SEGMENT_JOB: filled(),
+    /** `active`, or the prefix of a pinned bundle. */
+    SAMMIX_BUNDLE: filled(),
+    SAMMIX_SLICES_PER_JOB: count(),
+    SAMMIX_SLICES_PER_SLAB: count(),
+    /** A claim older than this was left by a crash; equals the function's timeout. */
+    SAMMIX_LEASE_SECONDS: count(),
+  });
+export type SplitEnv = z.infer<ReturnType<typeof SplitEnv>>;
+
+export const AssembleEnv = () =>
+  z.object({
+    ...commonEnv(),
+    SAMMIX_USD_PER_GPU_HOUR: amount(),
+  });
+
+export const FailuresEnv = () => z.object({ ...commonEnv(), SAMMIX_BUNDLE: filled() });
+
+export const SummaryEnv = () =>
+  z.object({
+    ...commonEnv(),
+    /** JSON array of dataset names. */
+    SAMMIX_DATASETS: z.pipe(
+      z.string(),
+      z.transform((text) => z.array(z.string()).parse(JSON.parse(text))),
+    ),
+  });
+
+export const TrainEnv = () =>
+  z.object({
+    ...commonEnv(),
+    SAMMIX_JOB_QUEUE: filled(),
+    /** Empty at a site that does not train. */
+    SAMMIX_TRAIN_JOB: z.string(),
+    SAMMIX_USD_PER_GPU_HOUR: amount(),
+    /** A claim older than this was left by a crash; equals the function's timeout. */
+    SAMMIX_LEASE_SECONDS: count(),
+  });
+export type TrainEnv = z.infer<ReturnType<typeof TrainEnv>>;
+
+/** Set on the training job's definition; gpu-jobs/train/sammix_train/job.py reads it. */
+export const TrainJobDefinitionEnv = () =>
+  z.object({
+    ...commonEnv(),
+    /** A folder that can be written, with room for the data. */
+    SAMMIX_SCRATCH: filled(),
+  });
+
+/** Set when a training job is submitted. */
+export const TrainJobRunEnv = () =>
+  z.object({
+    /** `training/requests/<id>.json` */
+    SAMMIX_TRAINING_REQUEST: filled(),
+    SAMMIX_TRACE_ID: filled(),
+  });
+
+/** Set by Batch itself. */
+export const batchEnv = () => ({
+  /** Of the children of an array job; a plain job is child 0. */
+  AWS_BATCH_JOB_ARRAY_INDEX: z._default(ordinal(), 0),
+  AWS_BATCH_JOB_ATTEMPT: z._default(count(), 1),
+});
+
+/** Set on the job definition. */
+export const SegmentJobDefinitionEnv = () =>
+  z.object({
+    ...commonEnv(),
+    /** Execution providers in order of preference, comma-separated. */
+    SAMMIX_PROVIDERS: filled(),
+    /** CPU threads of one graph: the job's vCPUs. */
+    SAMMIX_THREADS: count(),
+  });
+
+/** Set when the job is submitted. Ids only: Batch shows a job's environment in its console. */
+export const SegmentJobRunEnv = () =>
+  z.object({
+    SAMMIX_RUN_ID: z.string().check(z.regex(/^[0-9a-f]{16}$/, 'expected 16 hexadecimal digits')),
+    SAMMIX_TRACE_ID: filled(),
+  });
+
+export const SegmentJobEnv = () =>
+  z.object({
+    ...SegmentJobDefinitionEnv().shape,
+    ...SegmentJobRunEnv().shape,
+    ...batchEnv(),
+  });
+export type SegmentJobEnv = z.infer<ReturnType<typeof SegmentJobEnv>>;
+
+/** What CDK and Batch are given for a schema: each variable, as a string. */
+export type EnvironmentOf<Schema extends () => z.ZodMiniObject> = {
+  readonly [Name in keyof z.input<ReturnType<Schema>>]: string;
+};
+
+/** Set when an evaluation's job is submitted; the job definition's part is the segment job's. */
+export const EvaluateJobRunEnv = () =>
+  z.object({
+    SAMMIX_EVALUATION_ID: EvaluationId,
+    /** Number of the array's first child among the children of all arrays. */
+    SAMMIX_FIRST_CHILD: ordinal(),
+    SAMMIX_TRACE_ID: filled(),
+  });
+
+export const EvaluateJobEnv = () =>
+  z.object({
+    ...SegmentJobDefinitionEnv().shape,
+    ...EvaluateJobRunEnv().shape,
+    ...batchEnv(),
+  });
+
+/** The environment of the functions that evaluate. */
+
+export const EvaluateStartEnv = () =>
+  z.object({
+    ...commonEnv(),
+    SAMMIX_JOB_QUEUE: filled(),
+    SAMMIX_EVALUATE_JOB: filled(),
+    /** `active`, or the prefix of a pinned bundle. */
+    SAMMIX_BUNDLE: filled(),
+    SAMMIX_CASES_PER_JOB: count(),
+    SAMMIX_SLICES_PER_SLAB: count(),
+    /** Dataset on which bundles from the training job are judged; empty: on none. */
+    SAMMIX_JUDGE_TRAINED_ON: z.string(),
+    SAMMIX_LEASE_SECONDS: count(),
+  });
+export type EvaluateStartEnv = z.infer<ReturnType<typeof EvaluateStartEnv>>;
+
+export const EvaluateFinishEnv = () =>
+  z.object({
+    ...commonEnv(),
+    SAMMIX_TOPIC: filled(),
+    /** JSON of a `PromotionPolicy`. */
+    SAMMIX_PROMOTION_POLICY: z.string(),
+    SAMMIX_USD_PER_GPU_HOUR: amount(),
+    SAMMIX_LEASE_SECONDS: count(),
+  });
+
+export const CanaryEnv = () =>
+  z.object({
+    ...commonEnv(),
+    SAMMIX_BUNDLE: filled(),
+    /** Scans of one canary. */
+    SAMMIX_CANARY_CASES: count(),
+  });
+export type CanaryEnv = z.infer<ReturnType<typeof CanaryEnv>>;
+
+/**
+ * How a job ends, for Batch's `evaluateOnExit`: only what another attempt can change is retried.
+ */
+export const EXIT = {
+  done: 0,
+  /** A defect of ours, with a stack in the log. */
+  defect: 1,
+  /** Bad input, bundle or settings: the same on every attempt. */
+  refused: 3,
+  /** sysexits' EX_TEMPFAIL: storage did not answer. */
+  tryAgain: 75,
+  /** 128 + SIGTERM: the instance is being taken away. */
+  interrupted: 143,
+} as const;

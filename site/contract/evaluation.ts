@@ -1,0 +1,177 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { assertSegment } from '../../core/contract/keys.ts';
+import { Parameters } from '../../core/contract/manifest.ts';
+import { FaultSchema } from '../../core/contract/report.ts';
+import { ObjectCreated } from './events.ts';
+import { LabelPointer } from './runs.ts';
+
+/** How a site evaluates a dataset: what is asked for, what is to be done, and how far it has come. */
+
+export const BundlePrefix = z.string().regex(/^models\/[a-z0-9][a-z0-9.-]*\/[0-9a-f]{16}$/);
+
+const Dataset = z.string().transform((name) => assertSegment(name, 'the dataset'));
+
+/** `evaluation-runs/requests/<any name>.json`, and the body of a schedule's message. */
+export const EvaluationRequest = z.strictObject({
+  schemaVersion: z.literal(1),
+  dataset: Dataset,
+  /** `active`, or the prefix of a registered bundle. */
+  bundle: z.union([z.literal('active'), BundlePrefix]),
+  /** Judge the bundle against the active one on the same data, and activate it where the gate lets it. */
+  promote: z.boolean(),
+  /** Part of the evaluation's id: a message that is delivered twice asks for the same evaluation. */
+  requestedAt: z.iso.datetime(),
+});
+export type EvaluationRequest = z.infer<typeof EvaluationRequest>;
+
+/** What EventBridge Scheduler puts on the queue. */
+export const EvaluationRequested = z.object({
+  source: z.literal('sammix.evaluation'),
+  'detail-type': z.literal('Evaluation Requested'),
+  detail: EvaluationRequest,
+});
+export type EvaluationRequested = z.infer<typeof EvaluationRequested>;
+
+/** What asks for evaluations: the schedule, a request in the bucket, a bundle from the training job. */
+export const StartEvent = z.discriminatedUnion('source', [EvaluationRequested, ObjectCreated]);
+export type StartEvent = z.infer<typeof StartEvent>;
+
+const ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+export const EvaluationId = z.string().regex(ID);
+
+/** Begins with the time of the request, so that ids sort by it. */
+export function evaluationId(request: EvaluationRequest, bundleDigest: string): string {
+  const { dataset, promote, requestedAt } = request;
+  const at = new Date(requestedAt).toISOString();
+  const canonical = JSON.stringify([dataset, bundleDigest, promote, at]);
+  const hash = createHash('sha256').update(canonical).digest('hex').slice(0, 8);
+  return `${compactTime(at)}-${hash}`;
+}
+
+/** `2026-01-02T03:04:05.678Z` as `20260102T030405Z`. */
+export const compactTime = (iso: string): string =>
+  iso.replace(/[-:]/g, '').replace(/\.\d+Z$/, 'Z');
+
+/** Job names carry the evaluation's id, and the number of the array job among its array jobs. */
+export const evaluateJobName = (id: string, shard: number): string => `evaluate-${id}-${shard}`;
+
+export function partsOfJobName(jobName: string): { id: string; shard: number } | undefined {
+  const [, id, shard] = /^evaluate-(\d{8}T\d{6}Z-[0-9a-f]{8})-(\d+)$/.exec(jobName) ?? [];
+  return id === undefined ? undefined : { id, shard: Number(shard) };
+}
+
+export const PlannedCase = z.strictObject({
+  caseId: z.string(),
+  /** Null where the dataset does not say: the case stands for its own patient. */
+  patientId: z.string().nullable(),
+  /** Null where the label has no image, or more than one. */
+  image: z
+    .strictObject({
+      key: z.string(),
+      name: z.string(),
+      bytes: z.int().nonnegative(),
+      /** S3's version id. */
+      version: z.string(),
+    })
+    .nullable(),
+  label: LabelPointer,
+  runId: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .nullable(),
+  /** `reuse`: its report exists. `compute`: a job makes it. `impossible`: the fault says why. */
+  work: z.enum(['reuse', 'compute', 'impossible']),
+  fault: FaultSchema.nullable(),
+});
+export type PlannedCase = z.infer<typeof PlannedCase>;
+
+/** `evaluations/<dataset>/<id>/plan.json`: written once, read by every job and by the aggregation. */
+export const EvaluationPlan = z.strictObject({
+  schemaVersion: z.literal(1),
+  evaluationId: EvaluationId,
+  request: EvaluationRequest,
+  createdAt: z.iso.datetime(),
+  bundle: z.strictObject({ prefix: z.string(), digest: z.string().regex(/^[0-9a-f]{64}$/) }),
+  parameters: Parameters,
+  slicesPerSlab: z.int().positive(),
+  casesPerJob: z.int().positive(),
+  /** Images of the dataset that have no label and are therefore not measured. */
+  unlabelledImages: z.int().nonnegative(),
+  cases: z.array(PlannedCase),
+});
+export type EvaluationPlan = z.infer<typeof EvaluationPlan>;
+
+const toCompute = ({ cases }: Pick<EvaluationPlan, 'cases'>): PlannedCase[] =>
+  cases.filter(({ work }) => work === 'compute');
+
+/** One Batch job, plain where it has one child. */
+export interface Shard {
+  /** Number of its first child among the children of all shards. */
+  readonly firstChild: number;
+  readonly children: number;
+}
+
+/** The jobs of a plan, none with more children than one array job may have. */
+export function shardsOf(
+  plan: Pick<EvaluationPlan, 'cases' | 'casesPerJob'>,
+  maxChildren: number,
+): Shard[] {
+  const children = Math.ceil(toCompute(plan).length / plan.casesPerJob);
+  return Array.from({ length: Math.ceil(children / maxChildren) }, (_, shard) => ({
+    firstChild: shard * maxChildren,
+    children: Math.min(maxChildren, children - shard * maxChildren),
+  }));
+}
+
+/** The cases of one child, counted over all shards. */
+export function casesOfChild(plan: EvaluationPlan, child: number): PlannedCase[] {
+  const first = child * plan.casesPerJob;
+  return toCompute(plan).slice(first, first + plan.casesPerJob);
+}
+
+/** The array job of every case for which one is started. */
+export function shardsByCase(
+  plan: Pick<EvaluationPlan, 'cases' | 'casesPerJob'>,
+  maxChildren: number,
+): ReadonlyMap<string, number> {
+  const casesPerShard = plan.casesPerJob * maxChildren;
+  return new Map(toCompute(plan).map(({ caseId }, at) => [caseId, Math.floor(at / casesPerShard)]));
+}
+
+/** `evaluation-runs/<id>.json`: how far an evaluation has come. Every change is conditional. */
+export const EvaluationRecord = z.strictObject({
+  schemaVersion: z.literal(1),
+  evaluationId: EvaluationId,
+  request: EvaluationRequest,
+  bundle: z.strictObject({ prefix: z.string(), digest: z.string() }),
+  state: z.enum(['planning', 'submitted', 'aggregating', 'done']),
+  /** Of whoever plans or aggregates; older than the lease, another takes over. */
+  claimedAt: z.iso.datetime(),
+  traceId: z.string(),
+  jobs: z.array(
+    z.strictObject({
+      jobId: z.string().nullable(),
+      firstChild: z.int().nonnegative(),
+      children: z.int().positive(),
+      ended: z.enum(['SUCCEEDED', 'FAILED']).nullable(),
+      reason: z.string().nullable(),
+    }),
+  ),
+  /** The two evaluations that the gate compares; null where nothing is to be promoted. */
+  judged: z
+    .strictObject({ candidate: EvaluationId, incumbent: EvaluationId.nullable() })
+    .nullable(),
+  finishedAt: z.iso.datetime().nullable(),
+});
+export type EvaluationRecord = z.infer<typeof EvaluationRecord>;
+
+/** `evaluations/<dataset>/latest.json`: the newest evaluation of a bundle that was then active. */
+export const LatestEvaluation = z.strictObject({
+  schemaVersion: z.literal(1),
+  evaluationId: EvaluationId,
+  prefix: z.string(),
+  createdAt: z.iso.datetime(),
+  bundleDigest: z.string(),
+});
+export type LatestEvaluation = z.infer<typeof LatestEvaluation>;

@@ -1,0 +1,89 @@
+import { z } from 'zod';
+import { InputIdentity, Parameters } from '../../core/contract/manifest.ts';
+import { GpuCost } from '../../core/contract/report.ts';
+
+/** What functions and jobs tell each other in S3. The events that start them: site/contract/events.ts. */
+
+const Activation = z.strictObject({
+  prefix: z.string(),
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  activatedAt: z.iso.datetime(),
+  /** Key of the decision that activated it. */
+  decision: z.string(),
+});
+export type Activation = z.infer<typeof Activation>;
+
+/** `models/active.json` */
+export const ActiveBundle = Activation.extend({
+  schemaVersion: z.literal(1),
+  /** What a rollback returns to, newest first. */
+  before: z.array(Activation),
+});
+export type ActiveBundle = z.infer<typeof ActiveBundle>;
+
+export const RunState = z.enum([
+  'claimed',
+  'submitted',
+  'reported',
+  'failed',
+  'quarantined',
+  'withdrawn',
+]);
+export type RunState = z.infer<typeof RunState>;
+
+/** `runs/<run>.json`: the whole state of one run. */
+export const RunRecord = z.strictObject({
+  schemaVersion: z.literal(1),
+  runId: z.string().regex(/^[0-9a-f]{16}$/),
+  state: RunState,
+  dataset: z.string(),
+  caseId: z.string(),
+  imageKey: z.string(),
+  input: InputIdentity,
+  uploadedAt: z.iso.datetime(),
+  bundlePrefix: z.string(),
+  bundleDigest: z.string(),
+  parameters: Parameters,
+  slicesPerJob: z.int().positive(),
+  slicesPerSlab: z.int().positive(),
+  traceId: z.string(),
+  claimedAt: z.iso.datetime(),
+  job: z.strictObject({ id: z.string(), children: z.int().positive() }).nullable(),
+  reportedAt: z.iso.datetime().nullable(),
+  cost: GpuCost.nullable(),
+});
+export type RunRecord = z.infer<typeof RunRecord>;
+
+/** `runs/<run>/jobs/<index>-<attempt>.json`: a GPU job's own account of one attempt. */
+export const JobRecord = z.strictObject({
+  schemaVersion: z.literal(1),
+  index: z.int().nonnegative(),
+  attempt: z.int().positive(),
+  backend: z.string(),
+  loadSeconds: z.number().nonnegative(),
+  totalSeconds: z.number().nonnegative(),
+  slabsDone: z.int().nonnegative(),
+  slabsSkipped: z.int().nonnegative(),
+  peakMemoryMiB: z.number().nonnegative(),
+});
+export type JobRecord = z.infer<typeof JobRecord>;
+
+/** `cases/<dataset>/<case>/latest.json`: the newest upload's run, whatever order runs end in. */
+export const LatestPointer = z.strictObject({
+  schemaVersion: z.literal(1),
+  runId: z.string(),
+  prefix: z.string(),
+  status: z.enum(['segmented', 'failed']),
+  uploadedAt: z.iso.datetime(),
+});
+export type LatestPointer = z.infer<typeof LatestPointer>;
+
+/** `cases/<dataset>/<case>/label.json`: where the case's reference mask is. */
+export const LabelPointer = z.strictObject({
+  schemaVersion: z.literal(1),
+  key: z.string(),
+  version: z.string(),
+  name: z.string(),
+  uploadedAt: z.iso.datetime(),
+});
+export type LabelPointer = z.infer<typeof LabelPointer>;

@@ -1,0 +1,192 @@
+import { z } from 'zod';
+import { SEGMENT } from '../../core/contract/keys.ts';
+import { FaultSchema, GpuCost } from '../../core/contract/report.ts';
+import { ConfigError } from '../../core/errors.ts';
+
+/**
+ * Training at a site: a request, uploaded as `training/requests/<id>.json`, becomes a GPU job whose
+ * bundle is registered as a candidate. The trainer reads the request by itself
+ * (gpu-jobs/train/sammix_train/job_request.py): what this schema accepts, it accepts.
+ */
+
+const inside = (pattern: RegExp, form: string) =>
+  z
+    .string()
+    .regex(pattern, form)
+    .refine((value) => !value.includes('..'), 'no ".."');
+
+const DataPrefix = inside(
+  /^training\/data\/[A-Za-z0-9][A-Za-z0-9._+/-]*\/$/,
+  'training/data/<folder>/',
+);
+const Count = z.int().nonnegative();
+const Share = z.number().min(0).max(1);
+
+/** Fields of the trainer's `TrainConfig` (gpu-jobs/train/sammix_train/config.py), all with defaults there. */
+export const TrainConfig = z
+  .strictObject({
+    size: z.enum(['tiny', 'mini', 'small', 'vit_b']),
+    /** Labelled slices to learn from, or all. */
+    labels: z.union([z.literal('all'), z.string().regex(/^\d+$/)]),
+    /** Which slices a count of labels is drawn from. */
+    label_source: z.enum(['lits', 'ircad']),
+    /** `all`, or what is fitted to a site of a model that has LoRA; the rest stays as it is. */
+    adapt: z.enum(['all', 'lora', 'lora+decoder']),
+    seed: Count,
+    steps: z.int().positive(),
+    /** Length in wall-clock minutes instead of `steps`. */
+    minutes: z.number().nonnegative(),
+    labelled_per_step: z.int().positive(),
+    negatives_per_step: Count,
+    unlabelled_per_step: Count,
+    classifier_positives_per_step: Count,
+    empty_chance: Share,
+    learning_rate: z.number().positive(),
+    weight_decay: z.number().nonnegative(),
+    warmup_steps: Count,
+    grad_clip: z.number().positive(),
+    pixel_loss: z.enum(['bce', 'focal']),
+    all_masks_weight: z.number().nonnegative(),
+    lambda_max: z.number().nonnegative(),
+    ramp_fraction: Share,
+    unlabelled_start: Share,
+    cam_weight: z.number().nonnegative(),
+    outline_weight: z.number().nonnegative(),
+    real_cam_max: Share,
+    ema_decay: Share,
+    phantom_share: Share,
+    ircad_share: Share,
+    small_liver_exponent: z.number().nonnegative(),
+    clean_share: Share,
+    overlap: z.boolean(),
+    bfloat16: z.boolean(),
+    evaluate_every_s: z.number().positive(),
+  })
+  .partial();
+export type TrainConfig = z.infer<typeof TrainConfig>;
+
+const BaseCheckpoint = z.strictObject({
+  key: inside(
+    /^models\/[A-Za-z0-9][A-Za-z0-9._+/-]*\.(pth|pt|bin|safetensors)$/,
+    'models/<name>.pth, .pt, .bin or .safetensors',
+  ),
+  /** What the checkpoint was trained on: SAM's normalised pixels, or pixels from 0 to 1 (MedSAM). */
+  input: z.enum(['sam', 'unit']),
+  licence: z.string().min(1),
+});
+
+/** `training/requests/<id>.json` */
+export const TrainRequest = z
+  .strictObject({
+    schemaVersion: z.literal(1),
+    /** The file's name without `.json`; also the folder below `training/runs/`. */
+    id: inside(SEGMENT, 'letters, digits and ._+-, at most 128'),
+    /** A data folder, see gpu-jobs/train/README.md. */
+    dataPrefix: DataPrefix,
+    /** Synthetic scans to learn from as well. */
+    phantomsPrefix: DataPrefix.nullable().optional(),
+    checkpoint: BaseCheckpoint.nullable().optional(),
+    /** Side in pixels to which a slice is enlarged before the image encoder. */
+    imageSize: z.int().positive().multipleOf(16).max(2048).nullable().optional(),
+    config: TrainConfig,
+    /** Whether to score the test patients too, and not only the validation patients. */
+    measureTest: z.boolean().optional(),
+  })
+  .refine(({ checkpoint, config }) => !checkpoint || (config.size ?? 'vit_b') === 'vit_b', {
+    path: ['config', 'size'],
+    message: 'vit_b, the only size that a SAM checkpoint fits',
+  })
+  .refine(({ checkpoint, config }) => checkpoint || (config.adapt ?? 'all') === 'all', {
+    path: ['config', 'adapt'],
+    message: 'all, unless a checkpoint is adapted',
+  });
+export type TrainRequest = z.infer<typeof TrainRequest>;
+
+/**
+ * Reads a request as it was uploaded.
+ *
+ * @param expectedId the name of its file without `.json`
+ * @throws ConfigError naming the field and what is wrong with it
+ */
+export function parseTrainRequest(text: string, expectedId: string): TrainRequest {
+  const refused = (found: string, cause?: unknown) =>
+    new ConfigError(
+      {
+        code: 'bad-training-request',
+        subject: `the training request ${expectedId}`,
+        expected: 'a request as gpu-jobs/train/REPRODUCE.md describes it',
+        found,
+        remedy: 'Correct it and upload it again.',
+      },
+      { cause },
+    );
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw refused('text that is not JSON', cause);
+  }
+  const parsed = TrainRequest.safeParse(json);
+  if (!parsed.success)
+    throw refused(z.prettifyError(parsed.error).replaceAll('\n', ' '), parsed.error);
+  if (parsed.data.id !== expectedId)
+    throw refused(`the id ${JSON.stringify(parsed.data.id)} in a file named ${expectedId}.json`);
+  return parsed.data;
+}
+
+/** `training/runs/<id>/result.json`: the trainer's own last word. */
+export const TrainResult = z.strictObject({
+  schemaVersion: z.literal(1),
+  id: z.string(),
+  bundlePrefix: z.string(),
+  bundleDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  steps: z.int().nonnegative(),
+  trainSeconds: z.number().nonnegative(),
+  device: z.string(),
+  finishedAt: z.iso.datetime(),
+});
+export type TrainResult = z.infer<typeof TrainResult>;
+
+export const TrainingState = z.enum(['claimed', 'submitted', 'trained', 'failed']);
+export type TrainingState = z.infer<typeof TrainingState>;
+
+/** `training/jobs/<hash of the id>.json`: where an accepted request stands. */
+export const TrainingRecord = z.strictObject({
+  schemaVersion: z.literal(1),
+  id: z.string(),
+  requestKey: z.string(),
+  /** S3 version of the request that was accepted. */
+  requestVersion: z.string(),
+  state: TrainingState,
+  requestedAt: z.iso.datetime(),
+  claimedAt: z.iso.datetime(),
+  traceId: z.string(),
+  jobId: z.string().nullable(),
+  endedAt: z.iso.datetime().nullable(),
+  cost: GpuCost.nullable(),
+  /** Prefix of the bundle that came out. */
+  bundlePrefix: z.string().nullable(),
+});
+export type TrainingRecord = z.infer<typeof TrainingRecord>;
+
+/** `training/requests/<id>.reason.json`, beside a request that was refused or whose job failed. */
+export const TrainingReason = z.strictObject({
+  schemaVersion: z.literal(1),
+  requestKey: z.string(),
+  requestVersion: z.string(),
+  at: z.iso.datetime(),
+  fault: FaultSchema,
+});
+export type TrainingReason = z.infer<typeof TrainingReason>;
+
+/** `models/candidates/<digest>.json`: a bundle that may be promoted, and where it came from. */
+export const CandidateBundle = z.strictObject({
+  schemaVersion: z.literal(1),
+  name: z.string(),
+  prefix: z.string(),
+  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  registeredAt: z.iso.datetime(),
+  /** The request's id; null for a bundle that was registered by hand. */
+  trainingId: z.string().nullable(),
+});
+export type CandidateBundle = z.infer<typeof CandidateBundle>;

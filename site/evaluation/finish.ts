@@ -1,0 +1,216 @@
+import { provenance } from '../../adapters/provenance.ts';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import type { Notify } from '../../adapters/sns.ts';
+import { bundleDisplay } from '../../core/contract/bundle.ts';
+import type { Evaluation, History } from '../../core/contract/evaluation.ts';
+import { gpuCost } from '../../core/contract/report.ts';
+import { casesCsv } from '../../core/evaluation/cases-csv.ts';
+import { evaluationJson } from '../../core/evaluation/evaluation-json.ts';
+import type { ReportHref } from '../../core/evaluation/page/case-link.ts';
+import type { EvaluationPicture } from '../../core/evaluation/page/picture.ts';
+import { summarise } from '../../core/evaluation/summarise.ts';
+import { StillInProgress } from '../../functions/each-message.ts';
+import { type RecordedDecision, readActive, readBundle } from '../bundles.ts';
+import { type EvaluationRecord, partsOfJobName } from '../contract/evaluation.ts';
+import type { JobStateChange, SiteEvent } from '../contract/events.ts';
+import { cloudKeys, cloudRunKeys, idOfReady } from '../contract/keys.ts';
+import type { EmitMetrics } from '../metrics.ts';
+import { readReport } from '../runs.ts';
+import {
+  consoleUrl,
+  type DecidePorts,
+  decidePromotion,
+  evaluationNotice,
+  promotionNotice,
+} from './decide.ts';
+import {
+  evaluationGpuSeconds,
+  readEvaluationRecord,
+  readPlan,
+  unknownEvaluation,
+  updateEvaluation,
+} from './records.ts';
+import {
+  addToHistory,
+  evaluatedRows,
+  pointLatestEvaluation,
+  readEvaluation,
+  readLatestEvaluation,
+} from './rows.ts';
+
+/**
+ * Case reports to an evaluation and everything that is written of it, `evaluation.json` last: where
+ * it is, the rest is. Doing it again writes the same under the same names.
+ */
+export async function aggregateEvaluation(id: string, store: S3Store): Promise<Evaluation> {
+  const { plan, record } = await readPlan(store, id);
+  const { dataset } = plan.request;
+  const { manifest, digest } = await readBundle(store, plan.bundle.prefix);
+  const evaluation = summarise(await evaluatedRows(plan, record, store), {
+    evaluationId: id,
+    dataset,
+    // Of both evaluations of a promotion: the request's, so that neither is the newer.
+    createdAt: plan.request.requestedAt,
+    sammixVersion: provenance(null).sammixVersion,
+    bundle: bundleDisplay(manifest, digest),
+    previous: await previousEvaluation(store, dataset, id),
+  });
+  const history = await addToHistory(store, evaluation);
+  await put(store, evaluation, 'cases.csv', casesCsv(evaluation.cases), 'text/csv');
+  const page = await evaluationPage(evaluation, history, store);
+  await put(store, evaluation, 'evaluation.html', page, 'text/html');
+  await put(store, evaluation, 'evaluation.json', evaluationJson(evaluation), 'application/json');
+  if ((await readActive(store)).active?.digest === digest)
+    await pointLatestEvaluation(store, evaluation);
+  return evaluation;
+}
+
+/** The newest of a bundle that was active: also what a candidate is set against. */
+async function previousEvaluation(
+  store: S3Store,
+  dataset: string,
+  id: string,
+): Promise<Evaluation | undefined> {
+  const latest = await readLatestEvaluation(store, dataset);
+  if (!latest || latest.evaluationId === id) return undefined;
+  return readEvaluation(store, dataset, latest.evaluationId);
+}
+
+const put = (
+  store: S3Store,
+  { dataset, evaluationId }: Evaluation,
+  file: Parameters<typeof cloudKeys.evaluationFile>[2],
+  text: string,
+  contentType: string,
+): Promise<void> =>
+  store.put(
+    cloudKeys.evaluationFile(dataset, evaluationId, file),
+    Buffer.from(text, 'utf8'),
+    contentType,
+  );
+
+/** The page of an evaluation, with pictures of its worst cases from their own montages. */
+export async function evaluationPage(
+  evaluation: Evaluation,
+  history: History,
+  store: S3Store,
+): Promise<string> {
+  // The drawing library takes longer to load than a function that finds nothing to do runs.
+  const { galleryPictures, renderEvaluation } = await import(
+    '../../core/evaluation/page/render.ts'
+  );
+  const pictures: EvaluationPicture[] = [];
+  for (const caseId of evaluation.worst) {
+    const { runId } = evaluation.cases.find((one) => one.caseId === caseId) ?? {};
+    if (!runId) continue;
+    const keys = cloudRunKeys(evaluation.dataset, caseId, runId);
+    const report = await readReport(store, keys);
+    const overlay = await store.getTagged(keys.overlay);
+    if (report?.status === 'segmented' && overlay)
+      pictures.push(...galleryPictures(report, overlay.body));
+  }
+  return renderEvaluation(evaluation, history, pictures, reportHref(evaluation));
+}
+
+/** The bucket's own layout, so that the links hold in a synchronised copy of it. */
+const reportHref =
+  (evaluation: Evaluation): ReportHref =>
+  ({ caseId, runId }) => {
+    if (runId === null) return null;
+    const up = '../'.repeat(pageKey(evaluation).split('/').length - 1);
+    return up + cloudRunKeys(evaluation.dataset, caseId, runId).reportHtml;
+  };
+
+/** Where the page of an evaluation is. */
+export const pageKey = ({ dataset, evaluationId }: Evaluation): string =>
+  cloudKeys.evaluationFile(dataset, evaluationId, 'evaluation.html');
+
+export interface FinishPorts extends DecidePorts {
+  readonly site: string;
+  readonly bucket: string;
+  readonly region: string | undefined;
+  readonly leaseSeconds: number;
+  readonly usdPerGpuHour: number;
+  readonly notify: Notify;
+  readonly emit: EmitMetrics;
+}
+
+/**
+ * A job of an evaluation has ended, or there was none to start. After the last one the reports become
+ * an evaluation, and a promotion is decided. However often and in whatever order the ends are
+ * announced, this happens once.
+ */
+export async function finishEvaluation(event: SiteEvent, ports: FinishPorts): Promise<void> {
+  const id =
+    event.source === 'aws.batch' ? await noteEnd(event, ports) : idOfReady(event.detail.object.key);
+  if (id === undefined) return;
+  const record = await claim(id, ports);
+  if (!record) return;
+  const log = ports.log.with({ traceId: record.traceId });
+  const evaluation = await aggregateEvaluation(id, ports.store);
+  await announce(record, evaluation, ports);
+  const decided = await decidePromotion(record, { ...ports, log });
+  if (decided) await announceDecision(decided, ports);
+  const finishedAt = new Date().toISOString();
+  await updateEvaluation(ports.store, id, (now) => now && { ...now, state: 'done', finishedAt });
+  log.info('evaluated', { evaluationId: id, count: evaluation.cases.length });
+}
+
+/** Writes a job's end into the record. Undefined where it is no job of an evaluation. */
+async function noteEnd(
+  { detail }: JobStateChange,
+  { store }: FinishPorts,
+): Promise<string | undefined> {
+  const { id, shard } = partsOfJobName(detail.jobName) ?? {};
+  if (id === undefined) return undefined;
+  await updateEvaluation(store, id, (now) => {
+    if (!now) throw unknownEvaluation(id);
+    if (now.jobs[shard!]?.ended !== null) return undefined;
+    const ended = { ended: detail.status, reason: detail.statusReason ?? null };
+    const jobs = now.jobs.map((job, at) => (at === shard ? { ...job, ...ended } : job));
+    return { ...now, jobs };
+  });
+  return id;
+}
+
+/** Takes the aggregation for this invocation; undefined where it is too early or done. */
+async function claim(
+  id: string,
+  { store, leaseSeconds }: FinishPorts,
+): Promise<EvaluationRecord | undefined> {
+  if (!(await readEvaluationRecord(store, id))) throw unknownEvaluation(id);
+  return updateEvaluation(store, id, (now) => {
+    if (!now || now.state === 'done' || now.jobs.some(({ ended }) => ended === null))
+      return undefined;
+    const ageSeconds = (Date.now() - Date.parse(now.claimedAt)) / 1000;
+    if (now.state === 'aggregating' && ageSeconds < leaseSeconds) throw new StillInProgress();
+    return { ...now, state: 'aggregating', claimedAt: new Date().toISOString() };
+  });
+}
+
+async function announce(
+  { evaluationId: id }: EvaluationRecord,
+  evaluation: Evaluation,
+  { store, usdPerGpuHour, emit, notify, ...facts }: FinishPorts,
+): Promise<void> {
+  const cost = gpuCost(await evaluationGpuSeconds(store, id), usdPerGpuHour);
+  emit({
+    EvaluationsFinished: 1,
+    EvaluatedCasesFailed: evaluation.counts.failed,
+    GpuSeconds: cost.gpuSeconds,
+    EstimatedUsd: cost.estimatedUsd,
+  });
+  const url = urlOf(pageKey(evaluation), facts);
+  await notify(evaluationNotice(evaluation, { site: facts.site, url }));
+}
+
+async function announceDecision(
+  { key, decision }: RecordedDecision,
+  { emit, notify, ...facts }: FinishPorts,
+): Promise<void> {
+  emit(decision.promoted ? { BundlesPromoted: 1 } : { BundlesRefused: 1 });
+  await notify(promotionNotice(decision, { site: facts.site, url: urlOf(key, facts) }));
+}
+
+const urlOf = (key: string, { bucket, region }: Pick<FinishPorts, 'bucket' | 'region'>): string =>
+  consoleUrl(bucket, key, region);

@@ -1,0 +1,154 @@
+import { inOrder } from '../../adapters/in-order.ts';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import { runId } from '../../core/contract/keys.ts';
+import type { Fault } from '../../core/errors.ts';
+import { patientTable } from '../../core/evaluation/patient-table.ts';
+import type { BlobInfo } from '../../core/ports.ts';
+import type { RegisteredBundle } from '../bundles.ts';
+import {
+  type EvaluationPlan,
+  type EvaluationRequest,
+  evaluationId,
+  type PlannedCase,
+} from '../contract/evaluation.ts';
+import { cloudKeys, cloudRunKeys, parseUpload } from '../contract/keys.ts';
+import type { LabelPointer } from '../contract/runs.ts';
+import { finishedReport, parametersOf, readLabelPointer } from '../runs.ts';
+
+export interface PlanSettings {
+  readonly casesPerJob: number;
+  readonly slicesPerSlab: number;
+}
+
+/** Reports read at once: each is some hundred kilobytes. */
+const AT_ONCE = 16;
+
+/** Sorts the labelled cases into those whose result exists, those to compute, and the impossible. */
+export async function planEvaluation(
+  request: EvaluationRequest,
+  bundle: RegisteredBundle,
+  listing: DatasetListing,
+  settings: PlanSettings,
+  store: S3Store,
+): Promise<EvaluationPlan> {
+  const cases: PlannedCase[] = [];
+  const planned = inOrder(listing.labelled, AT_ONCE, (one) =>
+    planCase(one, request.dataset, bundle, store),
+  );
+  for await (const one of planned) cases.push(one);
+  return {
+    schemaVersion: 1,
+    evaluationId: evaluationId(request, bundle.digest),
+    request,
+    createdAt: new Date().toISOString(),
+    bundle: { prefix: bundle.prefix, digest: bundle.digest },
+    parameters: parametersOf(bundle),
+    ...settings,
+    unlabelledImages: listing.unlabelledImages,
+    cases,
+  };
+}
+
+async function planCase(
+  { caseId, patientId, label, images }: LabelledCase,
+  dataset: string,
+  bundle: RegisteredBundle,
+  store: S3Store,
+): Promise<PlannedCase> {
+  const [info, ...others] = images;
+  if (!info || others.length > 0) {
+    const fault = info ? severalImages(caseId, images.length) : noImage(caseId);
+    return { caseId, patientId, label, image: null, runId: null, work: 'impossible', fault };
+  }
+  const { key, bytes, version } = info;
+  const name = key.slice(key.lastIndexOf('/') + 1);
+  // The same id as the upload's own run: what the site has already made of it is used again.
+  const id = runId({ name, version: `s3:${version}` }, bundle.digest, parametersOf(bundle));
+  const done = await finishedReport(store, cloudRunKeys(dataset, caseId, id), id, label);
+  return {
+    caseId,
+    patientId,
+    label,
+    image: { key, name, bytes, version },
+    runId: id,
+    work: done ? 'reuse' : 'compute',
+    fault: null,
+  };
+}
+
+const noImage = (caseId: string): Fault => ({
+  code: 'image-missing',
+  subject: caseId,
+  expected: 'the image that the label belongs to',
+  found: 'none: it was refused, removed or never uploaded',
+  remedy: 'See quarantine/ for the reason, upload the image, or remove the label.',
+});
+
+const severalImages = (caseId: string, count: number): Fault => ({
+  code: 'several-images',
+  subject: caseId,
+  expected: 'one image of the case',
+  found: `${count} under names that mean the same case`,
+  remedy: 'Remove all but one.',
+});
+
+/** S3 answers some thousands of requests a second; so many are on their way at once. */
+const LISTED_AT_ONCE = 24;
+
+export interface LabelledCase {
+  readonly caseId: string;
+  /** Null where the dataset does not say. */
+  readonly patientId: string | null;
+  readonly label: LabelPointer;
+  /** With S3's version ids. None where the upload was refused or removed. */
+  readonly images: readonly BlobInfo[];
+}
+
+export interface DatasetListing {
+  /** By case id. */
+  readonly labelled: readonly LabelledCase[];
+  readonly unlabelledImages: number;
+}
+
+/**
+ * The cases of a dataset that can be measured. A label whose upload has not been dealt with yet has
+ * no pointer and counts from the next evaluation on.
+ *
+ * @throws ConfigError where the dataset's table of patients is not one
+ */
+export async function listDataset(store: S3Store, dataset: string): Promise<DatasetListing> {
+  const images = await byCase(store, `incoming/${dataset}/images/`);
+  const labels = await byCase(store, `incoming/${dataset}/labels/`);
+  const patients = await patientsOf(store, dataset);
+  const labelled: LabelledCase[] = [];
+  const cases = inOrder([...labels.keys()].sort(), LISTED_AT_ONCE, async (caseId) => {
+    const label = await readLabelPointer(store, dataset, caseId);
+    const patientId = patients.get(caseId) ?? null;
+    const found = await versions(store, images.get(caseId) ?? []);
+    return label && { caseId, patientId, label, images: found };
+  });
+  for await (const one of cases) if (one) labelled.push(one);
+  const unlabelledImages = [...images.keys()].filter((caseId) => !labels.has(caseId)).length;
+  return { labelled, unlabelledImages };
+}
+
+async function patientsOf(store: S3Store, dataset: string): Promise<ReadonlyMap<string, string>> {
+  const key = cloudKeys.patients(dataset);
+  const found = await store.getTagged(key);
+  return found ? patientTable(Buffer.from(found.body).toString('utf8'), key) : new Map();
+}
+
+async function byCase(store: S3Store, prefix: string): Promise<Map<string, string[]>> {
+  const keys = new Map<string, string[]>();
+  for await (const { key } of store.list(prefix)) {
+    const upload = parseUpload(key);
+    if (upload) keys.set(upload.caseId, [...(keys.get(upload.caseId) ?? []), key]);
+  }
+  return keys;
+}
+
+/** A listing has no version ids. */
+async function versions(store: S3Store, keys: readonly string[]): Promise<BlobInfo[]> {
+  const infos = await Promise.all(keys.map((key) => store.stat(key)));
+  return infos.filter((info) => info !== undefined);
+}

@@ -1,0 +1,67 @@
+import { findJson, getJson, replaceJson, toJsonBytes } from '../../adapters/json-object.ts';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import { StorageError } from '../../core/errors.ts';
+import { EvaluationPlan, EvaluationRecord } from '../contract/evaluation.ts';
+import { cloudKeys } from '../contract/keys.ts';
+import { JobRecord } from '../contract/runs.ts';
+
+/** How far evaluations have come. All writes that could race are conditional. */
+
+export const readEvaluationRecord = (
+  store: S3Store,
+  id: string,
+): Promise<EvaluationRecord | undefined> =>
+  findJson(store, cloudKeys.evaluationRecord(id), EvaluationRecord);
+
+/** Changes a record, see `replaceJson`. */
+export const updateEvaluation = (
+  store: S3Store,
+  id: string,
+  change: (current: EvaluationRecord | undefined) => EvaluationRecord | undefined,
+): Promise<EvaluationRecord | undefined> =>
+  replaceJson(store, cloudKeys.evaluationRecord(id), EvaluationRecord, (current) => {
+    const next = change(current);
+    return next && EvaluationRecord.parse(next);
+  });
+
+export async function writePlan(store: S3Store, plan: EvaluationPlan): Promise<void> {
+  const key = cloudKeys.evaluationPlan(plan.request.dataset, plan.evaluationId);
+  await store.put(key, Buffer.from(JSON.stringify(EvaluationPlan.parse(plan))), 'application/json');
+}
+
+/** @throws StorageError (`evaluation-unknown`) where no such evaluation was ever planned */
+export async function readPlan(
+  store: S3Store,
+  id: string,
+): Promise<{ readonly record: EvaluationRecord; readonly plan: EvaluationPlan }> {
+  const record = await readEvaluationRecord(store, id);
+  if (!record) throw unknownEvaluation(id);
+  const key = cloudKeys.evaluationPlan(record.request.dataset, id);
+  return { record, plan: await getJson(store, key, EvaluationPlan) };
+}
+
+export async function writeEvaluationJob(
+  store: S3Store,
+  id: string,
+  record: JobRecord,
+): Promise<void> {
+  const key = cloudKeys.evaluationJob(id, record.index, record.attempt);
+  await store.put(key, toJsonBytes(record), 'application/json');
+}
+
+/** GPU time of all attempts of all jobs. */
+export async function evaluationGpuSeconds(store: S3Store, id: string): Promise<number> {
+  let seconds = 0;
+  for await (const { key } of store.list(cloudKeys.evaluationJobs(id)))
+    seconds += (await getJson(store, key, JobRecord)).totalSeconds;
+  return seconds;
+}
+
+export const unknownEvaluation = (id: string): StorageError =>
+  new StorageError({
+    code: 'evaluation-unknown',
+    subject: id,
+    expected: 'the record of an evaluation',
+    found: 'none',
+    remedy: 'Ask for the evaluation again: "sammix site evaluate".',
+  });

@@ -1,0 +1,125 @@
+import { inOrder } from '../../adapters/in-order.ts';
+import { findJson, replaceJson } from '../../adapters/json-object.ts';
+import { provenance } from '../../adapters/provenance.ts';
+import type { S3Store } from '../../adapters/s3-store.ts';
+import { type EvaluatedCase, Evaluation, History } from '../../core/contract/evaluation.ts';
+import type { CaseReport, FailedReport } from '../../core/contract/report.ts';
+import type { Fault } from '../../core/errors.ts';
+import { evaluatedCase } from '../../core/evaluation/from-report.ts';
+import { extendHistory } from '../../core/evaluation/history.ts';
+import { MAX_CHILDREN } from '../batch.ts';
+import {
+  type EvaluationPlan,
+  type EvaluationRecord,
+  LatestEvaluation,
+  type PlannedCase,
+  shardsByCase,
+} from '../contract/evaluation.ts';
+import { cloudKeys, cloudRunKeys } from '../contract/keys.ts';
+import { comparedWith, readReport } from '../runs.ts';
+
+type Job = EvaluationRecord['jobs'][number];
+
+/** Reports held at once, whatever the dataset's size. */
+const AT_ONCE = 16;
+
+/** A row for every case of the plan: nothing that failed or never ran is missing. */
+export async function evaluatedRows(
+  plan: EvaluationPlan,
+  record: EvaluationRecord,
+  store: S3Store,
+): Promise<EvaluatedCase[]> {
+  const rows: EvaluatedCase[] = [];
+  const shards = shardsByCase(plan, MAX_CHILDREN);
+  const loaded = inOrder(plan.cases, AT_ONCE, async (planned) => {
+    const { patientId, label } = planned;
+    const job = record.jobs[shards.get(planned.caseId) ?? -1];
+    const report = (await currentReport(planned, plan, store)) ?? noReport(planned, plan, job);
+    return evaluatedCase(report, {
+      labelVersion: label.version,
+      ...(patientId === null ? {} : { patientId }),
+    });
+  });
+  for await (const row of loaded) rows.push(row);
+  return rows;
+}
+
+/** The report that belongs to this plan: of its run, and compared with its label. */
+async function currentReport(
+  { caseId, runId, label }: PlannedCase,
+  { request: { dataset }, createdAt }: EvaluationPlan,
+  store: S3Store,
+): Promise<CaseReport | undefined> {
+  if (runId === null) return undefined;
+  const report = await readReport(store, cloudRunKeys(dataset, caseId, runId));
+  if (report?.runId !== runId) return undefined;
+  if (report.status === 'segmented') return comparedWith(report, label) ? report : undefined;
+  // An earlier failure says nothing of this attempt, whose job may never have come so far.
+  return report.createdAt >= createdAt ? report : undefined;
+}
+
+function noReport(
+  { caseId, runId, image, fault }: PlannedCase,
+  plan: EvaluationPlan,
+  job: Job | undefined,
+): FailedReport {
+  return {
+    schemaVersion: 1,
+    status: 'failed',
+    caseId,
+    runId,
+    createdAt: plan.createdAt,
+    provenance: provenance(null),
+    inputName: image?.name ?? caseId,
+    stage: fault ? 'preflight' : 'segment',
+    fault: fault ?? jobFault(caseId, job),
+  };
+}
+
+const jobFault = (caseId: string, job: Job | undefined): Fault => ({
+  code: 'job-failed',
+  subject: caseId,
+  expected: 'a report by the GPU job of the case',
+  found: job?.ended === 'FAILED' ? `a failed job: ${job.reason ?? 'no reason given'}` : 'none',
+  remedy: `See the log of Batch job ${job?.jobId ?? '(none)'}; evaluate again when the cause is gone.`,
+});
+
+/** The finished evaluations of a site's datasets. */
+
+export const readEvaluation = (
+  store: S3Store,
+  dataset: string,
+  id: string,
+): Promise<Evaluation | undefined> =>
+  findJson(store, cloudKeys.evaluationFile(dataset, id, 'evaluation.json'), Evaluation);
+
+export const readLatestEvaluation = (
+  store: S3Store,
+  dataset: string,
+): Promise<LatestEvaluation | undefined> =>
+  findJson(store, cloudKeys.latestEvaluation(dataset), LatestEvaluation);
+
+/** Points to an evaluation, unless a newer one is pointed to. */
+export async function pointLatestEvaluation(store: S3Store, evaluation: Evaluation): Promise<void> {
+  const { evaluationId, dataset, createdAt, bundle } = evaluation;
+  const key = cloudKeys.latestEvaluation(dataset);
+  const pointer: LatestEvaluation = {
+    schemaVersion: 1,
+    evaluationId,
+    prefix: cloudKeys.evaluation(dataset, evaluationId),
+    createdAt,
+    bundleDigest: bundle?.digest ?? '',
+  };
+  await replaceJson(store, key, LatestEvaluation, (found) =>
+    found && found.createdAt > createdAt ? undefined : pointer,
+  );
+}
+
+/** Adds an evaluation's headline to the history of its dataset and returns the whole. */
+export async function addToHistory(store: S3Store, evaluation: Evaluation): Promise<History> {
+  const key = cloudKeys.evaluationHistory(evaluation.dataset);
+  const written = await replaceJson(store, key, History, (found) =>
+    extendHistory(found, evaluation),
+  );
+  return written!;
+}

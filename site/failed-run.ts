@@ -1,0 +1,159 @@
+import type { Log } from '../adapters/log.ts';
+import { provenance } from '../adapters/provenance.ts';
+import type { S3Store } from '../adapters/s3-store.ts';
+import type { FailedReport } from '../core/contract/report.ts';
+import { type Fault, type InputError, SammixError } from '../core/errors.ts';
+import { reportFailure } from '../core/stage/report.ts';
+import type { RegisteredBundle } from './bundles.ts';
+import type { JobStateChange, ObjectCreated, SiteEvent } from './contract/events.ts';
+import {
+  cloudKeys,
+  cloudRunKeys,
+  parseTrainingRequest,
+  parseUpload,
+  runIdOfJobName,
+  type Upload,
+} from './contract/keys.ts';
+import type { RunRecord } from './contract/runs.ts';
+import type { EmitMetrics } from './metrics.ts';
+import { advance, type Claimed, imageVersion, newRun, pointLatest, readRun } from './runs.ts';
+import { failRequest } from './training/end.ts';
+
+/**
+ * Moves a refused upload aside, with a machine-readable reason, and reports the case as failed. The
+ * original version stays below a delete marker for as long as the site keeps old versions.
+ */
+export async function quarantine(
+  claimed: Claimed,
+  error: InputError,
+  store: S3Store,
+): Promise<void> {
+  const { record } = claimed;
+  const { dataset, runId, imageKey, input } = record;
+  const version = imageVersion(record);
+  const kept = cloudKeys.quarantined(dataset, runId, input.name);
+  await store.put(kept, (await store.open(imageKey, version)).body);
+  const reason = { schemaVersion: 1, runId, imageKey, version, kept, fault: error.fault };
+  await store.put(
+    cloudKeys.quarantineReason(dataset, runId),
+    Buffer.from(`${JSON.stringify(reason, null, 2)}\n`),
+    'application/json',
+  );
+  await writeFailure(record, 'preflight', error, store);
+  // A newer upload under the same name must not vanish below this delete marker.
+  if ((await store.stat(imageKey))?.version === version) await store.remove(imageKey);
+  await advance(store, claimed, { state: 'quarantined', reportedAt: new Date().toISOString() });
+}
+
+/** The failure report of a run, and the pointer to it. */
+export async function writeFailure(
+  record: RunRecord,
+  stage: FailedReport['stage'],
+  error: SammixError,
+  store: S3Store,
+): Promise<void> {
+  const { dataset, caseId, runId, uploadedAt } = record;
+  const keys = cloudRunKeys(dataset, caseId, runId);
+  await reportFailure(
+    {
+      keys,
+      caseId,
+      runId,
+      inputName: record.input.name,
+      stage,
+      error,
+      provenance: provenance(null),
+    },
+    { store },
+  );
+  await pointLatest(store, record, {
+    schemaVersion: 1,
+    runId,
+    prefix: keys.prefix,
+    status: 'failed',
+    uploadedAt,
+  });
+}
+
+export interface FailurePorts {
+  readonly store: S3Store;
+  readonly bundle: () => Promise<RegisteredBundle>;
+  readonly log: Log;
+  readonly emit: EmitMetrics;
+}
+
+/**
+ * What could not be done is reported as well: a GPU job that failed for good, and messages that no
+ * attempt could handle.
+ */
+export async function reportFailedRun(event: SiteEvent, ports: FailurePorts): Promise<void> {
+  if (event.source === 'aws.batch') return failedJob(event, ports);
+  const { key, 'version-id': version } = event.detail.object;
+  const upload = parseUpload(key);
+  if (upload?.kind === 'image') return failedUpload(event, upload, ports);
+  if (parseTrainingRequest(key) !== undefined) return failRequest({ key, version }, ports);
+  ports.emit({ CasesFailed: 1 });
+  ports.log.warn('label-not-processed');
+}
+
+async function failedJob({ detail }: JobStateChange, ports: FailurePorts): Promise<void> {
+  const id = runIdOfJobName(detail.jobName);
+  const claimed = id === undefined ? undefined : await readRun(ports.store, id);
+  if (!claimed) return ports.log.warn('job-of-no-run', { jobId: detail.jobId });
+  const { record } = claimed;
+  // A duplicate job may fail after the first one's results were reported, or announce it twice.
+  if (record.state === 'reported' || record.state === 'failed')
+    return ports.emit({ DuplicateEvents: 1 });
+  const failed = detail.status === 'FAILED';
+  await fail(claimed, failed ? 'segment' : 'report', ports, {
+    code: failed ? 'job-failed' : 'report-failed',
+    subject: record.input.name,
+    expected: failed ? 'the GPU job to end well' : 'the finished slabs to become a report',
+    found: failed ? (detail.statusReason ?? 'a failure without a reason') : 'repeated failures',
+    remedy: `See the log of ${failed ? `Batch job ${detail.jobId}` : 'the assemble function'}; upload the image again when the cause is gone.`,
+  });
+}
+
+/** The split function gave up; it may or may not have got as far as claiming the run. */
+async function failedUpload(
+  event: ObjectCreated,
+  upload: Upload,
+  ports: FailurePorts,
+): Promise<void> {
+  const claimed = await runOf(event, upload, ports);
+  const { record } = claimed;
+  if (record.state === 'reported' || record.state === 'submitted') return;
+  const bundle = await ports.bundle().catch((error: unknown) => error);
+  await fail(claimed, 'split', ports, {
+    ...(bundle instanceof SammixError
+      ? bundle.fault
+      : {
+          code: 'split-failed',
+          expected: 'the image to be read and split',
+          found: 'repeated failures',
+          remedy:
+            'See the log of the split function; upload the image again when the cause is gone.',
+        }),
+    subject: record.imageKey,
+  });
+}
+
+async function runOf(event: ObjectCreated, upload: Upload, ports: FailurePorts): Promise<Claimed> {
+  const bundle = await ports.bundle().catch(() => undefined);
+  const unclaimed = newRun(event, upload, bundle, { slicesPerJob: 1, slicesPerSlab: 1 });
+  return (await readRun(ports.store, unclaimed.runId)) ?? { record: unclaimed, etag: undefined };
+}
+
+async function fail(
+  claimed: Claimed,
+  stage: FailedReport['stage'],
+  { store, log, emit }: FailurePorts,
+  fault: Fault,
+): Promise<void> {
+  const { record } = claimed;
+  await writeFailure(record, stage, new SammixError(fault), store);
+  const reportedAt = new Date().toISOString();
+  if (!(await advance(store, claimed, { state: 'failed', reportedAt }))) return;
+  emit({ CasesFailed: 1 });
+  log.warn('failed', { runId: record.runId, traceId: record.traceId, stage, code: fault.code });
+}

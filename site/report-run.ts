@@ -1,0 +1,190 @@
+import { getJson } from '../adapters/json-object.ts';
+import type { Log } from '../adapters/log.ts';
+import { provenance } from '../adapters/provenance.ts';
+import type { S3Store } from '../adapters/s3-store.ts';
+import type { RunKeys } from '../core/contract/keys.ts';
+import { CaseManifest } from '../core/contract/manifest.ts';
+import { type GpuCost, gpuCost } from '../core/contract/report.ts';
+import { StorageError } from '../core/errors.ts';
+import { assembleCase } from '../core/stage/assemble.ts';
+import type { LabelInput } from '../core/stage/compare.ts';
+import { reportCase } from '../core/stage/report.ts';
+import { readBundle } from './bundles.ts';
+import type { ObjectCreated } from './contract/events.ts';
+import { cloudKeys, cloudRunKeys, parseUpload, type Upload } from './contract/keys.ts';
+import type { JobRecord, LabelPointer, RunRecord } from './contract/runs.ts';
+import type { EmitMetrics } from './metrics.ts';
+import { once } from './once.ts';
+import {
+  advance,
+  type Claimed,
+  pointLabel,
+  pointLatest,
+  readJobRecords,
+  readLabelPointer,
+  readLatest,
+  readRun,
+  writeAccount,
+} from './runs.ts';
+
+export interface ReportPorts {
+  readonly store: S3Store;
+  readonly usdPerGpuHour: number;
+  readonly log: Log;
+  readonly emit: EmitMetrics;
+}
+
+/**
+ * Assembles and reports a run whose GPU work is done. A second event for the same run does nothing.
+ *
+ * @throws StorageError (`run-unknown`) where no such run was ever claimed
+ */
+export async function reportRun(runId: string, ports: ReportPorts): Promise<void> {
+  if (await ports.store.stat(cloudKeys.reported(runId))) return ports.emit({ DuplicateEvents: 1 });
+  const claimed = await readRun(ports.store, runId);
+  if (!claimed) throw unknownRun(runId);
+  if (claimed.record.state === 'reported') ports.emit({ DuplicateEvents: 1 });
+  else {
+    await assembleAndReport(claimed.record, ports);
+    await finish(claimed, ports);
+  }
+  await ports.store.put(cloudKeys.reported(runId), new Uint8Array(0));
+}
+
+/** Reports a run again, because its case got a label. False where its slabs are no longer kept. */
+export async function reportAgain(runId: string, ports: ReportPorts): Promise<boolean> {
+  const { record } = (await readRun(ports.store, runId)) ?? {};
+  if (record?.state !== 'reported') return record !== undefined;
+  const { manifest } = keysOf(record);
+  if (!(await ports.store.stat(manifest))) return false;
+  await assembleAndReport(record, ports);
+  return true;
+}
+
+const keysOf = ({ dataset, caseId, runId }: RunRecord): RunKeys =>
+  cloudRunKeys(dataset, caseId, runId);
+
+/**
+ * The label is looked up again after the pointer is written: whoever uploads one meanwhile either
+ * finds the pointer, or is found here.
+ */
+async function assembleAndReport(record: RunRecord, ports: ReportPorts): Promise<void> {
+  const { store } = ports;
+  let label = await readLabelPointer(store, record.dataset, record.caseId);
+  for (;;) {
+    await writeReport(record, label, ports);
+    await pointLatest(store, record, {
+      schemaVersion: 1,
+      runId: record.runId,
+      prefix: keysOf(record).prefix,
+      status: 'segmented',
+      uploadedAt: record.uploadedAt,
+    });
+    const now = await readLabelPointer(store, record.dataset, record.caseId);
+    if (now?.version === label?.version) return;
+    label = now;
+  }
+}
+
+async function writeReport(
+  record: RunRecord,
+  label: LabelPointer | undefined,
+  { store, usdPerGpuHour, emit, log }: ReportPorts,
+): Promise<void> {
+  const keys = keysOf(record);
+  const manifest = await getJson(store, keys.manifest, CaseManifest);
+  const assembled = await assembleCase({ manifest, keys }, { store });
+  const jobs = await readJobRecords(store, record.runId);
+  const report = await reportCase(
+    {
+      manifest,
+      assembled,
+      bundle: await readBundle(store, record.bundlePrefix),
+      keys,
+      label: label && labelInput(label, store),
+      provenance: provenance(assembled.backend),
+      peakMemoryMiB: peakMemoryMiB(jobs),
+      cost: costOf(jobs, usdPerGpuHour),
+      traceId: record.traceId,
+    },
+    { store },
+  );
+  if (report.comparison) emit({ LabelsCompared: 1 });
+  if (report.comparisonFault)
+    log.warn('label-not-compared', { runId: record.runId, code: report.comparisonFault.code });
+}
+
+const labelInput = ({ key, name, version }: LabelPointer, store: S3Store): LabelInput => ({
+  name,
+  version,
+  async *open() {
+    yield* (await store.open(key, version)).body;
+  },
+});
+
+const peakMemoryMiB = (jobs: readonly JobRecord[]): number | null =>
+  jobs.length === 0 ? null : Math.max(...jobs.map((job) => job.peakMemoryMiB));
+
+const costOf = (jobs: readonly JobRecord[], usdPerGpuHour: number): GpuCost =>
+  gpuCost(
+    jobs.reduce((sum, job) => sum + job.totalSeconds, 0),
+    usdPerGpuHour,
+  );
+
+async function finish(claimed: Claimed, ports: ReportPorts): Promise<void> {
+  const { store, usdPerGpuHour, log, emit } = ports;
+  const { record } = claimed;
+  const cost = costOf(await readJobRecords(store, record.runId), usdPerGpuHour);
+  const reportedAt = new Date();
+  const change = { state: 'reported' as const, reportedAt: reportedAt.toISOString(), cost };
+  await writeAccount(store, { ...record, ...change });
+  // Of two events for one run that come at once, one counts.
+  if (!(await advance(store, claimed, change))) return;
+  const seconds = (reportedAt.getTime() - Date.parse(record.uploadedAt)) / 1000;
+  emit({
+    CasesReported: 1,
+    GpuSeconds: cost.gpuSeconds,
+    EstimatedUsd: cost.estimatedUsd,
+    UploadToReportSeconds: seconds,
+  });
+  log.info('reported', { runId: record.runId, traceId: record.traceId, seconds });
+}
+
+const unknownRun = (runId: string): StorageError =>
+  new StorageError({
+    code: 'run-unknown',
+    subject: runId,
+    expected: 'the record of a run that the split function claimed',
+    found: 'none',
+    remedy: 'Upload the image again.',
+  });
+
+/**
+ * Notes where a case's label is, and reports the case again if it was reported without it. A label
+ * that comes before its image waits for it.
+ */
+export async function ingestLabel(event: ObjectCreated, ports: ReportPorts): Promise<void> {
+  const upload = parseUpload(event.detail.object.key);
+  if (upload?.kind !== 'label') return;
+  await once(event, ports, () => pointAndReport(event, upload, ports));
+}
+
+async function pointAndReport(
+  event: ObjectCreated,
+  upload: Upload,
+  ports: ReportPorts,
+): Promise<void> {
+  const { object } = event.detail;
+  const isNewest = await pointLabel(ports.store, upload, {
+    schemaVersion: 1,
+    key: object.key,
+    version: object['version-id'],
+    name: upload.fileName,
+    uploadedAt: new Date(event.time).toISOString(),
+  });
+  if (!isNewest) return;
+  const latest = await readLatest(ports.store, upload.dataset, upload.caseId);
+  if (latest?.status !== 'segmented') return;
+  const inTime = await reportAgain(latest.runId, ports);
+  if (!inTime) ports.log.warn('label-too-late', { runId: latest.runId });
+}

@@ -1,0 +1,37 @@
+import { BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
+import { mockClient } from 'aws-sdk-client-mock';
+import { describe, expect, it } from 'vitest';
+import { MAX_CHILDREN, submitJob } from '../../site/batch.ts';
+
+async function submitted(children: number) {
+  const client = new BatchClient({ region: 'us-east-1' });
+  const mock = mockClient(client);
+  mock.on(SubmitJobCommand).resolves({ jobId: 'job-1' });
+  const id = await submitJob(client, {
+    name: 'segment-0',
+    queue: 'queue',
+    definition: 'definition',
+    environment: { SAMMIX_RUN_ID: '0123456789abcdef' },
+    children,
+  });
+  return { id, input: mock.commandCalls(SubmitJobCommand)[0]?.args[0].input };
+}
+
+describe('submitJob', () => {
+  it('submits one child as a plain job, because an array needs two', async () => {
+    const { id, input } = await submitted(1);
+    expect(id).toBe('job-1');
+    expect(input).not.toHaveProperty('arrayProperties');
+    expect(input?.containerOverrides?.environment).toEqual([
+      { name: 'SAMMIX_RUN_ID', value: '0123456789abcdef' },
+    ]);
+  });
+
+  it.each([2, MAX_CHILDREN])('submits %d children as an array job', async (children) => {
+    expect((await submitted(children)).input?.arrayProperties).toEqual({ size: children });
+  });
+
+  it.each([0, 1.5, MAX_CHILDREN + 1])('refuses %d children', async (children) => {
+    await expect(submitted(children)).rejects.toThrow(/1 to 10000/);
+  });
+});

@@ -1,0 +1,25 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { siteContext } from '../../site/context.ts';
+import { AssembleEnv } from '../../site/contract/env.ts';
+
+describe('siteContext', () => {
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('names every variable that the site stack should have set', () => {
+    vi.stubEnv('SAMMIX_SITE', 'site-a');
+    vi.stubEnv('SAMMIX_BUCKET', '');
+    vi.stubEnv('SAMMIX_USD_PER_GPU_HOUR', 'much');
+    expect(siteContext('assemble', AssembleEnv)).toThrow(
+      'SAMMIX_BUCKET: expected text; SAMMIX_USD_PER_GPU_HOUR: expected a number of at least 0',
+    );
+  });
+
+  it('opens its clients once', () => {
+    vi.stubEnv('SAMMIX_SITE', 'site-a');
+    vi.stubEnv('SAMMIX_BUCKET', 'bucket');
+    vi.stubEnv('SAMMIX_USD_PER_GPU_HOUR', '0.7');
+    const context = siteContext('assemble', AssembleEnv);
+    expect(context().env.SAMMIX_USD_PER_GPU_HOUR).toBe(0.7);
+    expect(context()).toBe(context());
+  });
+});
