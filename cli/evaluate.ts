@@ -4,7 +4,7 @@ import { DirStore } from '../adapters/dir-store.ts';
 import type { BundleDisplay } from '../core/contract/bundle.ts';
 import type { EvaluatedCase, Evaluation } from '../core/contract/evaluation.ts';
 import { ConfigError } from '../core/errors.ts';
-import { unmeasured } from '../core/evaluation/from-report.ts';
+import { unmeasured } from '../core/evaluation/rows.ts';
 import { summarise } from '../core/evaluation/summarise.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { compactTime } from '../site/contract/evaluation.ts';

@@ -5,11 +5,10 @@ import { fromJsonBytes, toJsonBytes } from '../adapters/json-object.ts';
 import { Evaluation, History } from '../core/contract/evaluation.ts';
 import { runKeys } from '../core/contract/keys.ts';
 import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
+import type { EvaluationPicture } from '../core/draw/picture.ts';
 import { ConfigError } from '../core/errors.ts';
-import { casesCsv } from '../core/evaluation/cases-csv.ts';
-import { evaluationJson } from '../core/evaluation/evaluation-json.ts';
-import { extendHistory } from '../core/evaluation/history.ts';
-import type { EvaluationPicture } from '../core/evaluation/page/picture.ts';
+import { casesCsv } from '../core/evaluation/csv.ts';
+import { evaluationJson, extendHistory } from '../core/evaluation/history.ts';
 
 const EVALUATION = 'evaluation.json';
 const HISTORY = 'history.json';

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { badTable, patientTable } from '../core/evaluation/patient-table.ts';
+import { badTable, patientTable } from '../core/evaluation/csv.ts';
 
 /** The patient of a case, or undefined where the table does not name it. */
 export type PatientFinder = (caseId: string) => string | undefined;

@@ -1,4 +1,4 @@
-import { type Duration, Size } from 'aws-cdk-lib';
+import { Duration, Size } from 'aws-cdk-lib';
 import {
   Action,
   EcsEc2ContainerDefinition,
@@ -13,8 +13,14 @@ import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
-import { EXIT } from '../site/contract/env.ts';
-import { type Grant, grantAll, seesWhatIsMissing, usesKey } from './grants.ts';
+import {
+  type EnvironmentOf,
+  EXIT,
+  type SegmentJobDefinitionEnv,
+  type TrainJobDefinitionEnv,
+} from '../site/contract/env.ts';
+import { type Grant, grantAll, onPrefixes, seesWhatIsMissing, usesKey } from './grants.ts';
+import { pulls, segmentImage, trainImage } from './job-image.ts';
 import { siteLogGroup } from './log-group.ts';
 import type { Storage } from './storage.ts';
 
@@ -101,3 +107,113 @@ export class GpuJob extends Construct {
 }
 
 const ecsTasks = (): ServicePrincipal => new ServicePrincipal('ecs-tasks.amazonaws.com');
+
+/** The job that segments a case's slabs (gpu-jobs/infer). */
+export function segmentJob(scope: Construct, id: string, site: Site, storage: Storage): GpuJob {
+  const { vcpusPerJob, memoryMiBPerJob, jobTimeoutMinutes, spotAttempts } = site.compute;
+  return new GpuJob(scope, id, {
+    site,
+    storage,
+    image: {
+      container: segmentImage(scope, site.segmentImage),
+      pulls: pulls(site.segmentImage),
+    },
+    command: ['node', 'segment.mjs'],
+    environment: segmentJobEnvironment(site, storage),
+    grants: [
+      onPrefixes(storage.data, 's3:GetObject', 'models/', 'runs/', 'work/'),
+      onPrefixes(storage.data, 's3:PutObject', 'runs/*/jobs/', 'work/'),
+    ],
+    limits: {
+      vcpus: vcpusPerJob,
+      memoryMiB: memoryMiBPerJob,
+      timeout: Duration.minutes(jobTimeoutMinutes),
+      attempts: spotAttempts,
+    },
+  });
+}
+
+/** Of every job that runs a bundle. */
+export const segmentJobEnvironment = (
+  site: Site,
+  storage: Storage,
+): EnvironmentOf<typeof SegmentJobDefinitionEnv> => ({
+  SAMMIX_SITE: site.site,
+  SAMMIX_BUCKET: storage.data.bucketName,
+  SAMMIX_PROVIDERS: 'cuda,cpu',
+  SAMMIX_THREADS: String(site.compute.vcpusPerJob),
+});
+
+/**
+ * The job that segments and reports an evaluation's cases (gpu-jobs/infer), in the segment job's
+ * image. Unlike that one it reads uploads and writes reports, so it has a role of its own.
+ */
+export function evaluateJob(scope: Construct, id: string, site: Site, storage: Storage): GpuJob {
+  const { vcpusPerJob, memoryMiBPerJob, spotAttempts } = site.compute;
+  return new GpuJob(scope, id, {
+    site,
+    storage,
+    image: { container: segmentImage(scope, site.segmentImage), pulls: pulls(site.segmentImage) },
+    command: ['node', 'evaluate.mjs'],
+    environment: segmentJobEnvironment(site, storage),
+    grants: [
+      onPrefixes(
+        storage.data,
+        's3:GetObject',
+        'models/',
+        'work/',
+        'cases/',
+        'evaluations/',
+        'evaluation-runs/',
+      ),
+      onPrefixes(storage.data, 's3:GetObjectVersion', 'incoming/'),
+      onPrefixes(storage.data, 's3:PutObject', 'work/', 'cases/', 'evaluation-runs/*/jobs/'),
+    ],
+    limits: {
+      vcpus: vcpusPerJob,
+      memoryMiB: memoryMiBPerJob,
+      timeout: Duration.minutes(site.evaluation.jobTimeoutMinutes),
+      attempts: spotAttempts,
+    },
+  });
+}
+
+/** The image's only folder that is written (gpu-jobs/train/Dockerfile). */
+const SCRATCH = '/scratch';
+
+/** Bundles that the trainer makes: not `models/active.json`, and not who is offered for promotion. */
+const BUNDLES = 'models/sammix-';
+
+/** The job that trains a bundle (gpu-jobs/train); undefined at a site that does not train. */
+export function trainJob(
+  scope: Construct,
+  id: string,
+  site: Site,
+  storage: Storage,
+): GpuJob | undefined {
+  const { training } = site;
+  if (training === null) return undefined;
+  const environment: EnvironmentOf<typeof TrainJobDefinitionEnv> = {
+    SAMMIX_SITE: site.site,
+    SAMMIX_BUCKET: storage.data.bucketName,
+    SAMMIX_SCRATCH: SCRATCH,
+  };
+  return new GpuJob(scope, id, {
+    site,
+    storage,
+    image: { container: trainImage(training.image), pulls: pulls(training.image) },
+    command: ['python', '-m', 'sammix_train.job'],
+    environment,
+    grants: [
+      onPrefixes(storage.data, 's3:GetObject', 'training/', 'models/'),
+      onPrefixes(storage.data, 's3:PutObject', 'training/runs/', BUNDLES),
+    ],
+    limits: {
+      vcpus: training.vcpusPerJob,
+      memoryMiB: training.memoryMiBPerJob,
+      timeout: Duration.hours(training.timeoutHours),
+      attempts: training.spotAttempts,
+      scratch: SCRATCH,
+    },
+  });
+}

@@ -1,16 +1,37 @@
 import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import { Canary } from './canary.ts';
 import { Evaluation } from './evaluation.ts';
+import { segmentJob } from './gpu-job.ts';
 import { GpuQueue } from './gpu-queue.ts';
 import { SiteNetwork } from './network.ts';
-import { noticeTopic } from './notice-topic.ts';
 import { Operations } from './operations.ts';
 import { Pipeline } from './pipeline.ts';
-import { segmentJob } from './segment-job.ts';
 import { Storage } from './storage.ts';
 import { Training } from './training.ts';
+
+/** Where alarms and the headlines of evaluations go, encrypted by the site's key. */
+export function noticeTopic(
+  scope: Construct,
+  id: string,
+  { site, key }: { readonly site: Site; readonly key: IKey },
+): Topic {
+  const topic = new Topic(scope, id, { masterKey: key, enforceSSL: true });
+  topic.addToResourcePolicy(
+    new PolicyStatement({
+      principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+      actions: ['sns:Publish'],
+      resources: [topic.topicArn],
+    }),
+  );
+  if (site.alarmEmail !== null) topic.addSubscription(new EmailSubscription(site.alarmEmail));
+  return topic;
+}
 
 export const stackName = (site: string): string => `sammix-${site}`;
 

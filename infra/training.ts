@@ -5,13 +5,12 @@ import type { Site } from '../site/contract/config.ts';
 import type { EnvironmentOf, TrainEnv } from '../site/contract/env.ts';
 import { TRAINING_REQUESTS } from '../site/contract/keys.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
-import type { GpuJob } from './gpu-job.ts';
+import { type GpuJob, trainJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';
 import { type Grant, onPrefixes, seesWhatIsMissing } from './grants.ts';
 import { NodeFunction } from './node-function.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Storage } from './storage.ts';
-import { trainJob } from './train-job.ts';
 
 export interface TrainingProps {
   readonly site: Site;

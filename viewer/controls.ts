@@ -1,4 +1,4 @@
-import { hexOf, LAYERS } from '../core/report/layers.ts';
+import { hexOf, LAYERS } from '../core/draw/overlay.ts';
 import { byId, element } from './dom.ts';
 import { FIRST_STATE, type LayerKey, type LayerState, type View, type WindowHu } from './scene.ts';
 

@@ -1,5 +1,9 @@
-import type { Letterbox } from '../core/slice/letterbox.ts';
-import { bilinearFilter, filterColumns, filterRows } from '../core/slice/resample.ts';
+import {
+  bilinearFilter,
+  filterColumns,
+  filterRows,
+  type Letterbox,
+} from '../core/slice/letterbox.ts';
 import type { Affine, AffineRow } from '../core/volume/affine.ts';
 import { binaryVoxels, floatVoxels, niftiFile, type Volume } from './volume.ts';
 

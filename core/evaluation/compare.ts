@@ -4,9 +4,15 @@ import type {
   Evaluation,
   EvaluationComparison,
 } from '../contract/evaluation.ts';
-import { wilcoxonSignedRank } from '../metrics/wilcoxon.ts';
-import { PatientBootstrap } from './patient-bootstrap.ts';
-import { byText, casesOfPatients, diceOrZero, inCaseOrder, isLabelled } from './patients.ts';
+import {
+  byText,
+  casesOfPatients,
+  diceOrZero,
+  inCaseOrder,
+  isLabelled,
+  PatientBootstrap,
+} from './patients.ts';
+import { wilcoxonSignedRank } from './statistics.ts';
 import { groupByTrait } from './strata.ts';
 
 /** Smaller changes of a case's Dice are not listed. */

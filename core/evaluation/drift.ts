@@ -1,5 +1,5 @@
 import type { DriftSignal, EvaluatedCase } from '../contract/evaluation.ts';
-import { kolmogorovSmirnov } from '../metrics/kolmogorov-smirnov.ts';
+import { kolmogorovSmirnov } from './statistics.ts';
 
 /** Below it an input counts as drifted. Six signals then raise a false flag in under 6 % of runs. */
 export const DRIFT_P_VALUE = 0.01;

@@ -1,8 +1,7 @@
 import type { Evaluation, EvaluationComparison } from '../contract/evaluation.ts';
 import type { PromotionDecision, PromotionPolicy, PromotionReason } from '../contract/promotion.ts';
 import { compareEvaluations } from './compare.ts';
-import { DEFAULT_BOOTSTRAP, PatientBootstrap } from './patient-bootstrap.ts';
-import { casesOfPatients, isLabelled } from './patients.ts';
+import { casesOfPatients, DEFAULT_BOOTSTRAP, isLabelled, PatientBootstrap } from './patients.ts';
 
 /**
  * Decides whether a candidate bundle may replace the incumbent, from their evaluations on the same

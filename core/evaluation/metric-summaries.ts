@@ -1,9 +1,19 @@
-import type { EvaluatedCase, MetricSummary } from '../contract/evaluation.ts';
-import { fiveNumbers } from '../metrics/aggregate.ts';
+import type {
+  EvaluatedCase,
+  EvaluatedStatus,
+  MetricSummary,
+  VolumeAgreement,
+} from '../contract/evaluation.ts';
 import { METRIC_DEFINITIONS, type MetricName } from '../metrics/definitions.ts';
 import { fromExtended, toExtended } from '../metrics/panel.ts';
-import { NO_ESTIMATE, type PatientBootstrap } from './patient-bootstrap.ts';
-import { patientMeans } from './patients.ts';
+import {
+  byText,
+  diceOrZero,
+  NO_ESTIMATE,
+  type PatientBootstrap,
+  patientMeans,
+} from './patients.ts';
+import { fiveNumbers } from './statistics.ts';
 
 /**
  * What a missed organ counts as in mm: the diagonal of a field of view of 400 mm each way. A constant,
@@ -69,3 +79,62 @@ function summariseMetric(
 /** No case counts as worse than a missed one: it would make missing it an improvement. */
 const worseOf = (value: number, worst: number): number =>
   worst === 0 ? value : Math.min(value, worst);
+
+/** Cases of each kind, failed or drawn, that a gallery of the worst shows. */
+export const WORST_CASES = 12;
+
+/** What went wrong first is worse; true negatives and cases without a label are not ranked. */
+const SEVERITY: readonly EvaluatedStatus[] = [
+  'failed',
+  'missed',
+  'spurious',
+  'label-unusable',
+  'compared',
+];
+
+/**
+ * Ids of the worst cases: by what went wrong, then Dice, then HD95, then id. At most `count` that
+ * failed and `count` others: however many fail, the gallery still shows masks.
+ */
+export function worstCases(labelled: readonly EvaluatedCase[], count = WORST_CASES): string[] {
+  const ranked = labelled
+    .filter(({ status }) => SEVERITY.includes(status))
+    .map((one) => ({ one, severity: SEVERITY.indexOf(one.status), hd95Mm: hd95Of(one) }))
+    .sort(
+      (a, b) =>
+        a.severity - b.severity ||
+        diceOrZero(a.one) - diceOrZero(b.one) ||
+        descending(a.hd95Mm, b.hd95Mm) ||
+        byText(a.one.caseId, b.one.caseId),
+    )
+    .map(({ one }) => one);
+  const failed = ranked.filter(({ status }) => status === 'failed');
+  const drawn = ranked.filter(({ status }) => status !== 'failed');
+  return [...failed.slice(0, count), ...drawn.slice(0, count)].map(({ caseId }) => caseId);
+}
+
+const hd95Of = ({ metrics }: EvaluatedCase): number =>
+  metrics ? fromExtended(metrics.hd95Mm) : Number.POSITIVE_INFINITY;
+
+/** A difference of two infinities is no number. */
+const descending = (a: number, b: number): number => (a === b ? 0 : b > a ? 1 : -1);
+
+/**
+ * Bland and Altman's limits of agreement between the volumes of mask and label, over compared cases (a
+ * missed organ is counted elsewhere; here it would say nothing of how well volumes agree):
+ * mean difference -+ 1.96 sample standard deviations (n - 1); limits need two cases.
+ */
+export function volumeAgreement(labelled: readonly EvaluatedCase[]): VolumeAgreement {
+  const differences = labelled.flatMap(({ status, predictionVolumeMl, labelVolumeMl }) =>
+    status !== 'compared' || predictionVolumeMl === null || labelVolumeMl === null
+      ? []
+      : [predictionVolumeMl - labelVolumeMl],
+  );
+  const cases = differences.length;
+  if (cases === 0) return { cases, biasMl: null, lowerLimitMl: null, upperLimitMl: null };
+  const biasMl = differences.reduce((sum, value) => sum + value, 0) / cases;
+  if (cases === 1) return { cases, biasMl, lowerLimitMl: null, upperLimitMl: null };
+  const squares = differences.reduce((sum, value) => sum + (value - biasMl) ** 2, 0);
+  const reachMl = 1.96 * Math.sqrt(squares / (cases - 1));
+  return { cases, biasMl, lowerLimitMl: biasMl - reachMl, upperLimitMl: biasMl + reachMl };
+}

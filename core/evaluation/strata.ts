@@ -1,6 +1,11 @@
 import type { EvaluatedCase, ScanTraits, Stratum } from '../contract/evaluation.ts';
-import type { PatientBootstrap } from './patient-bootstrap.ts';
-import { byText, casesOfPatients, diceOrZero, patientMeans } from './patients.ts';
+import {
+  byText,
+  casesOfPatients,
+  diceOrZero,
+  type PatientBootstrap,
+  patientMeans,
+} from './patients.ts';
 
 /** A trait by which cases are told apart. */
 export type Trait = Pick<Stratum, 'by' | 'value'>;

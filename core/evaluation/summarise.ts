@@ -6,15 +6,20 @@ import {
   type Evaluation,
 } from '../contract/evaluation.ts';
 import { fromExtended } from '../metrics/panel.ts';
-import { summariseClassification } from './classification-summary.ts';
+import { summariseClassification } from './classification.ts';
 import { compareEvaluations } from './compare.ts';
 import { driftSignals } from './drift.ts';
-import { metricSummaries } from './metric-summaries.ts';
-import { type BootstrapPlan, DEFAULT_BOOTSTRAP, PatientBootstrap } from './patient-bootstrap.ts';
-import { casesOfPatients, inCaseOrder, isLabelled, patientMeans } from './patients.ts';
+import { metricSummaries, volumeAgreement, worstCases } from './metric-summaries.ts';
+import {
+  type BootstrapPlan,
+  casesOfPatients,
+  DEFAULT_BOOTSTRAP,
+  inCaseOrder,
+  isLabelled,
+  PatientBootstrap,
+  patientMeans,
+} from './patients.ts';
 import { summariseStrata } from './strata.ts';
-import { volumeAgreement } from './volume-agreement.ts';
-import { worstCases } from './worst-cases.ts';
 
 export interface EvaluationFacts {
   readonly evaluationId: string;

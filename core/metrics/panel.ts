@@ -7,10 +7,10 @@ import {
   dice,
   iou,
   type OverlapCounts,
+  overlapBySlice,
   requireSameGrid,
   type VolumeComparison,
 } from './overlap.ts';
-import { overlapBySlice } from './slice-overlap.ts';
 import {
   averageDistancesMm,
   monaiHausdorffMm,

@@ -2,8 +2,7 @@ import type { VoxelBox } from '../mask/bounds.ts';
 import type { Grid, MaskVolume } from '../volume/grid.ts';
 import { nearestDistancesMm } from './edt.ts';
 import { quantileFloat32, weightedQuantile } from './quantile.ts';
-import { edgeVoxels, type Surfels, surfels } from './surface-points.ts';
-import { surfelAreasMm2 } from './surfel-area.ts';
+import { edgeVoxels, type Surfels, surfelAreasMm2, surfels } from './surface-points.ts';
 
 /** Tolerances at which the normalised surface Dice is given. */
 export const NSD_TOLERANCES_MM = [1, 2, 3] as const;

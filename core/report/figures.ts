@@ -1,12 +1,11 @@
 import type { SliceRecord } from '../contract/manifest.ts';
 import type { SegmentedReport } from '../contract/report.ts';
-import { svgPath } from './contour.ts';
-import { html, type Insert, SafeHtml } from './html.ts';
-import { hexOf, LAYERS, type Layer } from './layers.ts';
-import { maskAreasMm2 } from './mask-areas.ts';
-import { layerContours } from './overlay-png.ts';
-import type { SlicePicture } from './picture.ts';
-import { encodePng } from './png.ts';
+import { svgPath } from '../draw/contour.ts';
+import { hexOf, LAYERS, type Layer, layerContours } from '../draw/overlay.ts';
+import type { SlicePicture } from '../draw/picture.ts';
+import { encodePng } from '../draw/png.ts';
+import { html, type Insert, SafeHtml } from '../page/html.ts';
+import { maskAreasMm2 } from './curves.ts';
 
 export const figureId = (index: number): string => `slice-${index}`;
 

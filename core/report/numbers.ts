@@ -1,8 +1,8 @@
 import type { SegmentedReport } from '../contract/report.ts';
 import type { ExtendedNumber, PanelMetric } from '../metrics/panel.ts';
+import { html, type Insert, type SafeHtml } from '../page/html.ts';
+import { maskAreasMm2 } from './curves.ts';
 import { figureId } from './figures.ts';
-import { html, type Insert, type SafeHtml } from './html.ts';
-import { maskAreasMm2 } from './mask-areas.ts';
 
 /** What readers call the metrics; the definition stands beside each. */
 export const METRIC_TITLES: Readonly<Record<PanelMetric['name'], string>> = {

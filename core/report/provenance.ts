@@ -1,5 +1,5 @@
 import type { CaseReport, GpuCost, SegmentedReport } from '../contract/report.ts';
-import { html, type Insert, type SafeHtml } from './html.ts';
+import { html, type Insert, type SafeHtml } from '../page/html.ts';
 
 type Entry = readonly [term: string, value: Insert];
 

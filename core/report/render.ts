@@ -1,7 +1,9 @@
 import type { FailedReport, SegmentedReport } from '../contract/report.ts';
+import type { SlicePicture } from '../draw/picture.ts';
+import { html, type Insert, type SafeHtml } from '../page/html.ts';
+import { page } from '../page/page.ts';
 import { curveFigures } from './curves.ts';
 import { montage } from './figures.ts';
-import { html, type Insert, type SafeHtml } from './html.ts';
 import {
   comparisonTable,
   formatMetric,
@@ -9,16 +11,14 @@ import {
   perSliceTable,
   sliceRanges,
 } from './numbers.ts';
-import { page } from './page.ts';
-import type { SlicePicture } from './picture.ts';
 import { failureProvenance, provenance } from './provenance.ts';
 
 /**
  * The report's drawing side. Import this module lazily: it pulls in the charting library, which
  * takes longer to load than a short command runs.
  */
-export { chooseMontageSlices, MONTAGE_SLICES } from './montage-choice.ts';
-export { renderOverlayPng } from './overlay-png.ts';
+export { chooseMontageSlices, MONTAGE_SLICES } from '../draw/montage-choice.ts';
+export { renderOverlayPng } from '../draw/overlay.ts';
 
 const CAUTION =
   'The mask is drawn by a model and\nhas not been checked by a person. Do not use it for diagnosis or treatment.';

@@ -1,5 +1,4 @@
-import type { Letterbox } from './letterbox.ts';
-import { bilinearFilter, type FilterBank } from './resample.ts';
+import { bilinearFilter, type FilterBank, type Letterbox } from './letterbox.ts';
 
 /**
  * Takes mask logits from the model's square back to the slice's own grid: the letterbox cut out,

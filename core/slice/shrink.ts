@@ -1,6 +1,5 @@
 import { instantiate, Layout, type WasmInstance } from '../wasm/instance.ts';
-import type { Letterbox } from './letterbox.ts';
-import { type FilterBank, triangleFilter } from './resample.ts';
+import { type FilterBank, type Letterbox, triangleFilter } from './letterbox.ts';
 import {
   acrossFunction,
   downFunction,

@@ -1,16 +1,22 @@
 import type { RunKeys } from '../contract/keys.ts';
 import type { Backend, CaseManifest, SlabRecords, SliceRecord } from '../contract/manifest.ts';
 import { StorageError } from '../errors.ts';
-import { boundingBox, boxGrid, type CroppedMask, unionBox, type VoxelBox } from '../mask/bounds.ts';
+import {
+  boundingBox,
+  boxGrid,
+  type CroppedMask,
+  countSet,
+  unionBox,
+  type VoxelBox,
+} from '../mask/bounds.ts';
 import {
   type Components,
   connectedComponents,
   eraseSmallerComponents,
-} from '../mask/components.ts';
-import { countSet } from '../mask/count.ts';
-import { fillHolesInPlace } from '../mask/holes.ts';
+  fillHolesInPlace,
+} from '../mask/clean.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
-import { encodeCamVolume } from '../slice/cam-volume.ts';
+import { encodeCamVolume } from '../slice/cam.ts';
 import { decodeActivations, decodeMasks, type PackedMasks } from '../slice/slab-codec.ts';
 import type { Grid } from '../volume/grid.ts';
 import { writeMask } from '../volume/mask-writer.ts';

@@ -8,8 +8,7 @@ import {
   type VoxelBox,
 } from '../mask/bounds.ts';
 import { type CasePanel, comparisonPanel } from '../metrics/panel.ts';
-import { paperMeans } from '../metrics/paper-case.ts';
-import { PAPER_SLICE_SIZE_PX } from '../metrics/paper-slice.ts';
+import { PAPER_SLICE_SIZE_PX, paperMeans } from '../metrics/paper.ts';
 import type { ByteStream } from '../ports.ts';
 import { assertSameGrid, type Geometry } from '../volume/geometry.ts';
 import { type Grid, type MaskVolume, voxelCount } from '../volume/grid.ts';

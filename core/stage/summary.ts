@@ -1,5 +1,5 @@
 import type { CaseReport, RunSummary, SummaryRow } from '../contract/report.ts';
-import { csvText } from '../csv.ts';
+import { csvText } from '../evaluation/csv.ts';
 import { metricValue, toExtended } from '../metrics/panel.ts';
 
 export interface SummarisedCase {

@@ -2,7 +2,7 @@ import { inOrder } from '../../adapters/in-order.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { runId } from '../../core/contract/keys.ts';
 import type { Fault } from '../../core/errors.ts';
-import { patientTable } from '../../core/evaluation/patient-table.ts';
+import { patientTable } from '../../core/evaluation/csv.ts';
 import type { BlobInfo } from '../../core/ports.ts';
 import type { RegisteredBundle } from '../bundles.ts';
 import {

@@ -5,8 +5,8 @@ import type { S3Store } from '../../adapters/s3-store.ts';
 import { type EvaluatedCase, Evaluation, History } from '../../core/contract/evaluation.ts';
 import type { CaseReport, FailedReport } from '../../core/contract/report.ts';
 import type { Fault } from '../../core/errors.ts';
-import { evaluatedCase } from '../../core/evaluation/from-report.ts';
 import { extendHistory } from '../../core/evaluation/history.ts';
+import { evaluatedCase } from '../../core/evaluation/rows.ts';
 import { MAX_CHILDREN } from '../batch.ts';
 import {
   type EvaluationPlan,

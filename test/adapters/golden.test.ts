@@ -9,7 +9,7 @@ import { openRuntime, type Runtime } from '../../adapters/onnx.ts';
 import type { BundleManifest } from '../../core/contract/bundle.ts';
 import type { FloatTensor } from '../../core/ports.ts';
 import { CamPrompter } from '../../core/slice/cam.ts';
-import { chooseMasks, promptFeeds } from '../../core/slice/sam.ts';
+import { chooseMasks, promptFeeds } from '../../core/slice/segment-slices.ts';
 import { openBundle } from '../../core/stage/open-bundle.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
 

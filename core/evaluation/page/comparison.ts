@@ -1,11 +1,16 @@
 import type { Evaluation, EvaluationComparison, History } from '../../contract/evaluation.ts';
-import { html, type Insert, type SafeHtml } from '../../report/html.ts';
-import { dataTable } from './data-table.ts';
-import { counted, differenceText, digestText, numberText, pText, timeInsert } from './format.ts';
-import { differencesPlot } from './plots/differences.ts';
-import { plotGrid } from './plots/figure.ts';
-import { movedPlot } from './plots/moved.ts';
-import { trendPlot } from './plots/trend.ts';
+import { plotGrid } from '../../page/chart.ts';
+import {
+  counted,
+  differenceText,
+  digestText,
+  numberText,
+  pText,
+  timeInsert,
+} from '../../page/format.ts';
+import { html, type Insert, type SafeHtml } from '../../page/html.ts';
+import { dataTable } from '../../page/table.ts';
+import { differencesPlot, movedPlot, trendPlot } from './moved.ts';
 import { confidenceText, DRIFT_TITLES } from './words.ts';
 
 /** Against the earlier evaluation, and the trend over all of them. */

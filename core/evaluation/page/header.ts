@@ -1,7 +1,5 @@
 import type { EstimateInterval, Evaluation, MetricSummary } from '../../contract/evaluation.ts';
 import type { MetricName } from '../../metrics/definitions.ts';
-import { html, type Insert, type SafeHtml } from '../../report/html.ts';
-import type { CaseLink } from './case-link.ts';
 import {
   counted,
   differenceText,
@@ -11,7 +9,9 @@ import {
   pText,
   timeInsert,
   unitText,
-} from './format.ts';
+} from '../../page/format.ts';
+import { html, type Insert, type SafeHtml } from '../../page/html.ts';
+import type { CaseLink } from './cases.ts';
 import { confidenceText, countsText, DRIFT_TITLES, directionOf, STATUS } from './words.ts';
 
 /** Links in the verdicts; the table has the rest. */

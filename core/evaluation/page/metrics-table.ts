@@ -1,8 +1,15 @@
 import type { Evaluation, MetricSummary } from '../../contract/evaluation.ts';
-import { html, type Insert, type SafeHtml } from '../../report/html.ts';
+import {
+  digitsOf,
+  estimateText,
+  NONE,
+  numberInsert,
+  numberText,
+  percentText,
+} from '../../page/format.ts';
+import { html, type Insert, type SafeHtml } from '../../page/html.ts';
+import { dataTable } from '../../page/table.ts';
 import { METRIC_TITLES } from '../../report/numbers.ts';
-import { dataTable } from './data-table.ts';
-import { digitsOf, estimateText, NONE, numberInsert, numberText, percentText } from './format.ts';
 import { confidenceText } from './words.ts';
 
 const COLUMNS = [

@@ -1,30 +1,27 @@
 import type { Evaluation, History } from '../../contract/evaluation.ts';
-import { html, type Insert, type SafeHtml } from '../../report/html.ts';
-import { page } from '../../report/page.ts';
-import { caseLinks, type ReportHref, reportBesidePage } from './case-link.ts';
-import { caseSection } from './case-table.ts';
+import type { EvaluationPicture } from '../../draw/picture.ts';
+import { type Plot, plotFigure, plotGrid } from '../../page/chart.ts';
+import { html, type Insert, type SafeHtml } from '../../page/html.ts';
+import { page } from '../../page/page.ts';
+import { blandAltmanPlot } from './bland-altman.ts';
+import { caseLinks, caseSection, type ReportHref, reportBesidePage } from './cases.ts';
 import { comparisonSection, driftSection } from './comparison.ts';
+import { distributionPlot } from './distribution.ts';
+import { strataPlot } from './forest.ts';
 import { gallerySection } from './gallery.ts';
 import { header, verdicts } from './header.ts';
-import { methodsSection, provenanceSection } from './methods.ts';
 import { classifierTable, metricsSection, paperSection, slicesTable } from './metrics-table.ts';
-import type { EvaluationPicture } from './picture.ts';
-import { blandAltmanPlot } from './plots/bland-altman.ts';
-import { calibrationPlot } from './plots/calibration.ts';
-import { distributionPlot } from './plots/distribution.ts';
-import { type Plot, plotFigure, plotGrid } from './plots/figure.ts';
-import { rocPlot } from './plots/roc.ts';
-import { strataPlot } from './plots/strata.ts';
+import { calibrationPlot, rocPlot } from './roc.ts';
 import { SCRIPT } from './script.ts';
 import { EVALUATION_STYLE } from './style.ts';
-import { confidenceText } from './words.ts';
+import { confidenceText, methodsSection, provenanceSection } from './words.ts';
 
+export type { EvaluationPicture } from '../../draw/picture.ts';
 /**
  * The cohort report. Import this module lazily: it pulls in the charting library, which takes longer
  * to load than a short command runs.
  */
-export { galleryPictures } from './gallery-pictures.ts';
-export type { EvaluationPicture } from './picture.ts';
+export { galleryPictures } from './gallery.ts';
 
 const CAUTION =
   'The masks are drawn by a model. Do\nnot use them, or these numbers, for diagnosis or treatment.';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Evaluation } from '../../../core/contract/evaluation.ts';
 import { compareEvaluations } from '../../../core/evaluation/compare.ts';
-import { PatientBootstrap } from '../../../core/evaluation/patient-bootstrap.ts';
+import { PatientBootstrap } from '../../../core/evaluation/patients.ts';
 import { evaluate, row, scanOf } from './rows.ts';
 
 const EARLIER = { evaluationId: '20250102T030405Z-00000002' };

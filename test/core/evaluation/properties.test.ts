@@ -1,10 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { EvaluatedCase } from '../../../core/contract/evaluation.ts';
-import { ResampledAuc } from '../../../core/evaluation/auc.ts';
-import { PatientBootstrap } from '../../../core/evaluation/patient-bootstrap.ts';
+import { ResampledAuc, ROC_POINTS, thinRoc } from '../../../core/evaluation/classification.ts';
+import { PatientBootstrap } from '../../../core/evaluation/patients.ts';
 import { spacingStratum } from '../../../core/evaluation/strata.ts';
-import { ROC_POINTS, thinRoc } from '../../../core/evaluation/thin-roc.ts';
 import { rocCurve } from '../../../core/metrics/classification.ts';
 import { quantile } from '../../../core/metrics/quantile.ts';
 import { createRandom } from '../../../core/random.ts';

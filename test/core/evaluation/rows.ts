@@ -1,5 +1,5 @@
 import type { EvaluatedCase, Evaluation, ScanTraits } from '../../../core/contract/evaluation.ts';
-import { unmeasured } from '../../../core/evaluation/from-report.ts';
+import { unmeasured } from '../../../core/evaluation/rows.ts';
 import { type EvaluationFacts, summarise } from '../../../core/evaluation/summarise.ts';
 import { METRIC_DEFINITIONS, type MetricName } from '../../../core/metrics/definitions.ts';
 

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Evaluation, type History } from '../../../core/contract/evaluation.ts';
-import { casesCsv } from '../../../core/evaluation/cases-csv.ts';
-import { evaluationJson } from '../../../core/evaluation/evaluation-json.ts';
-import { extendHistory } from '../../../core/evaluation/history.ts';
+import { casesCsv } from '../../../core/evaluation/csv.ts';
+import { evaluationJson, extendHistory } from '../../../core/evaluation/history.ts';
 import { evaluate, row, scanOf } from './rows.ts';
 
 const fault = { code: 'odd', subject: 'a,b', expected: 'x', found: '"y"', remedy: 'z' };

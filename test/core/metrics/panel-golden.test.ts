@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { METRIC_DEFINITIONS, type MetricName } from '../../../core/metrics/definitions.ts';
 import { CasePanel, comparisonPanel, metricValue } from '../../../core/metrics/panel.ts';
-import { surfelAreasMm2 } from '../../../core/metrics/surfel-area.ts';
+import { surfelAreasMm2 } from '../../../core/metrics/surface-points.ts';
 import golden from '../../golden/metrics/metrics.json' with { type: 'json' };
 import areas from '../../golden/metrics/surfel-areas.json' with { type: 'json' };
 import { ruleMask, type Step, type Triple } from './rule-masks.ts';

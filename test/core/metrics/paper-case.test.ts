@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { boundingBox, cropMask } from '../../../core/mask/bounds.ts';
-import { paperMeans } from '../../../core/metrics/paper-case.ts';
+import { paperMeans } from '../../../core/metrics/paper.ts';
 import type { MaskVolume } from '../../../core/volume/grid.ts';
 import golden from '../../golden/evaluation/paper.json' with { type: 'json' };
 import { ruleMask, type Step, type Triple } from './rule-masks.ts';

@@ -5,7 +5,7 @@ import {
   paperSlices,
   regionHausdorffPx,
   toPaperGrid,
-} from '../../../core/metrics/paper-slice.ts';
+} from '../../../core/metrics/paper.ts';
 import { emptyMask, ruleMask } from './rule-masks.ts';
 import { expectClose } from './tolerance.ts';
 

@@ -1,7 +1,7 @@
 import type { SliceRecord } from '../../../core/contract/manifest.ts';
 import { FailedReport, SegmentedReport } from '../../../core/contract/report.ts';
+import type { SlicePicture } from '../../../core/draw/picture.ts';
 import { comparisonPanel } from '../../../core/metrics/panel.ts';
-import type { SlicePicture } from '../../../core/report/picture.ts';
 
 /** A small made-up case: a disc in the middle slices of 64 x 64 pixels, its label a pixel aside. */
 export const SIZE_PX = 64;

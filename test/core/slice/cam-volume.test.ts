@@ -2,9 +2,13 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DirStore } from '../../../adapters/dir-store.ts';
 import type { Runtime } from '../../../adapters/onnx.ts';
-import { encodeCamVolume } from '../../../core/slice/cam-volume.ts';
-import { SlicePreprocessor } from '../../../core/slice/preprocess.ts';
-import { bilinearFilter, filterColumns, filterRows } from '../../../core/slice/resample.ts';
+import { encodeCamVolume } from '../../../core/slice/cam.ts';
+import {
+  bilinearFilter,
+  filterColumns,
+  filterRows,
+  SlicePreprocessor,
+} from '../../../core/slice/letterbox.ts';
 import type { OpenBundle } from '../../../core/stage/open-bundle.ts';
 import type { Affine } from '../../../core/volume/affine.ts';
 import { encodeNifti } from '../../../core/volume/encode.ts';

@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { letterboxFor } from '../../../core/slice/letterbox.ts';
+import {
+  bilinearFilter,
+  filterColumns,
+  filterRows,
+  letterboxFor,
+  SlicePreprocessor,
+} from '../../../core/slice/letterbox.ts';
 import { NativeGridMapper } from '../../../core/slice/native.ts';
-import { SlicePreprocessor } from '../../../core/slice/preprocess.ts';
-import { bilinearFilter, filterColumns, filterRows } from '../../../core/slice/resample.ts';
 
 describe('native grid', () => {
   it('is the inverse of the letterbox for a mask drawn on the native grid', () => {

@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { letterboxFor } from '../../../core/slice/letterbox.ts';
+import { letterboxFor, SlicePreprocessor } from '../../../core/slice/letterbox.ts';
 import { SlicePreparation } from '../../../core/slice/prepare.ts';
-import { SlicePreprocessor } from '../../../core/slice/preprocess.ts';
 import { SliceShrinker } from '../../../core/slice/shrink.ts';
 import type { Affine } from '../../../core/volume/affine.ts';
 import { encodeNifti } from '../../../core/volume/encode.ts';

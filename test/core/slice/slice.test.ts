@@ -2,16 +2,16 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { CamPrompter } from '../../../core/slice/cam.ts';
-import { letterboxFor } from '../../../core/slice/letterbox.ts';
-import { SlicePreprocessor } from '../../../core/slice/preprocess.ts';
 import {
   bilinearFilter,
   type FilterBank,
   filterColumns,
   filterRows,
+  letterboxFor,
+  SlicePreprocessor,
   triangleFilter,
-} from '../../../core/slice/resample.ts';
-import { chooseMasks, promptFeeds } from '../../../core/slice/sam.ts';
+} from '../../../core/slice/letterbox.ts';
+import { chooseMasks, promptFeeds } from '../../../core/slice/segment-slices.ts';
 
 interface Resized {
   rows: number;

@@ -1,0 +1,169 @@
+import { type Contour, cutCorners, traceContours } from './contour.ts';
+import type { SlicePicture } from './picture.ts';
+import { encodePng, type Raster } from './png.ts';
+import { drawText, emptyCoverage, strokeClosed, textWidthPx } from './stroke.ts';
+
+/**
+ * The drawn layers. Colours are Okabe and Ito's set for colour-blind readers (2008); the line styles
+ * differ too, so that a grey print can still be read.
+ */
+export interface Layer {
+  readonly key: 'cam' | 'box' | 'label' | 'mask';
+  readonly name: string;
+  /** Heading of the legend entry: what the line is. */
+  readonly meaning: string;
+  readonly rgb: readonly [number, number, number];
+  /** Lengths of line and gap in pixels of the model's square; empty for a whole line. */
+  readonly dashPx: readonly number[];
+  readonly widthPx: number;
+  /** Opacity of the filled area, 0 for none. */
+  readonly fill: number;
+}
+
+/** From the lowest to the topmost. */
+export const LAYERS: readonly Layer[] = [
+  {
+    key: 'cam',
+    name: 'CAM',
+    meaning: 'where the classifier looked: the prompt',
+    rgb: [204, 121, 167],
+    dashPx: [1.5, 2.5],
+    widthPx: 1.2,
+    fill: 0.14,
+  },
+  {
+    key: 'box',
+    name: 'Box',
+    meaning: "the CAM's bounding box: the prompt",
+    rgb: [240, 228, 66],
+    dashPx: [7, 3, 1.5, 3],
+    widthPx: 1,
+    fill: 0,
+  },
+  {
+    key: 'mask',
+    name: 'Mask',
+    meaning: 'the result',
+    rgb: [230, 159, 0],
+    dashPx: [],
+    widthPx: 1.5,
+    fill: 0,
+  },
+  {
+    key: 'label',
+    name: 'Label',
+    meaning: 'the reference that was given',
+    rgb: [86, 180, 233],
+    dashPx: [4.5, 3],
+    widthPx: 1.5,
+    fill: 0,
+  },
+];
+
+export const hexOf = ({ rgb }: Layer): string =>
+  `#${rgb.map((value) => value.toString(16).padStart(2, '0')).join('')}`;
+
+export const GAP_PX = 2;
+const LEGEND_PX = 22;
+const TEXT_SCALE = 2;
+const WHITE = [255, 255, 255] as const;
+
+/** The closed lines of one layer in pixel corners, or undefined where the slice has none. */
+export function layerContours(picture: SlicePicture, key: Layer['key']): Contour[] | undefined {
+  const { sizePx, cam, mask, label, record } = picture;
+  if (key === 'box') return record.box ? [boxContour(record.box)] : undefined;
+  const plane = { cam, mask, label }[key];
+  if (plane === null) return undefined;
+  const contours = traceContours(plane, sizePx, sizePx);
+  return contours.length > 0 ? contours : undefined;
+}
+
+/** The outline of an inclusive box x0, y0, x1, y1, around its outermost pixels. */
+const boxContour = ([x0, y0, x1, y1]: readonly [number, number, number, number]): Contour => [
+  x0,
+  y0,
+  x1 + 1,
+  y0,
+  x1 + 1,
+  y1 + 1,
+  x0,
+  y1 + 1,
+];
+
+/** One slice in colour with its layers drawn on it, `sizePx` wide and high. */
+export function drawSlice(picture: SlicePicture): Raster {
+  const { sizePx, image } = picture;
+  const rgb = new Uint8Array(sizePx * sizePx * 3);
+  for (let pixel = 0, at = 0; pixel < image.length; pixel++) {
+    const grey = image[pixel]!;
+    for (let channel = 0; channel < 3; channel++) rgb[at++] = grey;
+  }
+  for (const layer of LAYERS) drawLayer(rgb, picture, layer);
+  return { width: sizePx, height: sizePx, rgb };
+}
+
+function drawLayer(rgb: Uint8Array, picture: SlicePicture, layer: Layer): void {
+  const contours = layerContours(picture, layer.key);
+  if (contours === undefined) return;
+  const coverage = emptyCoverage(picture.sizePx);
+  for (const contour of contours) {
+    const line = layer.key === 'box' ? contour : cutCorners(contour);
+    strokeClosed(coverage, line, layer.widthPx, layer.dashPx);
+  }
+  const filled = layer.key === 'cam' && layer.fill > 0 ? picture.cam : null;
+  const { amount } = coverage;
+  for (let pixel = 0; pixel < amount.length; pixel++) {
+    const share = Math.max(amount[pixel]!, filled?.[pixel] ? layer.fill : 0);
+    if (share === 0) continue;
+    for (let channel = 0; channel < 3; channel++) {
+      const at = pixel * 3 + channel;
+      rgb[at] = Math.round(rgb[at]! + share * (layer.rgb[channel]! - rgb[at]!));
+    }
+  }
+}
+
+/** Facts in the tile's corner: slice, probability, the decoder's own score. */
+function captionOf({ record }: SlicePicture): string[] {
+  const score = record.predictedIou === null ? '' : `IOU ${record.predictedIou.toFixed(2)}`;
+  return [`K ${record.index}`, `P ${record.probability.toFixed(2)}`, score];
+}
+
+/**
+ * The montage as one PNG: slices from inferior to superior in reading order, with contours, box,
+ * a caption per slice and a legend. The image's left is the patient's right.
+ */
+export function renderOverlayPng(pictures: readonly SlicePicture[]): Uint8Array {
+  const tilePx = pictures[0]?.sizePx ?? 256;
+  const columns = Math.max(1, Math.ceil(Math.sqrt(pictures.length)));
+  const rows = Math.ceil(pictures.length / columns);
+  const width = columns * (tilePx + GAP_PX) - GAP_PX;
+  const height = rows * (tilePx + GAP_PX) + LEGEND_PX;
+  const montage: Raster = { width, height, rgb: new Uint8Array(width * height * 3) };
+  pictures.forEach((picture, n) => {
+    const left = (n % columns) * (tilePx + GAP_PX);
+    const top = Math.floor(n / columns) * (tilePx + GAP_PX);
+    const tile = drawSlice(picture);
+    for (let y = 0; y < tile.height; y += 1) {
+      const line = tile.rgb.subarray(y * tile.width * 3, (y + 1) * tile.width * 3);
+      montage.rgb.set(line, ((top + y) * width + left) * 3);
+    }
+    captionOf(picture).forEach((text, line) => {
+      drawText(montage, text, left + 4, top + 4 + line * 13, TEXT_SCALE, WHITE);
+    });
+    drawText(montage, 'R', left + 4, top + tilePx / 2, TEXT_SCALE, WHITE);
+    drawText(montage, 'L', left + tilePx - 10, top + tilePx / 2, TEXT_SCALE, WHITE);
+  });
+  drawLegend(montage, pictures, height - LEGEND_PX + 6);
+  return encodePng(montage.rgb, width, height, 'rgb');
+}
+
+function drawLegend(montage: Raster, pictures: readonly SlicePicture[], top: number): void {
+  let left = 4;
+  for (const layer of LAYERS) {
+    if (layer.key === 'label' && pictures.every(({ label }) => label === null)) continue;
+    const name = layer.name.toUpperCase();
+    if (left + textWidthPx(name, TEXT_SCALE) > montage.width) return;
+    drawText(montage, name, left, top, TEXT_SCALE, layer.rgb);
+    left += textWidthPx(name, TEXT_SCALE) + 16;
+  }
+}

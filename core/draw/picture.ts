@@ -1,0 +1,27 @@
+import type { SliceRecord } from '../contract/manifest.ts';
+
+/** What a report shows of one slice; every plane is sizePx x sizePx in the model's square. */
+export interface SlicePicture {
+  readonly record: SliceRecord;
+  readonly sizePx: number;
+  /** Grey values 0 to 255 of the windowed slice. */
+  readonly image: Uint8Array;
+  /** CAM mask, 0 or 1; null where the slice never reached SAM. */
+  readonly cam: Uint8Array | null;
+  /** Final mask, 0 or 1. */
+  readonly mask: Uint8Array;
+  /** Label, 0 or 1; null where none was given. */
+  readonly label: Uint8Array | null;
+}
+
+/** A slice of a case for the gallery of the worst, with what was drawn on it. */
+export interface EvaluationPicture {
+  readonly caseId: string;
+  /** Canonical slice index. */
+  readonly slice: number;
+  /** What the slice was chosen for, in a few words. */
+  readonly caption: string;
+  /** What it shows, for readers who do not see it. */
+  readonly alt: string;
+  readonly png: Uint8Array;
+}

@@ -1,0 +1,110 @@
+import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
+import { faultText } from '../../errors.ts';
+import { metricOf, NONE, numberInsert, numberText, percentText } from '../../page/format.ts';
+import { html, type Insert, type SafeHtml } from '../../page/html.ts';
+import { STATUS, statusesOf } from './words.ts';
+
+interface Column {
+  readonly title: string;
+  readonly sort: 'text' | 'number';
+  readonly cell: (one: EvaluatedCase, evaluation: Evaluation) => Insert;
+}
+
+/** Between the case's name and what was found about it. */
+const COLUMNS: readonly Column[] = [
+  { title: 'Status', sort: 'text', cell: ({ status }) => statusCell(status) },
+  number('Dice', (one) => numberText(metricOf(one, 'dice'), 3)),
+  number('HD95, mm', (one) => numberInsert(metricOf(one, 'hd95Mm'), 1)),
+  number('ASSD, mm', (one) => numberInsert(metricOf(one, 'assdMm'), 2)),
+  number('NSD 2 mm', (one) => numberText(metricOf(one, 'nsd2Mm'), 3)),
+  number('Volume error, ml', (one) => numberText(metricOf(one, 'volumeErrorMl'), 0)),
+  number('Label, ml', (one) => numberText(one.labelVolumeMl, 0)),
+  number('Liver slices found', (one) => percentText(one.liverSliceRecall, 0)),
+  number('Slice spacing, mm', (one) => numberText(one.scan?.spacingMm.slice, 2)),
+  number('Time, s', (one) => numberText(one.seconds, 0)),
+];
+
+function number(title: string, cell: Column['cell']): Column {
+  return { title, sort: 'number', cell };
+}
+
+const statusCell = (status: EvaluatedCase['status']): Insert =>
+  STATUS[status].bad
+    ? html`<span class="chip review">${STATUS[status].name}</span>`
+    : STATUS[status].name;
+
+/** Every case in one table; script makes it sort and filter, without it the table is whole. */
+export function caseSection(evaluation: Evaluation, link: CaseLink): SafeHtml {
+  const { cases } = evaluation;
+  return html`<section class="sheet" aria-labelledby="cases"><h2 id="cases">All cases</h2>
+<p>Protocol “volume”. ∞ stands for a distance that is infinite because one of mask and label is empty;
+${NONE} for a number that is not defined. Select a case for its own report.</p>
+${filters(evaluation)}
+<p class="shown" id="cases-shown" role="status">${cases.length} of ${cases.length} cases shown</p>
+<div class="scroll tall" role="region" aria-label="All cases" tabindex="0"><table class="data${hasPatients(evaluation) && ' by-patient'}" id="cases-table">
+<caption class="unseen">All cases, protocol “volume”</caption>
+<thead><tr>${headings(evaluation).map(
+    ({ title, sort }) => html`<th scope="col" data-sort="${sort}">${title}</th>`,
+  )}</tr></thead>
+<tbody>
+${cases.map((one) => caseRow(one, evaluation, link))}</tbody></table></div></section>`;
+}
+
+const PATIENT = { title: 'Patient', sort: 'text' as const };
+
+/** Where every case is its own patient a column of patients would say everything twice. */
+const hasPatients = ({ cases }: Evaluation): boolean =>
+  cases.some(({ caseId, patientId }) => caseId !== patientId);
+
+const headings = (evaluation: Evaluation): Pick<Column, 'title' | 'sort'>[] => [
+  { title: 'Case', sort: 'text' },
+  ...(hasPatients(evaluation) ? [PATIENT] : []),
+  ...COLUMNS,
+  { title: 'Flags and reasons', sort: 'text' },
+];
+
+const caseRow = (one: EvaluatedCase, evaluation: Evaluation, link: CaseLink): SafeHtml =>
+  html`<tr data-s="${one.status}"${one.flags.length > 0 && html` data-f="${one.flags.join(' ')}"`}><th scope="row">${link(one)}</th>${
+    hasPatients(evaluation) && html`<td><bdi>${one.patientId}</bdi></td>`
+  }${COLUMNS.map(({ cell }) => html`<td>${cell(one, evaluation)}</td>`)}<td>${remarks(one)}</td></tr>
+`;
+
+function remarks({ fault, flags }: EvaluatedCase): Insert {
+  const reason = fault && html`<bdi>${faultText(fault)}</bdi> <code>${fault.code}</code>`;
+  return [reason, reason && flags.length > 0 && ' · ', flags.join(', ')];
+}
+
+/** Hidden until the script that they need has run. */
+function filters(evaluation: Evaluation): SafeHtml {
+  const flags = [...new Set(evaluation.cases.flatMap((one) => one.flags))].sort();
+  return html`<div class="filters" id="cases-filters" role="search" aria-label="Cases" hidden>
+<label>Text <input type="search" id="filter-text" autocomplete="off" spellcheck="false"></label>
+<label>Status <select id="filter-status"><option value="">all</option>${statusesOf(evaluation).map(
+    (status) =>
+      html`<option value="${status}">${STATUS[status].name} (${evaluation.counts[status]})</option>`,
+  )}</select></label>
+<label>Flag <select id="filter-flag"><option value="">all</option><option value="*">any flag</option>${flags.map(
+    (flag) => html`<option value="${flag}">${flag}</option>`,
+  )}</select></label>
+<button type="button" id="filter-reset">Show all</button>
+</div>`;
+}
+
+/** Where a case's own report lies, relative to the page; null where it has none. */
+export type ReportHref = (one: Pick<EvaluatedCase, 'caseId' | 'runId'>) => string | null;
+
+/** As `sammix evaluate` lays its folder out. */
+export const reportBesidePage: ReportHref = ({ caseId }) =>
+  `cases/${encodeURIComponent(caseId)}/report.html`;
+
+/** A case's name, with a link to its report where there is one. */
+export type CaseLink = (one: Pick<EvaluatedCase, 'caseId' | 'runId'>) => SafeHtml;
+
+/** Masks made elsewhere have no report of ours. */
+export const caseLinks =
+  ({ bundle }: Evaluation, hrefOf: ReportHref): CaseLink =>
+  (one) => {
+    const href = bundle === null ? null : hrefOf(one);
+    const name = html`<bdi>${one.caseId}</bdi>`;
+    return href === null ? name : html`<a href="${href}">${name}</a>`;
+  };

@@ -1,0 +1,208 @@
+import type {
+  EvaluatedCase,
+  EvaluatedStatus,
+  ScanTraits,
+  ScoredSlice,
+} from '../contract/evaluation.ts';
+import type { CaseReport, Comparison, SegmentedReport } from '../contract/report.ts';
+import { type Fault, InputError, SammixError } from '../errors.ts';
+import { boundingBox, type CroppedMask, cropMask } from '../mask/bounds.ts';
+import { liverFreeSliceSpecificity, liverSliceRecall } from '../metrics/classification.ts';
+import type { CasePanel, PanelMetric } from '../metrics/panel.ts';
+import type { ByteStream } from '../ports.ts';
+import { compareMask, type LabelInput, type MaskedImage } from '../stage/compare.ts';
+import { assertSameGrid, describeGeometry, type Geometry } from '../volume/geometry.ts';
+import { HuStatistics } from '../volume/histogram.ts';
+import { readLabel } from '../volume/label.ts';
+import { openNifti } from '../volume/reader.ts';
+
+/** What a report does not say of its case. */
+export interface CaseFacts {
+  /** The case stands for its own patient where this is left out. */
+  readonly patientId?: string;
+  /** Of the label that the case has; null where it has none. */
+  readonly labelVersion: string | null;
+}
+
+/** The row of a case in an evaluation; all that an evaluation needs to know of it. */
+export function evaluatedCase(report: CaseReport, facts: CaseFacts): EvaluatedCase {
+  const { caseId, runId } = report;
+  const patientId = facts.patientId ?? caseId;
+  if (report.status === 'failed') {
+    const { labelVersion } = facts;
+    return { ...unmeasured('failed', caseId, patientId), runId, fault: report.fault, labelVersion };
+  }
+  const { comparison, geometry, timings } = report;
+  return {
+    ...unmeasured(statusOf(report), caseId, patientId),
+    runId,
+    fault: report.comparisonFault,
+    labelVersion: comparison?.labelVersion ?? facts.labelVersion,
+    ...(comparison && measuredFields(comparison)),
+    predictionVolumeMl: report.volumeMl,
+    scan: {
+      orientation: geometry.orientation,
+      spacingMm: geometry.grid.spacingMm,
+      description: geometry.description ?? null,
+      hu: report.hu,
+    },
+    scores: scoredSlices(report),
+    flags: report.flags.map((flag) => flag.code),
+    seconds: timings.splitSeconds + timings.segmentSeconds + timings.assembleSeconds,
+  };
+}
+
+/** A row without any number: of a case that failed, or that nothing was asked of. */
+export const unmeasured = (
+  status: EvaluatedStatus,
+  caseId: string,
+  patientId: string,
+): EvaluatedCase => ({
+  caseId,
+  patientId,
+  runId: null,
+  status,
+  fault: null,
+  labelVersion: null,
+  metrics: null,
+  paper: null,
+  predictionVolumeMl: null,
+  labelVolumeMl: null,
+  liverSliceRecall: null,
+  liverFreeSliceSpecificity: null,
+  scan: null,
+  scores: [],
+  flags: [],
+  seconds: null,
+});
+
+function statusOf(report: SegmentedReport): EvaluatedStatus {
+  if (report.comparison) return report.comparison.panel.status;
+  return report.comparisonFault ? 'label-unusable' : 'unlabelled';
+}
+
+/** What the comparison of a mask with a label gives, whoever drew the mask. */
+export const measuredFields = ({ panel, paper }: Comparison) => ({
+  metrics: metricsByName(panel.metrics),
+  paper: paper ?? null,
+  predictionVolumeMl: panel.predictionVolumeMl,
+  labelVolumeMl: panel.labelVolumeMl,
+  ...sliceShares(panel),
+});
+
+function metricsByName(metrics: readonly PanelMetric[]): NonNullable<EvaluatedCase['metrics']> {
+  const entries = metrics.map(({ name, value }) => [name, value] as const);
+  return Object.fromEntries(entries) as NonNullable<EvaluatedCase['metrics']>;
+}
+
+/** Nothing is known of slices in reports of before their voxels were kept. */
+function sliceShares({
+  sliceVoxels,
+}: CasePanel): Pick<EvaluatedCase, 'liverSliceRecall' | 'liverFreeSliceSpecificity'> {
+  const slices = (sliceVoxels?.label ?? []).map((labelVoxels, k) => ({
+    labelVoxels,
+    predictionVoxels: sliceVoxels?.prediction[k] ?? 0,
+  }));
+  return {
+    liverSliceRecall: liverSliceRecall(slices),
+    liverFreeSliceSpecificity: liverFreeSliceSpecificity(slices),
+  };
+}
+
+function scoredSlices({ comparison, slices }: SegmentedReport): ScoredSlice[] {
+  const label = comparison?.panel.sliceVoxels?.label;
+  if (!label) return [];
+  return slices.map(({ index, probability }) => ({
+    score: probability,
+    positive: (label[index] ?? 0) > 0,
+  }));
+}
+
+/** A case whose mask was made elsewhere. */
+export interface PredictedCase {
+  readonly caseId: string;
+  readonly patientId: string;
+  readonly image: {
+    readonly name: string;
+    open(): ByteStream;
+    /** The `.img` of a `.hdr`/`.img` pair. */
+    readonly openPaired?: (() => ByteStream) | undefined;
+  };
+  /** Undefined where there is none: the case has failed. */
+  readonly prediction: Omit<LabelInput, 'version'> | undefined;
+  readonly label: LabelInput;
+}
+
+/**
+ * Compares a mask made elsewhere with a label, without a model. Reads the image as well: mask and
+ * label must lie on its grid, and its intensities tell whether inputs drift. What cannot be read or
+ * compared becomes the row's fault; only defects throw.
+ */
+export async function measurePrediction(input: PredictedCase): Promise<EvaluatedCase> {
+  const { caseId, patientId, label } = input;
+  const row = { ...unmeasured('failed', caseId, patientId), labelVersion: label.version };
+  const read = await faultOr(() => readScan(input));
+  if (read.fault) return { ...row, fault: read.fault };
+  const { image, scan } = read.value;
+  const drawn = await faultOr(() => readPrediction(input, image));
+  if (drawn.fault) return { ...row, scan, fault: drawn.fault };
+  const compared = await faultOr(() => compareMask(image, drawn.value, label));
+  if (compared.fault) return { ...row, scan, status: 'label-unusable', fault: compared.fault };
+  const { comparison } = compared.value;
+  return { ...row, scan, status: comparison.panel.status, ...measuredFields(comparison) };
+}
+
+async function readScan({
+  image,
+}: PredictedCase): Promise<{ readonly image: MaskedImage; readonly scan: ScanTraits }> {
+  const reader = await openNifti(image.open(), {
+    subject: image.name,
+    ...(image.openPaired && { imageSource: image.openPaired() }),
+  });
+  const statistics = new HuStatistics(reader.geometry.grid);
+  for await (const { hu, index } of reader.axialSlices()) statistics.add(hu, index);
+  const { orientation, grid, description } = describeGeometry(reader.header, reader.geometry);
+  return {
+    image: { name: image.name, geometry: reader.geometry, sliceSizePx: null },
+    scan: {
+      orientation,
+      spacingMm: grid.spacingMm,
+      description: description ?? null,
+      hu: statistics.finish().summary,
+    },
+  };
+}
+
+async function readPrediction(
+  { caseId, prediction }: PredictedCase,
+  image: { readonly name: string; readonly geometry: Geometry },
+): Promise<CroppedMask | undefined> {
+  if (!prediction) throw noPrediction(caseId);
+  const mask = await readLabel(prediction.open(), { subject: prediction.name });
+  assertSameGrid(
+    { subject: image.name, geometry: image.geometry },
+    { subject: prediction.name, geometry: mask.geometry },
+  );
+  const box = boundingBox(mask.mask);
+  return box && cropMask(mask.mask, box);
+}
+
+type Outcome<T> = { readonly value: T; readonly fault?: undefined } | { readonly fault: Fault };
+
+async function faultOr<T>(work: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { value: await work() };
+  } catch (error) {
+    if (error instanceof SammixError) return { fault: error.fault };
+    throw error;
+  }
+}
+
+const noPrediction = (caseId: string): InputError =>
+  new InputError({
+    code: 'prediction-missing',
+    subject: caseId,
+    expected: 'a mask of this case among the predictions',
+    found: 'none',
+    remedy: 'Name it <case>.nii.gz, <case>_mask.nii.gz or <case>/mask.nii.gz.',
+  });
