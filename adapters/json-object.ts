@@ -1,23 +1,8 @@
-import type { z } from 'zod';
-import type { BlobStore } from '../core/ports.ts';
+import type * as z from 'zod';
+import { fromJsonBytes, toJsonBytes } from '../core/json.ts';
 import type { S3Store } from './s3-store.ts';
 
-/** Small JSON objects in a store, as people can read them. */
-export const toJsonBytes = (value: unknown): Uint8Array =>
-  Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
-
-export const fromJsonBytes = <Schema extends z.ZodType>(
-  schema: Schema,
-  bytes: Uint8Array,
-): z.output<Schema> =>
-  schema.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))) as z.output<Schema>;
-
-/** An object that is known to be there. */
-export const getJson = async <Schema extends z.ZodType>(
-  store: Pick<BlobStore, 'get'>,
-  key: string,
-  schema: Schema,
-): Promise<z.output<Schema>> => fromJsonBytes(schema, await store.get(key));
+/** JSON objects in a site's bucket that more than one may write. */
 
 /** Undefined where there is none. */
 export async function findJson<Schema extends z.ZodType>(

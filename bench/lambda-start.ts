@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
-import { DEFAULT_BUNDLE } from '../cli/default-bundle.ts';
+import { DEFAULT_BUNDLE } from '../cli/command.ts';
 import { bundleFunctions, FUNCTION_BUILD } from '../infra/bundle-functions.ts';
 import { FUNCTION_NAMES, type FunctionName } from '../infra/function-code.ts';
 import { type Measured, measure, peer } from './process.ts';

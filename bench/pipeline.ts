@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import { DEFAULT_BUNDLE } from '../cli/default-bundle.ts';
+import { DEFAULT_BUNDLE } from '../cli/command.ts';
 import { type Measured, ours, oursBundled, peer, wallSeconds } from './process.ts';
 import { type BenchRow, row } from './row.ts';
 

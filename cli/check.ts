@@ -1,8 +1,28 @@
 import path from 'node:path';
+import type { Command } from 'commander';
 import { type PreflightResult, preflight } from '../core/volume/preflight.ts';
+import { report, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { readFile } from './files.ts';
 import { type CaseInput, findInputs } from './inputs.ts';
+
+/** `sammix check` */
+export function define(command: Command): void {
+  withOutput(command)
+    .argument('<inputs...>', 'NIfTI files (.nii, .nii.gz, .hdr) or folders of them')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sammix check scans
+  $ sammix check ct.nii.gz --json
+
+Exit: 0 all can be segmented, 1 some cannot`,
+    )
+    .action(async (inputs: string[]) => {
+      await report(command, () => checkCommand(inputs));
+    });
+}
 
 interface CheckedFile {
   readonly caseId: string;

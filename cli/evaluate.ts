@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
+import { type Command, Option } from 'commander';
 import { DirStore } from '../adapters/dir-store.ts';
 import type { BundleDisplay } from '../core/contract/bundle.ts';
 import type { EvaluatedCase, Evaluation } from '../core/contract/evaluation.ts';
@@ -8,6 +9,7 @@ import { unmeasured } from '../core/evaluation/rows.ts';
 import { summarise } from '../core/evaluation/summarise.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { compactTime } from '../site/contract/evaluation.ts';
+import { report, withModel, withOutput } from './command.ts';
 import {
   folderMasks,
   type LabelledInput,
@@ -19,19 +21,54 @@ import { evaluatedCaseLine, evaluationLines } from './evaluation-lines.ts';
 import { EXIT } from './exit-codes.ts';
 import { type CaseInput, findInputs } from './inputs.ts';
 import { labelFinder } from './labels.ts';
+import type { ModelOptions } from './local.ts';
 import { patientFinder } from './patients.ts';
 import { duration, type Progress } from './progress.ts';
 
-export interface EvaluateOptions {
-  readonly out: string;
+/** `sammix evaluate` */
+export function define(command: Command): void {
+  command
+    .argument('<dataset>', 'a folder of images with their labels')
+    .requiredOption('-o, --out <dir>', 'folder for the evaluation, its history and the cases')
+    .option('-l, --label <path>', 'a folder of labels (default: the dataset itself)')
+    .addOption(
+      new Option(
+        '-p, --predictions <dir>',
+        'measure masks made elsewhere; no model runs',
+      ).conflicts('bundle'),
+    )
+    .option(
+      '-a, --against <file>',
+      'an evaluation.json to compare with (default: the last in <out>)',
+    )
+    .option('--patients <csv>', 'columns case,patient: cases of one patient count as one');
+  withOutput(withModel(command))
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sammix evaluate Task03_Liver --out evaluations/liver
+  $ sammix evaluate Task03_Liver --out evaluations/new --bundle new --against evaluations/liver/evaluation.json
+  $ sammix evaluate Dataset500 --out evaluations/nnunet --predictions nnunet/out --patients patients.csv
+
+Results:  <out>/evaluation.{html,json}, <out>/cases.csv, <out>/history.json, <out>/cases/<case>/
+Stopped?  The same command goes on; finished cases are kept.
+Exit:     0 all compared, 1 some cases failed or have an unusable label, 2 usage, 3 bundle,
+          4 output not writable, 130 interrupted`,
+    )
+    .action(async (dataset: string, options: EvaluateOptions) => {
+      await report(command, async (progress) => {
+        const { evaluation, exitCode } = await evaluateCommand(dataset, options, progress);
+        return { result: evaluation, exitCode };
+      });
+    });
+}
+
+export interface EvaluateOptions extends Omit<ModelOptions, 'postprocess'> {
   readonly label?: string;
-  readonly bundle?: string;
   readonly predictions?: string;
   readonly against?: string;
   readonly patients?: string;
-  readonly threads?: number;
-  readonly slicesPerJob: number;
-  readonly force: boolean;
 }
 
 /**

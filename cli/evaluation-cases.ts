@@ -2,18 +2,17 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { DirStore } from '../adapters/dir-store.ts';
-import { getJson } from '../adapters/json-object.ts';
 import { type BundleDisplay, bundleDisplay } from '../core/contract/bundle.ts';
 import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts';
 import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase, measurePrediction } from '../core/evaluation/rows.ts';
+import { getJson } from '../core/json.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
 import type { CaseInput } from './inputs.ts';
 import { labelFinder } from './labels.ts';
-import { type CaseOutcome, type LocalRun, runCase } from './local.ts';
+import { closeRun, labelInput, type ModelOptions, openRun, runLocally } from './local.ts';
 import type { Progress } from './progress.ts';
-import { closeRun, openRun, type RunOptions } from './run.ts';
 
 /** A case whose label is at hand. */
 export interface LabelledInput extends CaseInput {
@@ -40,37 +39,24 @@ const fileInput = (file: string): Omit<LabelInput, 'version'> => ({
   open: () => readFile(file),
 });
 
-/** Of a label: its content, so that copies of a dataset can be compared with each other. */
-async function labelVersionOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of readFile(file)) hash.update(chunk);
-  return `sha256:${hash.digest('hex')}`;
-}
-
-export type ModelOptions = Omit<RunOptions, 'label' | 'postprocess'>;
-
 /** Segments every case as `sammix run` does; finished cases in `options.out` are kept. */
-export async function modelMasks(options: ModelOptions, progress: Progress): Promise<MaskSource> {
+export async function modelMasks(
+  options: Omit<ModelOptions, 'postprocess'>,
+  progress: Progress,
+): Promise<MaskSource> {
   const run = await openRun({ ...options, postprocess: true }, progress);
   const { bundle } = run;
   return {
     bundle: bundleDisplay(bundle.manifest, bundle.digest),
     async measure(input) {
-      const { report, resumed } = await runOnce(run, input);
-      const labelVersion = await labelVersionOf(input.label);
+      const { report, resumed } = await runLocally(run, input, input.label);
+      // A case that failed has a label all the same.
+      const { version: labelVersion } = await labelInput(input.label);
       const row = evaluatedCase(report, { patientId: input.patientId, labelVersion });
-      return { row: { ...row, labelVersion }, resumed };
+      return { row, resumed };
     },
     close: () => closeRun(run),
   };
-}
-
-/** A finished case that an older version compared lacks what an evaluation needs: it is done anew. */
-async function runOnce(run: LocalRun, input: LabelledInput): Promise<CaseOutcome> {
-  const outcome = await runCase(run, input, input.label);
-  const comparison = outcome.report.status === 'segmented' && outcome.report.comparison;
-  const complete = !comparison || (comparison.panel.sliceVoxels && comparison.paper !== undefined);
-  return complete ? outcome : runCase({ ...run, force: true }, input, input.label);
 }
 
 /**
@@ -118,7 +104,7 @@ async function measureMask(
     patientId,
     image: { name: scan.name, open: scan.open, openPaired: paired?.open },
     prediction: drawn,
-    label: { ...fileInput(input.label), version: await labelVersionOf(input.label) },
+    label: await labelInput(input.label),
   });
   const measured: MeasuredCase = { schemaVersion: 1, inputsVersion, case: row };
   await store.put(key, Buffer.from(`${JSON.stringify(measured)}\n`));

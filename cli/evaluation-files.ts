@@ -1,7 +1,6 @@
 import path from 'node:path';
 import type { z } from 'zod';
 import { DirStore } from '../adapters/dir-store.ts';
-import { fromJsonBytes, toJsonBytes } from '../adapters/json-object.ts';
 import { Evaluation, History } from '../core/contract/evaluation.ts';
 import { runKeys } from '../core/contract/keys.ts';
 import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
@@ -9,6 +8,7 @@ import type { EvaluationPicture } from '../core/draw/picture.ts';
 import { ConfigError } from '../core/errors.ts';
 import { casesCsv } from '../core/evaluation/csv.ts';
 import { evaluationJson, extendHistory } from '../core/evaluation/history.ts';
+import { fromJsonBytes, toJsonBytes } from '../core/json.ts';
 
 const EVALUATION = 'evaluation.json';
 const HISTORY = 'history.json';

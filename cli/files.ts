@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
@@ -18,3 +19,22 @@ export async function fileVersion(file: string): Promise<string> {
   const info = await stat(file);
   return `${info.size}-${Math.trunc(info.mtimeMs)}`;
 }
+
+const SHA256_VERSION = 'sha256:';
+
+/** Their content, in the order given, as the version of an image or a label: equal wherever it lies. */
+export async function contentVersion(
+  files: readonly string[],
+): Promise<{ readonly bytes: number; readonly version: string }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const file of files)
+    for await (const chunk of readFile(file)) {
+      hash.update(chunk);
+      bytes += chunk.byteLength;
+    }
+  return { bytes, version: `${SHA256_VERSION}${hash.digest('hex')}` };
+}
+
+/** Of the bytes that `contentVersion` read. */
+export const sha256Of = (version: string): string => version.slice(SHA256_VERSION.length);

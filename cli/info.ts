@@ -1,15 +1,22 @@
+import type { Command } from 'commander';
 import ort from 'onnxruntime-node';
 import { DirStore } from '../adapters/dir-store.ts';
 import { availableProviders } from '../adapters/onnx.ts';
 import { provenance } from '../adapters/provenance.ts';
 import { openBundle } from '../core/stage/open-bundle.ts';
-import { DEFAULT_BUNDLE } from './default-bundle.ts';
-import { EXIT } from './exit-codes.ts';
+import { DEFAULT_BUNDLE, type Finished, ok, report, withOutput } from './command.ts';
+
+/** `sammix info` */
+export function define(command: Command): void {
+  withOutput(command)
+    .option('-b, --bundle <dir>', 'a model bundle (default: the one that comes with sammix)')
+    .action(async (options: { readonly bundle?: string }) => {
+      await report(command, () => infoCommand(options));
+    });
+}
 
 /** `sammix info`: the bundle, verified, and what this machine can run it with. */
-export async function infoCommand(options: {
-  readonly bundle?: string;
-}): Promise<{ result: unknown; text: string; exitCode: number }> {
+export async function infoCommand(options: { readonly bundle?: string }): Promise<Finished> {
   const folder = options.bundle ?? DEFAULT_BUNDLE;
   const { manifest, digest } = await openBundle(new DirStore(folder), folder);
   const backends = availableProviders();
@@ -38,9 +45,8 @@ export async function infoCommand(options: {
     ),
     ['use', 'research only; not a medical device'],
   ];
-  return {
-    result: { sammixVersion, node, platform, backends, digest, bundle: manifest },
-    text: lines.map(([name, value]) => `${name.padEnd(13)} ${value}`).join('\n'),
-    exitCode: EXIT.ok,
-  };
+  return ok(
+    { sammixVersion, node, platform, backends, digest, bundle: manifest },
+    lines.map(([name, value]) => `${name.padEnd(13)} ${value}`).join('\n'),
+  );
 }

@@ -1,8 +1,22 @@
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
+import type { Command } from 'commander';
 import { DirStore } from '../adapters/dir-store.ts';
 import { encodePhantom, phantomCase } from '../phantom/phantom.ts';
+import { integer, ok, positiveInteger, report, withOutput } from './command.ts';
 import type { Progress } from './progress.ts';
+
+/** `sammix phantom` */
+export function define(command: Command): void {
+  withOutput(command)
+    .requiredOption('-o, --out <dir>', 'folder for imagesTr/ and labelsTr/')
+    .option('-n, --cases <n>', 'how many', positiveInteger, 1)
+    .option('-s, --seed <n>', 'seed of the first; the same seed gives the same bytes', integer, 1)
+    .addHelpText('after', '\nExample:\n  $ sammix phantom --out demo/in --cases 3')
+    .action(async (options: PhantomCommandOptions) => {
+      await report(command, async (progress) => ok(await phantomCommand(options, progress)));
+    });
+}
 
 export interface PhantomCommandOptions {
   readonly out: string;

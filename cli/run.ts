@@ -1,26 +1,53 @@
-import { availableParallelism } from 'node:os';
 import path from 'node:path';
-import { DirStore } from '../adapters/dir-store.ts';
-import { openRuntimeInThread } from '../adapters/onnx-thread.ts';
+import type { Command } from 'commander';
 import type { RunSummary } from '../core/contract/report.ts';
-import { openBundle } from '../core/stage/open-bundle.ts';
+import { faultText } from '../core/errors.ts';
+import { toJsonBytes } from '../core/json.ts';
+import { metricValue } from '../core/metrics/panel.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
-import { DEFAULT_BUNDLE } from './default-bundle.ts';
+import { report, withModel, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { findInputs } from './inputs.ts';
 import { labelFinder } from './labels.ts';
-import { caseLine, summaryLine } from './lines.ts';
-import { type CaseOutcome, type LocalRun, runCase } from './local.ts';
-import type { Progress } from './progress.ts';
+import {
+  closeRun,
+  type LocalOutcome,
+  type LocalRun,
+  type ModelOptions,
+  openRun,
+  runLocally,
+} from './local.ts';
+import { duration, type Progress } from './progress.ts';
 
-export interface RunOptions {
-  readonly out: string;
+/** `sammix run` */
+export function define(command: Command): void {
+  command
+    .argument('<inputs...>', 'NIfTI files (.nii, .nii.gz, .hdr) or folders of them')
+    .requiredOption('-o, --out <dir>', 'folder for masks, reports and the summary')
+    .option('-l, --label <path>', 'a label file, or a folder of labels: adds Dice and distances');
+  withOutput(withModel(command))
+    .option('--no-postprocess', 'keep every component and hole of the drawn mask')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sammix run ct.nii.gz --out results
+  $ sammix run imagesTr --label labelsTr --out results
+  $ sammix run scans --out results --json > summary.json
+
+Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/summary.{csv,json}
+Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writable, 130 interrupted`,
+    )
+    .action(async (inputs: string[], options: RunOptions) => {
+      await report(command, async (progress) => {
+        const { summary, exitCode } = await runCommand(inputs, options, progress);
+        return { result: summary, exitCode };
+      });
+    });
+}
+
+export interface RunOptions extends ModelOptions {
   readonly label?: string;
-  readonly bundle?: string;
-  readonly threads?: number;
-  readonly slicesPerJob: number;
-  readonly postprocess: boolean;
-  readonly force: boolean;
 }
 
 /** `sammix run`: every case to a mask and a report, and a summary of them all. */
@@ -36,13 +63,13 @@ export async function runCommand(
       `left out as labels or further channels: ${leftOut.length} (e.g. ${path.basename(leftOut[0]!)})`,
     );
   const run = await openRun(options, progress);
-  const outcomes: CaseOutcome[] = [];
+  const outcomes: LocalOutcome[] = [];
   try {
     // First of all: an output that cannot be written is found before hours of work, not after.
     await writeSummary(run, outcomes);
     for (const [at, input] of cases.entries()) {
       progress.begin(input.caseId, `[${at + 1}/${cases.length}]`);
-      const outcome = await runCase(run, input, findLabel(input));
+      const outcome = await runLocally(run, input, findLabel(input));
       outcomes.push(outcome);
       progress.line(caseLine(outcome, options.out));
       // After every case, so that an interrupted run leaves a summary of what is done.
@@ -59,43 +86,37 @@ export async function runCommand(
   return { summary, exitCode: wrong ? EXIT.someCasesFailed : EXIT.ok };
 }
 
-/** Opens the bundle and begins to load its graphs; `closeRun` must follow. */
-export async function openRun(
-  options: Omit<RunOptions, 'label'>,
-  progress: Progress,
-): Promise<LocalRun> {
-  const folder = options.bundle ?? DEFAULT_BUNDLE;
-  const opening = openBundle(new DirStore(folder), folder);
-  // Not awaited: the graphs are loaded while the first input is read.
-  const runtime = openRuntimeInThread(opening, {
-    threads: options.threads ?? availableParallelism(),
-    providers: ['cuda', 'cpu'],
-  });
-  runtime.catch(() => undefined);
-  const bundle = await opening;
-  const { largestComponent3d, fillHoles } = bundle.manifest.postprocess;
-  return {
-    store: new DirStore(options.out),
-    bundle,
-    runtime,
-    parameters: {
-      largestComponent3d: options.postprocess && largestComponent3d,
-      fillHoles: options.postprocess && fillHoles,
-    },
-    slicesPerSlab: options.slicesPerJob,
-    force: options.force,
-    progress,
-  };
-}
-
-/** A runtime that did not open has nothing to close, and whoever needed it has been told. */
-export async function closeRun({ runtime }: LocalRun): Promise<void> {
-  const opened = await Promise.resolve(runtime).catch(() => undefined);
-  await opened?.close();
-}
-
-async function writeSummary(run: LocalRun, outcomes: readonly CaseOutcome[]): Promise<void> {
+async function writeSummary(run: LocalRun, outcomes: readonly LocalOutcome[]): Promise<void> {
   const summary = summarise(outcomes, run.bundle.digest);
-  await run.store.put('summary.json', Buffer.from(`${JSON.stringify(summary, null, 2)}\n`));
+  await run.store.put('summary.json', toJsonBytes(summary));
   await run.store.put('summary.csv', Buffer.from(summaryCsv(summary)));
+}
+
+/** One case in one line. */
+export function caseLine({ report, resumed, seconds }: LocalOutcome, out: string): string {
+  const { caseId } = report;
+  if (report.status === 'failed') return `FAILED ${caseId}: ${faultText(report.fault)}`;
+  const fault = report.comparisonFault && `NOT COMPARED: ${faultText(report.comparisonFault)}`;
+  if (resumed) {
+    const kept = `kept   ${caseId}: input, bundle and parameters unchanged (--force redoes it)`;
+    return fault ? `${kept}, ${fault}` : kept;
+  }
+  const parts = [`${report.volumeMl.toFixed(0)} ml`];
+  if (report.comparison)
+    parts.push(`Dice ${metricValue(report.comparison.panel, 'dice').toFixed(3)}`);
+  if (fault) parts.push(fault);
+  const review = report.flags.filter((flag) => flag.severity === 'review');
+  if (review.length > 0) parts.push(`look at: ${review.map((flag) => flag.code).join(', ')}`);
+  parts.push(duration(seconds * 1000));
+  return `done   ${caseId}: ${parts.join(', ')} -> ${path.join(out, caseId)}`;
+}
+
+export function summaryLine(summary: RunSummary, out: string): string {
+  const counts = [
+    `${summary.segmented} segmented`,
+    summary.skipped > 0 && `${summary.skipped} of them kept from before`,
+    summary.failed > 0 && `${summary.failed} failed`,
+    summary.meanDice !== null && `mean Dice ${summary.meanDice.toFixed(3)}`,
+  ].filter(Boolean);
+  return `${counts.join(', ')}; summary in ${path.join(out, 'summary.csv')}`;
 }

@@ -1,10 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
-import { fromJsonBytes } from '../adapters/json-object.ts';
 import { type RunKeys, runKeys } from '../core/contract/keys.ts';
 import { CaseSources, type ViewCase, ViewedReport, viewFacts } from '../core/contract/view.ts';
 import { ConfigError } from '../core/errors.ts';
+import { fromJsonBytes } from '../core/json.ts';
 import { isFile } from './files.ts';
 
 /** A case's files on this machine, absolute; null where there is none. */

@@ -1,12 +1,44 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
+import type { Command } from 'commander';
 import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
 import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
 import { type ViewerPage, viewerPage } from '../viewer/build.ts';
+import { integer, ok, report, withOutput } from './command.ts';
+import { EXIT } from './exit-codes.ts';
 import { readFile } from './files.ts';
 import { findCases, type LocalCase, type SourceOptions } from './view-cases.ts';
+
+/** `sammix view` */
+export function define(command: Command): void {
+  withOutput(command)
+    .argument('<dir>', "a case's folder, or a folder of cases as run and evaluate write them")
+    .option('--image <file>', 'the CT of the one case, where its place is not recorded')
+    .option('--label <file>', 'a label of the one case')
+    .option('--port <n>', 'port on this machine (default: a free one)', integer, 0)
+    .option('--open', "open the system's browser", false)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ sammix view results
+  $ sammix view results/case_01 --open
+
+The page and the files are served to this machine only, until Ctrl-C.`,
+    )
+    .action(async (dir: string, options: ViewOptions & { readonly open: boolean }) => {
+      await report(command, async () => {
+        const { server, index } = await openView(dir, options);
+        if (options.open) openInBrowser(server.url);
+        // Before the command line's own listener: nothing is interrupted, the page is just no longer served.
+        process.prependListener('SIGINT', () => process.exit(EXIT.ok));
+        const text = `${index.cases.length} case(s) at ${server.url}\nCtrl-C stops it.`;
+        return ok({ url: server.url, cases: index.cases.length }, text);
+      });
+    });
+}
 
 export interface ViewOptions extends SourceOptions {
   /** 0 takes a free port. */

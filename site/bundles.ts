@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { findJson, fromJsonBytes, toJsonBytes } from '../adapters/json-object.ts';
+import { findJson } from '../adapters/json-object.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import { BundleManifest } from '../core/contract/bundle.ts';
 import { PromotionDecision, type PromotionReason } from '../core/contract/promotion.ts';
 import { BundleError } from '../core/errors.ts';
+import { fromJsonBytes, toJsonBytes } from '../core/json.ts';
 import { BUNDLE_MANIFEST } from '../core/stage/open-bundle.ts';
 import { cloudKeys } from './contract/keys.ts';
 import { type Activation, ActiveBundle } from './contract/runs.ts';

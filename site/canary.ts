@@ -1,10 +1,11 @@
 import { gzipSync } from 'node:zlib';
-import { fromJsonBytes, toJsonBytes } from '../adapters/json-object.ts';
 import type { Log } from '../adapters/log.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import type { SegmentedReport } from '../core/contract/report.ts';
 import { BundleError } from '../core/errors.ts';
+import { fromJsonBytes, toJsonBytes } from '../core/json.ts';
 import { metricValue } from '../core/metrics/panel.ts';
+import { readReport } from '../core/stage/finished-report.ts';
 import { encodePhantom, phantomCase } from '../phantom/phantom.ts';
 import type { RegisteredBundle } from './bundles.ts';
 import {
@@ -18,7 +19,7 @@ import {
 } from './contract/canary.ts';
 import { cloudKeys } from './contract/keys.ts';
 import type { EmitMetrics } from './metrics.ts';
-import { readLatest, readReport } from './runs.ts';
+import { readLatest } from './runs.ts';
 
 export interface CheckCanaryPorts {
   readonly store: S3Store;

@@ -1,4 +1,3 @@
-import { getJson } from '../adapters/json-object.ts';
 import type { Log } from '../adapters/log.ts';
 import { provenance } from '../adapters/provenance.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
@@ -6,6 +5,7 @@ import type { RunKeys } from '../core/contract/keys.ts';
 import { CaseManifest } from '../core/contract/manifest.ts';
 import { type GpuCost, gpuCost } from '../core/contract/report.ts';
 import { StorageError } from '../core/errors.ts';
+import { getJson } from '../core/json.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import { reportCase } from '../core/stage/report.ts';

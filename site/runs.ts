@@ -1,16 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import {
-  findJson,
-  fromJsonBytes,
-  getJson,
-  replaceJson,
-  toJsonBytes,
-} from '../adapters/json-object.ts';
+import { findJson, replaceJson } from '../adapters/json-object.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
-import { type RunKeys, runId } from '../core/contract/keys.ts';
+import { runId } from '../core/contract/keys.ts';
 import type { Parameters } from '../core/contract/manifest.ts';
-import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
+import { fromJsonBytes, getJson, toJsonBytes } from '../core/json.ts';
 import { traceId } from '../functions/each-message.ts';
 import type { RegisteredBundle } from './bundles.ts';
 import type { ObjectCreated } from './contract/events.ts';
@@ -195,48 +189,3 @@ export function parametersOf(bundle: RegisteredBundle | undefined): Parameters {
 /** The S3 version of a run's image. */
 export const imageVersion = ({ input }: Pick<RunRecord, 'input'>): string =>
   input.version.slice('s3:'.length);
-
-/** The version of a case's label, and when it came. */
-export interface LabelMark {
-  readonly version: string;
-  readonly uploadedAt: string;
-}
-
-/**
- * The report of a run that is done and was compared with this very label. A report that failed, was
- * made by an older version of sammix that measured less, or is damaged counts as none.
- */
-export async function finishedReport(
-  store: S3Store,
-  keys: Pick<RunKeys, 'report'>,
-  runId: string,
-  label: LabelMark,
-): Promise<SegmentedReport | undefined> {
-  const report = await readReport(store, keys);
-  if (report?.status !== 'segmented' || report.runId !== runId) return undefined;
-  return comparedWith(report, label) ? report : undefined;
-}
-
-/** Undefined where there is none, or none that this version understands. */
-export async function readReport(
-  store: S3Store,
-  { report: key }: Pick<RunKeys, 'report'>,
-): Promise<CaseReport | undefined> {
-  const found = await store.getTagged(key);
-  if (!found) return undefined;
-  try {
-    return fromJsonBytes(CaseReport, found.body);
-  } catch {
-    return undefined; // Damaged, or of another schema: the case is done again.
-  }
-}
-
-export function comparedWith(report: SegmentedReport, label: LabelMark): boolean {
-  const { comparison, comparisonFault, createdAt, labelVersion } = report;
-  if (comparison)
-    // Without voxel counts a slice's liver cannot be told from its absence.
-    return comparison.labelVersion === label.version && comparison.panel.sliceVoxels !== undefined;
-  if (comparisonFault === null) return false;
-  // Older reports do not say which label could not be used, only when it was tried.
-  return labelVersion == null ? createdAt > label.uploadedAt : labelVersion === label.version;
-}

@@ -1,6 +1,6 @@
-import { getJson, toJsonBytes } from '../adapters/json-object.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import { CaseReport } from '../core/contract/report.ts';
+import { getJson, toJsonBytes } from '../core/json.ts';
 import { type SummarisedCase, summarise, summaryCsv } from '../core/stage/summary.ts';
 import { cloudKeys, parseLatest } from './contract/keys.ts';
 import { LatestPointer } from './contract/runs.ts';

@@ -1,4 +1,4 @@
-import { hexOf, LAYERS } from '../core/draw/overlay.ts';
+import { hexOf, LAYERS } from '../core/draw/layers.ts';
 import { byId, element } from './dom.ts';
 import { FIRST_STATE, type LayerKey, type LayerState, type View, type WindowHu } from './scene.ts';
 

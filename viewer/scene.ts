@@ -7,7 +7,7 @@ import {
   SHOW_RENDER,
   SLICE_TYPE,
 } from '@niivue/niivue';
-import { LAYERS } from '../core/draw/overlay.ts';
+import { LAYERS } from '../core/draw/layers.ts';
 import type { Geometry } from '../core/volume/geometry.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
 import { indexAt, positionOf } from './canonical-position.ts';

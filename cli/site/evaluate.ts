@@ -1,13 +1,39 @@
-import { toJsonBytes } from '../../adapters/json-object.ts';
+import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { Evaluation } from '../../core/contract/evaluation.ts';
 import { BundleError, ConfigError } from '../../core/errors.ts';
+import { toJsonBytes } from '../../core/json.ts';
 import { readActive, readBundle } from '../../site/bundles.ts';
 import { EvaluationRequest, evaluationId } from '../../site/contract/evaluation.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { readEvaluationRecord } from '../../site/evaluation/records.ts';
 import { readEvaluation } from '../../site/evaluation/rows.ts';
+import { ok, report } from '../command.ts';
 import type { Progress } from '../progress.ts';
+import { openSite, type SiteOptions, withSite } from './open-site.ts';
+
+/** `sammix site evaluate` */
+export function define(command: Command): void {
+  withSite(command)
+    .argument('<site>', 'name of the site')
+    .option('--dataset <name>', "a dataset of the site's file", 'liver')
+    .option(
+      '--bundle <prefix>',
+      'a registered bundle, models/<name>/<digest> (default: the active)',
+    )
+    .option('--wait', 'stay until the evaluation is there', false)
+    .action(
+      async (
+        name: string,
+        options: SiteOptions & { dataset: string; bundle?: string; wait: boolean },
+      ) => {
+        await report(command, async (progress) => {
+          const done = await evaluateSite(await openSite(name, options), options, progress);
+          return ok(done, `evaluations/${done.dataset}/${done.evaluationId}/`);
+        });
+      },
+    );
+}
 
 export interface EvaluateSiteOptions {
   readonly dataset: string;

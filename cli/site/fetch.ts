@@ -1,10 +1,27 @@
+import type { Command } from 'commander';
 import { DirStore } from '../../adapters/dir-store.ts';
-import { getJson } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { assertSegment } from '../../core/contract/keys.ts';
+import { getJson } from '../../core/json.ts';
 import { parseLatest } from '../../site/contract/keys.ts';
 import { LatestPointer } from '../../site/contract/runs.ts';
+import { ok, report } from '../command.ts';
 import type { Progress } from '../progress.ts';
+import { openSite, type SiteOptions, withSite } from './open-site.ts';
+
+/** `sammix site fetch` */
+export function define(command: Command): void {
+  withSite(command)
+    .argument('<site>', 'name of the site')
+    .requiredOption('-o, --out <dir>', 'folder for them, one folder a case')
+    .option('--dataset <name>', "a dataset of the site's file", 'liver')
+    .option('--case <id>', 'only this case')
+    .action(async (name: string, options: SiteOptions & FetchOptions) => {
+      await report(command, async (progress) =>
+        ok(await fetchCases(await openSite(name, options), options, progress)),
+      );
+    });
+}
 
 export interface FetchOptions {
   readonly dataset: string;

@@ -1,6 +1,27 @@
 import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
 import { ConfigError } from '../../core/errors.ts';
 import { Site } from '../../site/contract/config.ts';
+import { ok, report, withOutput } from '../command.ts';
+
+/** `sammix site init` */
+export function define(command: Command): void {
+  withOutput(command)
+    .argument('<site>', 'name of the site')
+    .option('-d, --dir <dir>', 'folder of site files', SITES)
+    .action(async (name: string, options: { readonly dir: string }) => {
+      const file = path.join(options.dir, `${name}.json`);
+      await report(command, async () =>
+        ok(
+          await initSite(name, file),
+          `wrote ${file}\nnext: edit it, then npx cdk deploy -c site=${name}`,
+        ),
+      );
+    });
+}
+
+const SITES = path.join(import.meta.dirname, '..', '..', 'infra', 'sites');
 
 /** Comments of the starting file, one for each field that a site is likely to change. */
 const COMMENTS: Readonly<Partial<Record<keyof Site, string>>> = {

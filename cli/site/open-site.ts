@@ -1,13 +1,21 @@
 import { ListBucketsCommand } from '@aws-sdk/client-s3';
+import type { Command } from 'commander';
 import { createS3Client } from '../../adapters/aws-clients.ts';
 import { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { withOutput } from '../command.ts';
 
 export interface SiteOptions {
   /** Names the bucket where it cannot be found by the site's name. */
   readonly bucket?: string;
   readonly region?: string;
 }
+
+/** The options of every command that speaks to a deployed site. */
+export const withSite = (command: Command): Command =>
+  withOutput(command)
+    .option('--region <region>', 'AWS region of the site (default: that of the credentials)')
+    .option('--bucket <name>', "the site's bucket (default: found by the site's name)");
 
 /** The data bucket's name as CloudFormation makes it from the stack and the construct. */
 const bucketPrefix = (site: string): string => `sammix-${site}-storagedata`;

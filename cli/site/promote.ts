@@ -1,11 +1,38 @@
-import { fromJsonBytes } from '../../adapters/json-object.ts';
+import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { PromotionDecision } from '../../core/contract/promotion.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { fromJsonBytes } from '../../core/json.ts';
 import { readActive, readBundle } from '../../site/bundles.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
+import { ok, report } from '../command.ts';
+import { EXIT } from '../exit-codes.ts';
 import type { Progress } from '../progress.ts';
 import { poll, type RequestedEvaluation, requestEvaluation } from './evaluate.ts';
+import { openSite, type SiteOptions, withSite } from './open-site.ts';
+
+/** `sammix site promote` */
+export function define(command: Command): void {
+  withSite(command)
+    .argument('<site>', 'name of the site')
+    .argument('<bundle>', 'the candidate, models/<name>/<digest>')
+    .option('--dataset <name>', 'the held-out dataset that decides', 'liver')
+    .option('--no-wait', 'come back at once; the site decides by itself')
+    .action(
+      async (
+        name: string,
+        prefix: string,
+        options: SiteOptions & { dataset: string; wait: boolean },
+      ) => {
+        await report(command, async (progress) => {
+          const site = await openSite(name, options);
+          const done = await promoteBundle(site, prefix, options, progress);
+          const exitCode = done.decision?.promoted === false ? EXIT.refused : EXIT.ok;
+          return { ...ok(done, promotionText(done)), exitCode };
+        });
+      },
+    );
+}
 
 export interface PromoteOptions {
   readonly dataset: string;

@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DirStore } from '../../adapters/dir-store.ts';
-import { toJsonBytes } from '../../adapters/json-object.ts';
 import { openRuntime } from '../../adapters/onnx.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { toJsonBytes } from '../../core/json.ts';
 import { metricValue } from '../../core/metrics/panel.ts';
 import { openBundle } from '../../core/stage/open-bundle.ts';
 import { encodePhantom, phantomCase } from '../../phantom/phantom.ts';
@@ -15,7 +15,7 @@ import {
   canarySeeds,
 } from '../../site/contract/canary.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
-import { type LocalRun, runCase } from '../local.ts';
+import { type LocalRun, runLocally } from '../local.ts';
 import { silentProgress } from '../progress.ts';
 
 /** As many as a site has by default; more are recorded by its first canary. */
@@ -67,7 +67,7 @@ async function measure(
   ) as [string, string];
   await writeFile(image, ct);
   await writeFile(labelFile, label);
-  const { report } = await runCase(run, { caseId: canaryCase(seed), image }, labelFile);
+  const { report } = await runLocally(run, { caseId: canaryCase(seed), image }, labelFile);
   if (report.status === 'failed' || !report.comparison)
     throw new Error(`the synthetic scan ${seed} could not be segmented and compared`);
   return {

@@ -1,3 +1,4 @@
+import type { Command } from 'commander';
 import { DirStore } from '../../adapters/dir-store.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { PromotionReason } from '../../core/contract/promotion.ts';
@@ -12,6 +13,27 @@ import {
 } from '../../site/bundles.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { offerCandidate } from '../../site/training/records.ts';
+import { DEFAULT_BUNDLE, ok, report } from '../command.ts';
+import { openSite, type SiteOptions, withSite } from './open-site.ts';
+import { recordCanary } from './record-canary.ts';
+
+/** `sammix site register` */
+export function define(command: Command): void {
+  withSite(command)
+    .argument('<site>', 'name of the site')
+    .argument('[bundle]', 'folder of the bundle', DEFAULT_BUNDLE)
+    .option('--activate', "use it for new uploads from now on, as the site's first bundle", false)
+    .option('--force <reason>', 'activate it past the gate, and record why')
+    .action(async (name: string, bundle: string, options: SiteOptions & RegisterOptions) => {
+      await report(command, async () => {
+        const site = await openSite(name, options);
+        // Before it can become active, so that the first canary already has its reference.
+        await recordCanary(site, bundle);
+        const done = await registerBundle(site, bundle, options);
+        return ok(done, `${done.prefix}${done.active ? ' (active)' : ''}`);
+      });
+    });
+}
 
 export interface RegisterOptions {
   readonly activate: boolean;

@@ -1,8 +1,24 @@
+import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { goBack, readActive, recordPersonalDecision } from '../../site/bundles.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
+import { ok, report } from '../command.ts';
+import { openSite, type SiteOptions, withSite } from './open-site.ts';
 import { changedMeanwhile } from './register.ts';
+
+/** `sammix site rollback` */
+export function define(command: Command): void {
+  withSite(command)
+    .argument('<site>', 'name of the site')
+    .option('--reason <text>', 'recorded with the activation', 'rolled back by hand')
+    .action(async (name: string, options: SiteOptions & { readonly reason: string }) => {
+      await report(command, async () => {
+        const done = await rollBack(await openSite(name, options), options.reason);
+        return ok(done, `${done.to} is active again, instead of ${done.from}`);
+      });
+    });
+}
 
 export interface RolledBack {
   /** Prefixes of the bundles. */

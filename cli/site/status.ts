@@ -1,9 +1,24 @@
-import { getJson } from '../../adapters/json-object.ts';
+import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { faultText } from '../../core/errors.ts';
+import { getJson } from '../../core/json.ts';
 import { RunRecord, type RunState } from '../../site/contract/runs.ts';
 import type { TrainingState } from '../../site/contract/training.ts';
 import { listTrainings } from '../../site/training/records.ts';
+import { ok, report } from '../command.ts';
+import { openSite, type SiteOptions, withSite } from './open-site.ts';
+
+/** `sammix site status` */
+export function define(command: Command): void {
+  withSite(command)
+    .argument('<site>', 'name of the site')
+    .action(async (name: string, options: SiteOptions) => {
+      await report(command, async () => {
+        const status = await siteStatus(await openSite(name, options));
+        return ok(status, statusText(status));
+      });
+    });
+}
 
 export interface SiteStatus {
   readonly counts: Readonly<Partial<Record<RunState, number>>>;

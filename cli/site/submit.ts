@@ -1,13 +1,31 @@
 import path from 'node:path';
+import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { ByteStream } from '../../core/ports.ts';
 import { singleFile } from '../../core/volume/single-file.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
+import { ok, report } from '../command.ts';
 import { readFile } from '../files.ts';
 import { type CaseInput, findInputs } from '../inputs.ts';
 import { labelFinder } from '../labels.ts';
 import { patientFinder } from '../patients.ts';
 import type { Progress } from '../progress.ts';
+import { openSite, type SiteOptions, withSite } from './open-site.ts';
+
+/** `sammix site submit` */
+export function define(command: Command): void {
+  withSite(command)
+    .argument('<site>', 'name of the site')
+    .argument('<inputs...>', 'NIfTI files (.nii, .nii.gz) or folders of them')
+    .option('--dataset <name>', "a dataset of the site's file", 'liver')
+    .option('-l, --label <path>', 'a label file, or a folder of labels')
+    .option('--patients <csv>', 'columns case and patient, where patients have several cases')
+    .action(async (name: string, inputs: string[], options: SiteOptions & SubmitOptions) => {
+      await report(command, async (progress) =>
+        ok(await submitCases(await openSite(name, options), inputs, options, progress)),
+      );
+    });
+}
 
 export interface SubmitOptions {
   readonly dataset: string;

@@ -1,9 +1,35 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { parseTrainRequest, type TrainRequest } from '../../site/contract/training.ts';
+import { ok, report } from '../command.ts';
+import { openSite, type SiteOptions, withSite } from './open-site.ts';
+
+/** `sammix site train` */
+export function define(command: Command): void {
+  withSite(command)
+    .argument('<site>', 'name of the site')
+    .argument('[request]', 'a request file (gpu-jobs/train/REPRODUCE.md); options describe others')
+    .option('--data <folder>', 'folder below training/data/ in the bucket', 'liver')
+    .option('--labels <count>', 'labelled slices to learn from, or "all"')
+    .option('--size <size>', 'tiny, small or vit_b')
+    .option('--steps <count>', 'length of the training')
+    .option('--seed <number>', 'seeds weights, the draw of labels and sampling')
+    .option('--id <id>', 'name of the training (default: made from the options and the time)')
+    .action(
+      async (name: string, request: string | undefined, options: SiteOptions & TrainOptions) => {
+        await report(command, async () => {
+          const wanted =
+            request === undefined ? trainRequestOf(options) : await readTrainRequest(request);
+          const done = await requestTraining(await openSite(name, options), wanted);
+          return ok(done, `requested ${done.id}; see sammix site status ${name}`);
+        });
+      },
+    );
+}
 
 export interface TrainOptions {
   readonly id?: string;

@@ -1,5 +1,5 @@
 import { deflateRawSync } from 'node:zlib';
-import { getJson } from '../../adapters/json-object.ts';
+import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { assertSegment, runKeys } from '../../core/contract/keys.ts';
 import {
@@ -10,10 +10,35 @@ import {
   viewFacts,
 } from '../../core/contract/view.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { getJson } from '../../core/json.ts';
 import { cloudKeys, parseLatest } from '../../site/contract/keys.ts';
 import type { LatestPointer } from '../../site/contract/runs.ts';
 import { readLabelPointer, readLatest, readRun } from '../../site/runs.ts';
-import type { ViewerPage } from '../../viewer/build.ts';
+import { type ViewerPage, viewerPage } from '../../viewer/build.ts';
+import { ok, report } from '../command.ts';
+import { openSite, type SiteOptions, withSite } from './open-site.ts';
+
+/** `sammix site view` */
+export function define(command: Command): void {
+  withSite(command)
+    .argument('<site>', 'name of the site')
+    .argument('[cases...]', 'cases (default: the newest of the dataset)')
+    .option('--dataset <name>', "a dataset of the site's file", 'liver')
+    .option('--minutes <n>', 'how long the address works, 1 to 720', Number, 15)
+    .action(
+      async (
+        name: string,
+        cases: string[],
+        options: SiteOptions & { readonly dataset: string; readonly minutes: number },
+      ) => {
+        await report(command, async () => {
+          const [site, page] = await Promise.all([openSite(name, options), viewerPage()]);
+          const view = await viewSite(site, page, cases, options);
+          return ok(view, siteViewText(view));
+        });
+      },
+    );
+}
 
 export interface SiteViewOptions {
   readonly dataset: string;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { hexOf, LAYERS } from '../draw/overlay.ts';
+import { hexOf, LAYERS } from '../draw/layers.ts';
 import { html, SafeHtml } from './html.ts';
 
 /** Lines keep their width in CSS pixels when a slice is enlarged. */

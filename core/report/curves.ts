@@ -2,7 +2,7 @@
 
 import * as echarts from 'echarts/dist/echarts.esm.min.mjs';
 import type { SegmentedReport } from '../contract/report.ts';
-import { hexOf, LAYERS } from '../draw/overlay.ts';
+import { hexOf, LAYERS } from '../draw/layers.ts';
 import { SafeHtml } from '../page/html.ts';
 
 /** Area of the final mask in each canonical slice, in mm²; as drawn in reports of before. */

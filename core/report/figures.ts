@@ -1,7 +1,8 @@
 import type { SliceRecord } from '../contract/manifest.ts';
 import type { SegmentedReport } from '../contract/report.ts';
 import { svgPath } from '../draw/contour.ts';
-import { hexOf, LAYERS, type Layer, layerContours } from '../draw/overlay.ts';
+import { hexOf, LAYERS, type Layer } from '../draw/layers.ts';
+import { layerContours } from '../draw/overlay.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { encodePng } from '../draw/png.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';

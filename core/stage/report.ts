@@ -4,6 +4,7 @@ import type { CaseManifest, SliceRecord } from '../contract/manifest.ts';
 import type { FailedReport, GpuCost, Provenance, SegmentedReport } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { type Fault, PreflightError, SammixError } from '../errors.ts';
+import { toJsonBytes } from '../json.ts';
 import { boundingBox, type CroppedMask, countSet } from '../mask/bounds.ts';
 import type { BlobStore } from '../ports.ts';
 import type { Letterbox } from '../slice/letterbox.ts';
@@ -130,7 +131,7 @@ export async function reportCase(
   );
   await store.put(keys.overlay, renderOverlayPng(pictures), 'image/png');
   await store.put(keys.reportHtml, Buffer.from(renderCaseReport(report, pictures)), 'text/html');
-  await putJson(store, keys.report, report);
+  await store.put(keys.report, toJsonBytes(report), 'application/json');
   return report;
 }
 
@@ -151,7 +152,6 @@ async function compareOrFault(
 }
 
 export interface FailureInput {
-  readonly keys: RunKeys;
   readonly caseId: string;
   readonly runId: string | null;
   readonly inputName: string;
@@ -161,30 +161,29 @@ export interface FailureInput {
 }
 
 /** Every case ends in a report; this is the one of a case that failed. */
+export const failedReport = ({ error, ...input }: FailureInput): FailedReport => ({
+  schemaVersion: 1,
+  status: 'failed',
+  caseId: input.caseId,
+  runId: input.runId,
+  createdAt: new Date().toISOString(),
+  provenance: input.provenance,
+  inputName: input.inputName,
+  stage: input.stage,
+  fault: error.fault,
+  ...(error instanceof PreflightError && { problems: [...error.problems] }),
+});
+
 export async function reportFailure(
-  input: FailureInput,
+  input: FailureInput & { readonly keys: Pick<RunKeys, 'report' | 'reportHtml'> },
   { store }: { store: BlobStore },
 ): Promise<FailedReport> {
-  const report: FailedReport = {
-    schemaVersion: 1,
-    status: 'failed',
-    caseId: input.caseId,
-    runId: input.runId,
-    createdAt: new Date().toISOString(),
-    provenance: input.provenance,
-    inputName: input.inputName,
-    stage: input.stage,
-    fault: input.error.fault,
-    ...(input.error instanceof PreflightError && { problems: [...input.error.problems] }),
-  };
+  const report = failedReport(input);
   const { renderFailureReport } = await import('../report/render.ts');
   await store.put(input.keys.reportHtml, Buffer.from(renderFailureReport(report)), 'text/html');
-  await putJson(store, input.keys.report, report);
+  await store.put(input.keys.report, toJsonBytes(report), 'application/json');
   return report;
 }
-
-const putJson = (store: BlobStore, key: string, value: unknown): Promise<void> =>
-  store.put(key, Buffer.from(`${JSON.stringify(value, null, 2)}\n`), 'application/json');
 
 function segmentedReport(input: ReportInput, compared: Compared | undefined): SegmentedReport {
   const { manifest, assembled, bundle } = input;

@@ -12,51 +12,69 @@ export type SegmentManifest = Pick<CaseManifest, 'geometry' | 'letterbox' | 'sla
 export interface SegmentInput {
   readonly manifest: SegmentManifest;
   readonly slabIndex: number;
-  readonly bundle: BundleManifest;
   readonly keys: RunKeys;
+}
+
+/** An opened bundle: what it says of itself, and its graphs. */
+export interface SlabModel {
+  readonly manifest: BundleManifest;
+  readonly infer: Infer;
+  /** Named in the report. */
+  readonly backend: Backend;
 }
 
 export interface SegmentPorts {
   readonly store: BlobStore;
-  readonly infer: Infer;
-  /** Named in the report. */
-  readonly backend: Backend;
+  /** Asked for by a slab that is not done yet: where all are, no graph is loaded. */
+  readonly model: () => SlabModel | Promise<SlabModel>;
+}
+
+export interface SegmentedSlab {
+  readonly records: SlabRecords;
+  /** True where an earlier attempt had done it and nothing was computed. */
+  readonly reused: boolean;
 }
 
 /**
  * Runs the method on one slab and writes its masks and records. The records are written last, so a
  * slab with records is done: running it again (a spot reclaim, a duplicate event) changes nothing.
  */
-export async function segmentSlab(input: SegmentInput, ports: SegmentPorts): Promise<SlabRecords> {
+export async function segmentSlab(
+  input: SegmentInput,
+  ports: SegmentPorts,
+): Promise<SegmentedSlab> {
   const done = await finishedSlab(input.keys, input.slabIndex, ports.store);
-  if (done) return done;
-  const { manifest, bundle, keys } = input;
-  const slab = manifest.slabs[input.slabIndex]!;
+  if (done) return { records: done, reused: true };
+  return { records: await computeSlab(input, ports.store, await ports.model()), reused: false };
+}
+
+async function computeSlab(
+  { manifest, slabIndex, keys }: SegmentInput,
+  store: BlobStore,
+  model: SlabModel,
+): Promise<SlabRecords> {
+  const slab = manifest.slabs[slabIndex]!;
   const startedMs = performance.now();
-  const { infer, seconds } = timed(ports.infer);
-  const images = decodeImages(await ports.store.get(keys.slab(slab.index)));
+  const { infer, seconds } = timed(model.infer);
+  const images = decodeImages(await store.get(keys.slab(slab.index)));
   const { rows, columns } = manifest.geometry.grid;
   const native = new NativeGridMapper(manifest.letterbox, rows, columns);
-  const slices = await segmentSlices(images, slab.firstSlice, bundle, native, infer);
+  const slices = await segmentSlices(images, slab.firstSlice, model.manifest, native, infer);
 
   const masks = slices.flatMap(({ mask, cam }): SliceMasks[] =>
     mask && cam ? [{ mask, cam: cam.mask }] : [],
   );
   const activations = slices.map((slice) => slice.activation);
-  await ports.store.put(
-    keys.slabMasks(slab.index),
-    encodeMasks(activations, masks),
-    'application/gzip',
-  );
+  await store.put(keys.slabMasks(slab.index), encodeMasks(activations, masks), 'application/gzip');
   const records: SlabRecords = {
     schemaVersion: 1,
     index: slab.index,
-    backend: ports.backend,
+    backend: model.backend,
     seconds: { ...seconds, total: (performance.now() - startedMs) / 1000 },
     camGridPx: Math.sqrt(activations[0]!.length),
     slices: slices.map((slice) => slice.record),
   };
-  await ports.store.put(
+  await store.put(
     keys.slabRecords(slab.index),
     Buffer.from(JSON.stringify(records)),
     'application/json',

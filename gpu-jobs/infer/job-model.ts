@@ -2,8 +2,12 @@ import type { Log } from '../../adapters/log.ts';
 import { openRuntime, type Provider, type Runtime } from '../../adapters/onnx.ts';
 import { peakMemoryMiB } from '../../adapters/provenance.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import type { RunKeys } from '../../core/contract/keys.ts';
 import { BundleError } from '../../core/errors.ts';
+import type { BlobStore } from '../../core/ports.ts';
 import { type OpenBundle, openBundle } from '../../core/stage/open-bundle.ts';
+import type { SlabModel } from '../../core/stage/segment.ts';
+import { SlabQueue } from '../../core/stage/slab-queue.ts';
 import type { JobRecord } from '../../site/contract/runs.ts';
 
 export interface ModelOptions {
@@ -15,6 +19,28 @@ export interface ModelPorts {
   readonly below: (prefix: string) => S3Store;
   readonly log: Log;
 }
+
+export interface SlabPorts {
+  readonly store: BlobStore;
+  readonly log: Log;
+  /** Aborted when the instance is taken away: slabs in work are finished, no other is begun. */
+  readonly stop: AbortSignal;
+}
+
+/** Segments slabs by the job's model, and says of each that it was done. */
+export const slabQueue = (
+  keys: RunKeys,
+  model: JobModel,
+  { store, log, stop }: SlabPorts,
+): SlabQueue =>
+  new SlabQueue(keys, {
+    store,
+    stop,
+    model: () => model.openModel(),
+    onSlab: ({ reused, records: { index, slices, seconds } }) => {
+      if (!reused) log.info('slab', { index, slices: slices.length, seconds: seconds.total });
+    },
+  });
 
 /**
  * The bundle of a job: fetched and verified when it is first asked for, its graphs opened when the
@@ -46,10 +72,11 @@ export class JobModel {
     return this.bundle;
   }
 
-  async openRuntime(): Promise<Runtime> {
+  async openModel(): Promise<SlabModel> {
     const bundle = await this.openBundle();
     this.runtime ??= this.timed(() => this.start(bundle));
-    return this.runtime;
+    const { infer, backend } = await this.runtime;
+    return { manifest: bundle.manifest, infer, backend };
   }
 
   /** The job's own account of an attempt that began at `startedMs`. */

@@ -1,13 +1,18 @@
-import { getJson } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { CaseManifest } from '../../core/contract/manifest.ts';
 import { StorageError } from '../../core/errors.ts';
+import { getJson } from '../../core/json.ts';
 import { slabsOfJob } from '../../site/batch.ts';
 import { cloudRunKeys } from '../../site/contract/keys.ts';
 import type { RunRecord } from '../../site/contract/runs.ts';
 import { readRun, writeJobRecord } from '../../site/runs.ts';
-import { JobModel, type ModelOptions, type ModelPorts } from './job-model.ts';
-import { openSlabs, type SlabPorts, segmentSlabs } from './open-slabs.ts';
+import {
+  JobModel,
+  type ModelOptions,
+  type ModelPorts,
+  type SlabPorts,
+  slabQueue,
+} from './job-model.ts';
 
 export interface SegmentJobPorts extends SlabPorts, ModelPorts {
   readonly store: S3Store;
@@ -30,21 +35,23 @@ export async function runSegmentJob(
   const keys = cloudRunKeys(record.dataset, record.caseId, record.runId);
   const manifest = await getJson(ports.store, keys.manifest, CaseManifest);
   const mine = slabsOfJob(job.index, manifest.slabs.length, record);
-  const open = await openSlabs(mine, keys, ports.store);
-  if (open.length === 0) {
-    ports.log.info('nothing-to-do', { index: job.index, slabs: mine.length });
-    return 'done';
-  }
   const bundle = { prefix: record.bundlePrefix, digest: record.bundleDigest };
   const model = new JobModel(bundle, job, ports);
+  const slabs = slabQueue(keys, model, ports);
   try {
-    const slabsDone = await segmentSlabs(open, { manifest, keys }, model, ports);
+    for (const index of mine) slabs.add(manifest, index);
+    const outcome = await slabs.done();
     const { index, attempt } = job;
-    const slabs = { slabsDone, slabsSkipped: mine.length - open.length };
-    const account = model.account({ index, attempt }, startedMs, slabs);
+    const { done: slabsDone, skipped: slabsSkipped } = slabs.counts;
+    if (slabsDone === 0 && outcome === 'done') {
+      ports.log.info('nothing-to-do', { index, slabs: mine.length });
+      return 'done';
+    }
+    const account = model.account({ index, attempt }, startedMs, { slabsDone, slabsSkipped });
     await writeJobRecord(ports.store, job.runId, account);
-    return slabsDone === open.length ? 'done' : 'interrupted';
+    return outcome;
   } finally {
+    await slabs.stop();
     await model.close();
   }
 }

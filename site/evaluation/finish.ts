@@ -9,13 +9,13 @@ import { casesCsv } from '../../core/evaluation/csv.ts';
 import { evaluationJson } from '../../core/evaluation/history.ts';
 import type { ReportHref } from '../../core/evaluation/page/cases.ts';
 import { summarise } from '../../core/evaluation/summarise.ts';
+import { readReport } from '../../core/stage/finished-report.ts';
 import { StillInProgress } from '../../functions/each-message.ts';
 import { type RecordedDecision, readActive, readBundle } from '../bundles.ts';
 import { type EvaluationRecord, partsOfJobName } from '../contract/evaluation.ts';
 import type { JobStateChange, SiteEvent } from '../contract/events.ts';
 import { cloudKeys, cloudRunKeys, idOfReady } from '../contract/keys.ts';
 import type { EmitMetrics } from '../metrics.ts';
-import { readReport } from '../runs.ts';
 import {
   consoleUrl,
   type DecidePorts,

@@ -4,6 +4,7 @@ import { runId } from '../../core/contract/keys.ts';
 import type { Fault } from '../../core/errors.ts';
 import { patientTable } from '../../core/evaluation/csv.ts';
 import type { BlobInfo } from '../../core/ports.ts';
+import { finishedReport } from '../../core/stage/finished-report.ts';
 import type { RegisteredBundle } from '../bundles.ts';
 import {
   type EvaluationPlan,
@@ -13,7 +14,7 @@ import {
 } from '../contract/evaluation.ts';
 import { cloudKeys, cloudRunKeys, parseUpload } from '../contract/keys.ts';
 import type { LabelPointer } from '../contract/runs.ts';
-import { finishedReport, parametersOf, readLabelPointer } from '../runs.ts';
+import { parametersOf, readLabelPointer } from '../runs.ts';
 
 export interface PlanSettings {
   readonly casesPerJob: number;
@@ -64,7 +65,7 @@ async function planCase(
   const name = key.slice(key.lastIndexOf('/') + 1);
   // The same id as the upload's own run: what the site has already made of it is used again.
   const id = runId({ name, version: `s3:${version}` }, bundle.digest, parametersOf(bundle));
-  const done = await finishedReport(store, cloudRunKeys(dataset, caseId, id), id, label);
+  const done = await finishedReport(store, cloudRunKeys(dataset, caseId, id), id, label.version);
   return {
     caseId,
     patientId,

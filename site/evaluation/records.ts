@@ -1,6 +1,7 @@
-import { findJson, getJson, replaceJson, toJsonBytes } from '../../adapters/json-object.ts';
+import { findJson, replaceJson } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { StorageError } from '../../core/errors.ts';
+import { getJson, toJsonBytes } from '../../core/json.ts';
 import { EvaluationPlan, EvaluationRecord } from '../contract/evaluation.ts';
 import { cloudKeys } from '../contract/keys.ts';
 import { JobRecord } from '../contract/runs.ts';

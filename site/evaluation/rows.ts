@@ -7,6 +7,7 @@ import type { CaseReport, FailedReport } from '../../core/contract/report.ts';
 import type { Fault } from '../../core/errors.ts';
 import { extendHistory } from '../../core/evaluation/history.ts';
 import { evaluatedCase } from '../../core/evaluation/rows.ts';
+import { isComparedWith, readReport } from '../../core/stage/finished-report.ts';
 import { MAX_CHILDREN } from '../batch.ts';
 import {
   type EvaluationPlan,
@@ -16,7 +17,6 @@ import {
   shardsByCase,
 } from '../contract/evaluation.ts';
 import { cloudKeys, cloudRunKeys } from '../contract/keys.ts';
-import { comparedWith, readReport } from '../runs.ts';
 
 type Job = EvaluationRecord['jobs'][number];
 
@@ -53,7 +53,8 @@ async function currentReport(
   if (runId === null) return undefined;
   const report = await readReport(store, cloudRunKeys(dataset, caseId, runId));
   if (report?.runId !== runId) return undefined;
-  if (report.status === 'segmented') return comparedWith(report, label) ? report : undefined;
+  if (report.status === 'segmented')
+    return isComparedWith(report, label.version) ? report : undefined;
   // An earlier failure says nothing of this attempt, whose job may never have come so far.
   return report.createdAt >= createdAt ? report : undefined;
 }

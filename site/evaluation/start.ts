@@ -1,6 +1,6 @@
-import { fromJsonBytes } from '../../adapters/json-object.ts';
 import type { Log } from '../../adapters/log.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { fromJsonBytes } from '../../core/json.ts';
 import { StillInProgress, traceId } from '../../functions/each-message.ts';
 import { MAX_CHILDREN } from '../batch.ts';
 import { type RegisteredBundle, readActive, readBundle } from '../bundles.ts';

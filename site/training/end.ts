@@ -1,8 +1,8 @@
-import { getJson } from '../../adapters/json-object.ts';
 import type { Log } from '../../adapters/log.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { gpuCost } from '../../core/contract/report.ts';
 import { BundleError, type Fault, SammixError } from '../../core/errors.ts';
+import { getJson } from '../../core/json.ts';
 import { readBundle } from '../bundles.ts';
 import { EXIT } from '../contract/env.ts';
 import type { JobStateChange } from '../contract/events.ts';

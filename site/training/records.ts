@@ -1,6 +1,6 @@
-import { fromJsonBytes, getJson, toJsonBytes } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { Fault } from '../../core/errors.ts';
+import { fromJsonBytes, getJson, toJsonBytes } from '../../core/json.ts';
 import type { RegisteredBundle } from '../bundles.ts';
 import {
   cloudKeys,

@@ -13,7 +13,7 @@ import {
 import type { SQSEvent } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { toJsonBytes } from '../../adapters/json-object.ts';
+import { toJsonBytes } from '../../core/json.ts';
 import type { EnvironmentOf, EvaluateStartEnv } from '../../site/contract/env.ts';
 import { EvaluationPlan, type EvaluationRequested } from '../../site/contract/evaluation.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';

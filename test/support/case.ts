@@ -91,8 +91,15 @@ export async function stageCase(
   );
   for (const { index } of manifest.slabs)
     await segmentSlab(
-      { manifest, slabIndex: index, bundle: bundle.manifest, keys },
-      { store, infer: runtime.infer, backend: runtime.backend },
+      { manifest, slabIndex: index, keys },
+      {
+        store,
+        model: () => ({
+          manifest: bundle.manifest,
+          infer: runtime.infer,
+          backend: runtime.backend,
+        }),
+      },
     );
   return { manifest, assembled: await assembleCase({ manifest, keys }, { store }), keys };
 }

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type OpenView, openView, type ViewOptions } from '../../cli/view.ts';
-import { LAYERS } from '../../core/draw/overlay.ts';
+import { LAYERS } from '../../core/draw/layers.ts';
 import { openNifti } from '../../core/volume/reader.ts';
 import {
   findChromium,

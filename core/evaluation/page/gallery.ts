@@ -1,8 +1,9 @@
 import { PNG } from 'pngjs';
 import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
 import type { SegmentedReport } from '../../contract/report.ts';
+import { hexOf, LAYERS, type Layer } from '../../draw/layers.ts';
 import { chooseMontageSlices, MONTAGE_SLICES } from '../../draw/montage-choice.ts';
-import { GAP_PX, hexOf, LAYERS, type Layer } from '../../draw/overlay.ts';
+import { GAP_PX } from '../../draw/overlay.ts';
 import type { EvaluationPicture } from '../../draw/picture.ts';
 import { encodePng } from '../../draw/png.ts';
 import { faultText } from '../../errors.ts';

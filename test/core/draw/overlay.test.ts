@@ -1,6 +1,7 @@
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
-import { drawSlice, LAYERS, renderOverlayPng } from '../../../core/draw/overlay.ts';
+import { LAYERS } from '../../../core/draw/layers.ts';
+import { drawSlice, renderOverlayPng } from '../../../core/draw/overlay.ts';
 import { emptyCoverage, strokeClosed } from '../../../core/draw/stroke.ts';
 import { SIZE_PX, samplePicture } from '../report/sample.ts';
 

@@ -190,12 +190,13 @@ describe('segment and assemble', () => {
     const { image } = phantomFile(SHAPE);
     const { manifest, keys } = await stageCase(image, bundle, runtime, store);
     const infer = () => Promise.reject(new Error('the models were asked'));
-    const again = { store, infer, backend: runtime.backend };
-    const input = { manifest, slabIndex: 1, bundle: bundle.manifest, keys };
-    const records = await segmentSlab(input, again);
+    const model = () => ({ manifest: bundle.manifest, infer, backend: runtime.backend });
+    const input = { manifest, slabIndex: 1, keys };
+    const { records, reused } = await segmentSlab(input, { store, model });
+    expect(reused).toBe(true);
     expect(records.slices.map((slice) => slice.index)).toEqual([8, 9, 10, 11, 12, 13, 14, 15]);
     await store.remove(keys.slabRecords(1));
-    await expect(segmentSlab(input, again)).rejects.toThrow('the models were asked');
+    await expect(segmentSlab(input, { store, model })).rejects.toThrow('the models were asked');
   });
 });
 

@@ -1,0 +1,97 @@
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { EXIT } from './exit-codes.ts';
+import { type Progress, plainProgress, silentProgress, terminalProgress } from './progress.ts';
+
+/** The bundle that comes with the project. */
+export const DEFAULT_BUNDLE = fileURLToPath(new URL('../bundle', import.meta.url));
+
+/** What an action leaves to print, and the exit code of the command. */
+export interface Finished {
+  /** Printed with --json. */
+  readonly result: unknown;
+  /** Printed otherwise, unless --quiet. */
+  readonly text?: string;
+  readonly exitCode: number;
+}
+
+export const ok = (result: unknown, text?: string): Finished => ({
+  result,
+  exitCode: EXIT.ok,
+  ...(text === undefined ? {} : { text }),
+});
+
+/** What a command's file exports: its arguments, options and action, put on a named command. */
+export type Define = (command: Command) => unknown;
+
+/** A command as its table lists it; its file is loaded when it is called. */
+export interface CommandEntry {
+  readonly name: string;
+  readonly description: string;
+  readonly load: () => Promise<{ readonly define: Define }>;
+}
+
+/** Puts all commands below `parent`, and loads the file of the one that `args` ask for. */
+export async function addCommands(
+  parent: Command,
+  entries: readonly CommandEntry[],
+  args: readonly string[],
+): Promise<void> {
+  const asked = args[0] === 'help' ? args[1] : args[0];
+  for (const { name, description, load } of entries) {
+    const command = parent.command(name).description(description);
+    if (name === asked) await (await load()).define(command);
+  }
+}
+
+/** The options that every command with a result has. */
+export const withOutput = (command: Command): Command =>
+  command
+    .option('--json', 'print the result as JSON on stdout and nothing else there', false)
+    .option('-q, --quiet', 'print nothing but errors', false);
+
+/** Runs an action with the progress that suits the terminal, and prints its result where wanted. */
+export async function report(
+  command: Command,
+  action: (progress: Progress) => Promise<Finished>,
+): Promise<void> {
+  const { json, quiet } = command.opts<{ readonly json: boolean; readonly quiet: boolean }>();
+  const { result, text, exitCode } = await action(progressFor(quiet));
+  if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  else if (text !== undefined && !quiet) process.stdout.write(`${text}\n`);
+  process.exitCode = exitCode;
+}
+
+function progressFor(quiet: boolean): Progress {
+  if (quiet) return silentProgress;
+  return process.stderr.isTTY ? terminalProgress(process.stderr) : plainProgress(process.stderr);
+}
+
+/** The options of every command that runs the model on this machine. */
+export const withModel = (command: Command): Command =>
+  command
+    .option('-b, --bundle <dir>', 'a model bundle (default: the one that comes with sammix)')
+    .addOption(
+      new Option('-t, --threads <n>', 'threads for the model')
+        .argParser(positiveInteger)
+        .default(availableParallelism(), 'all cores'),
+    )
+    .option(
+      '--slices-per-job <n>',
+      'slices kept together as one resumable job',
+      positiveInteger,
+      32,
+    )
+    .option('--force', 'redo cases that are done and unchanged', false);
+
+export function positiveInteger(text: string): number {
+  const value = integer(text);
+  if (value >= 1) return value;
+  throw new InvalidArgumentError('It must be at least 1.');
+}
+
+export function integer(text: string): number {
+  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number.');
+}

@@ -1,0 +1,182 @@
+import type { RunKeys } from '../contract/keys.ts';
+import { type Backend, CaseManifest, type RunIdentity } from '../contract/manifest.ts';
+import type { CaseReport, FailedReport, Provenance, SegmentedReport } from '../contract/report.ts';
+import { SammixError } from '../errors.ts';
+import { usableJson } from '../json.ts';
+import type { BlobStore } from '../ports.ts';
+import { assembleCase } from './assemble.ts';
+import type { LabelInput } from './compare.ts';
+import { finishedReport, readReport } from './finished-report.ts';
+import type { OpenBundle } from './open-bundle.ts';
+import { failedReport, reportCase, reportFailure } from './report.ts';
+import type { SlabQueue } from './slab-queue.ts';
+import { type SplitInput, splitCase } from './split.ts';
+
+/** What a case needs to be run: who it is, where its bytes are, and where its results go. */
+export interface CaseToRun {
+  readonly caseId: string;
+  /** Names the image in a failure report. */
+  readonly inputName: string;
+  readonly keys: RunKeys;
+  /** May read the whole image, whose content can be its version, and so may fail as any stage. */
+  identify(): Promise<RunIdentity>;
+  label(): Promise<LabelInput | undefined>;
+  /** Opens the image of the identified version. */
+  open(run: RunIdentity): Promise<Pick<SplitInput, 'source' | 'pairedSource' | 'inputSha256'>>;
+}
+
+export interface RunCasePorts {
+  readonly store: BlobStore;
+  /** For split, which uses its buffers again: here an object is written when `put` says so. */
+  readonly unbufferedStore: BlobStore;
+  readonly bundle: () => Promise<Pick<OpenBundle, 'manifest' | 'digest'>>;
+  readonly slabs: SlabQueue;
+  readonly slicesPerSlab: number;
+  /** Do the case again even where it is done. */
+  readonly force: boolean;
+  /**
+   * True where nobody else works under these keys: what can be made again is removed at the end, and so
+   * is all that a failed attempt or another run has left. At a site the keys are this run's alone, but
+   * an upload's own run and an evaluation may both be working there.
+   */
+  readonly exclusive: boolean;
+  /** What another case may not have either (a bundle that does not load, a full disk): it is thrown. */
+  readonly endsTheRun: (error: SammixError) => boolean;
+  readonly provenance: (backend: Backend | null) => Provenance;
+  readonly peakMemoryMiB: () => number | null;
+}
+
+export type CaseOutcome =
+  | { readonly state: 'kept' | 'reported'; readonly report: SegmentedReport }
+  | { readonly state: 'failed'; readonly report: FailedReport }
+  /** The machine is being taken away; finished slabs are there for the next attempt. */
+  | { readonly state: 'interrupted' };
+
+/**
+ * The four stages of one case, in their order: split, segment, assemble, report. This is the only place
+ * where that order stands. A case that is done is kept; one that fails ends in a failure report.
+ */
+export async function runCase(input: CaseToRun, ports: RunCasePorts): Promise<CaseOutcome> {
+  const attempt: Attempt = { stage: 'preflight', run: undefined };
+  try {
+    return await runStages(input, ports, attempt);
+  } catch (error) {
+    // What is being made must not come back after the outputs were removed.
+    await ports.slabs.stop();
+    if (!(error instanceof SammixError) || ports.endsTheRun(error)) throw error;
+    return await fail(error, input, ports, attempt);
+  }
+}
+
+/** How far an attempt has come. */
+interface Attempt {
+  stage: FailedReport['stage'];
+  run: RunIdentity | undefined;
+}
+
+async function runStages(
+  input: CaseToRun,
+  ports: RunCasePorts,
+  attempt: Attempt,
+): Promise<CaseOutcome> {
+  const { keys } = input;
+  const { store, slabs } = ports;
+  const run = await input.identify();
+  attempt.run = run;
+  const label = await input.label();
+  const done = ports.force
+    ? undefined
+    : await finishedReport(store, keys, run.runId, label?.version);
+  if (done) return { state: 'kept', report: done };
+
+  attempt.stage = 'split';
+  const manifest = await split(run, input, ports);
+  attempt.stage = 'segment';
+  if ((await slabs.done()) === 'interrupted') return { state: 'interrupted' };
+  attempt.stage = 'assemble';
+  const earlier = await readReport(store, keys);
+  if (ports.exclusive && earlier?.runId !== run.runId) await removeOutputs(store, keys);
+  const assembled = await assembleCase({ manifest, keys }, { store });
+  attempt.stage = 'report';
+  const report = await reportCase(
+    {
+      manifest,
+      assembled,
+      bundle: await ports.bundle(),
+      keys,
+      label,
+      provenance: ports.provenance(assembled.backend),
+      peakMemoryMiB: ports.peakMemoryMiB(),
+      ...accountOf(earlier),
+    },
+    { store },
+  );
+  if (ports.exclusive) await removeWork(store, keys);
+  return { state: 'reported', report };
+}
+
+/** Goes on from the slabs of an earlier attempt of the same run; queues every slab. */
+async function split(
+  run: RunIdentity,
+  input: CaseToRun,
+  { store, unbufferedStore, bundle, slabs, slicesPerSlab, force, exclusive }: RunCasePorts,
+): Promise<CaseManifest> {
+  const { keys } = input;
+  const left = force ? undefined : await usableJson(store, keys.manifest, CaseManifest);
+  if (left?.run.runId === run.runId) {
+    for (const { index } of left.slabs) slabs.add(left, index);
+    return left;
+  }
+  if (exclusive) await removeWork(store, keys);
+  return splitCase(
+    {
+      run,
+      ...(await input.open(run)),
+      bundle: (await bundle()).manifest,
+      keys,
+      slicesPerSlab,
+      onSlab: (known, index) => slabs.add(known, index),
+    },
+    { store: unbufferedStore },
+  );
+}
+
+/** What only the upload's own run knows of itself: its trace, and what its jobs cost. */
+function accountOf(earlier: CaseReport | undefined) {
+  if (earlier?.status !== 'segmented') return {};
+  const { cost, traceId } = earlier;
+  return { ...(cost && { cost }), ...(traceId && { traceId }) };
+}
+
+/**
+ * A mask that the same run has finished before stays, whatever this attempt met; anything else must not
+ * stand beside the report of a failure.
+ */
+async function fail(
+  error: SammixError,
+  { caseId, inputName, keys }: CaseToRun,
+  { store, exclusive, provenance }: RunCasePorts,
+  { stage, run }: Attempt,
+): Promise<CaseOutcome> {
+  const runId = run?.runId ?? null;
+  const failure = { keys, caseId, runId, inputName, stage, error, provenance: provenance(null) };
+  if (exclusive) await removeWork(store, keys);
+  const standing = await readReport(store, keys);
+  if (standing?.status === 'segmented' && standing.runId === runId)
+    return { state: 'failed', report: failedReport(failure) };
+  if (exclusive) {
+    await removeOutputs(store, keys);
+    await store.remove(keys.sources);
+  }
+  return { state: 'failed', report: await reportFailure(failure, { store }) };
+}
+
+async function removeWork(store: BlobStore, keys: RunKeys): Promise<void> {
+  for await (const { key } of store.list(keys.work)) await store.remove(key);
+}
+
+/** The report goes first, so that no report stands for what is being removed. */
+async function removeOutputs(store: BlobStore, keys: RunKeys): Promise<void> {
+  for (const key of [keys.report, keys.reportHtml, keys.mask, keys.cam, keys.overlay])
+    await store.remove(key);
+}
