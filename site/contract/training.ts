@@ -6,7 +6,7 @@ import { ConfigError } from '../../core/errors.ts';
 /**
  * Training at a site: a request, uploaded as `training/requests/<id>.json`, becomes a GPU job whose
  * bundle is registered as a candidate. The trainer reads the request by itself
- * (gpu-jobs/train/sammix_train/job_request.py): what this schema accepts, it accepts.
+ * (gpu-jobs/train/sammix_train/job/request.py): what this schema accepts, it accepts.
  */
 
 const inside = (pattern: RegExp, form: string) =>

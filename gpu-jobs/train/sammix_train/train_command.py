@@ -7,11 +7,11 @@ from pathlib import Path
 
 import torch
 
-from .checkpoint_state import RunState, load_state, new_state, start_from_run
 from .config import MODEL_SIZES, TrainConfig, config_from_dict
-from .data import SlicePool, load_phantom_pool, load_pool, thinned
-from .sam.checkpoint import INPUT_RANGES, read_checkpoint, start_from, vit_config
-from .train import train
+from .data.slices import SlicePool, load_phantom_pool, load_pool, thinned
+from .model.sam.checkpoint import INPUT_RANGES, read_checkpoint, start_from, vit_config
+from .step.loop import train
+from .step.state import RunState, load_state, new_state, start_from_run
 
 FIELDS = [field for field in dataclasses.fields(TrainConfig) if field.name != "model"]
 

@@ -9,15 +9,15 @@ import onnx
 import pytest
 import torch
 
-from sammix_train.bundle import BundleContents, Training, write_bundle
-from sammix_train.bundle_model import BundleModel
-from sammix_train.cam import cam_prompts, prompts_to_tensors
-from sammix_train.checkpoint_state import Stage
 from sammix_train.config import MODEL_SIZES, ModelConfig, TrainConfig
-from sammix_train.evaluate import predict_slices
-from sammix_train.graphs import export_graphs
-from sammix_train.model import SamMix
-from sammix_train.quantize import quantize_bundle
+from sammix_train.evaluate.slices import predict_slices
+from sammix_train.export.bundle import BundleContents, Training, write_bundle
+from sammix_train.export.bundle_model import BundleModel
+from sammix_train.export.graphs import export_graphs
+from sammix_train.export.quantize import quantize_bundle
+from sammix_train.model.cam import cam_prompts, prompts_to_tensors
+from sammix_train.model.sam_mix import SamMix
+from sammix_train.step.state import Stage
 
 from .conftest import drawn_pool, tiny_model
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sammix_train.job_request import RequestError, parse_request
+from sammix_train.job.request import RequestError, parse_request
 
 DATA_PREFIX = "training/data/drawn/"
 SMALL_STEPS = {

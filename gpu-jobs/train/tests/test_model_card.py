@@ -2,10 +2,10 @@
 
 import dataclasses
 
-from sammix_train.bundle import Training
-from sammix_train.checkpoint_state import Stage
 from sammix_train.config import MODEL_SIZES, WINDOW_HU, TrainConfig, config_sha256
-from sammix_train.model_card import model_card
+from sammix_train.export.bundle import Training
+from sammix_train.export.model_card import model_card
+from sammix_train.step.state import Stage
 
 from .conftest import tiny_model
 

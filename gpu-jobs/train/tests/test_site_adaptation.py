@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from sammix_train.checkpoint_state import RunState, is_lora, new_state, save_state, start_from_run
 from sammix_train.config import MODEL_SIZES, TrainConfig, config_sha256
-from sammix_train.data import SlicePool
-from sammix_train.graphs import MAX_PARITY_ERROR, export_graphs
-from sammix_train.losses import segmentation_loss
-from sammix_train.pipeline import StepPipeline
-from sammix_train.sam.lora import LoraQkv
-from sammix_train.sampling import StepSampler
-from sammix_train.train import optimise_once
+from sammix_train.data.sampling import StepSampler
+from sammix_train.data.slices import SlicePool
+from sammix_train.export.graphs import MAX_PARITY_ERROR, export_graphs
+from sammix_train.model.sam.lora import LoraQkv
+from sammix_train.step.loop import optimise_once
+from sammix_train.step.losses import segmentation_loss
+from sammix_train.step.pipeline import StepPipeline
+from sammix_train.step.state import RunState, is_lora, new_state, save_state, start_from_run
 
 from .conftest import drawn_pool
 
