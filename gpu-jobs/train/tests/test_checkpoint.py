@@ -20,7 +20,7 @@ from sammix_train.model.sam.checkpoint import (
     load_sam,
     matched,
     read_checkpoint,
-    start_from,
+    start_from_sam,
     vit_config,
 )
 from sammix_train.model.sam.checkpoint_names import (
@@ -261,7 +261,7 @@ def test_lora_lowers_the_loss_and_the_graphs_keep_parity(
 ) -> None:
     config = TrainConfig(size="vit_b", model=dataclasses.replace(TINY, image_size=128))
     state = new_state(config, "cpu")
-    start_from(state, saved(tiny_sam.state_dict(), tmp_path / "sam.pth"))
+    start_from_sam(state, saved(tiny_sam.state_dict(), tmp_path / "sam.pth"))
     model = state.model
     averaged = state.average.state_dict()
     assert all(torch.equal(value, averaged[key]) for key, value in model.state_dict().items())

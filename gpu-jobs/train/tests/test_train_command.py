@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from sammix_train.config import MODEL_SIZES, TrainConfig
+from sammix_train.config import MODEL_SIZES, TrainConfig, config_to_dict
 from sammix_train.data.sampling import StepSampler
 from sammix_train.data.slices import SlicePool
 from sammix_train.model.sam.checkpoint_names import CheckpointError
@@ -100,7 +100,7 @@ def test_resuming_with_other_settings_is_a_further_stage(tmp_path: Path) -> None
     assert (same.step, len(same.stages)) == (10, 1)
     other = initial_state(options(*out, "--weight-decay", "0.05"))
     assert (other.step, [s.steps for s in other.stages]) == (10, [10, 0])
-    assert other.stages[0].config == TINY
+    assert other.stages[0].config == config_to_dict(TINY)
     # and a third one counts its own steps only
     other.step, other.elapsed_s = 14, 9.0
     save_state(other, tmp_path / "last.pt")

@@ -8,9 +8,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from .. import __version__
-from ..config import CAM_THRESHOLD_OF_MAX, SLICE_SIZE_PX, WINDOW_HU, TrainConfig, config_sha256
+from ..config import (
+    CAM_THRESHOLD_OF_MAX,
+    SLICE_SIZE_PX,
+    WINDOW_HU,
+    TrainConfig,
+    config_from_dict,
+    config_sha256,
+)
 from ..model.sam_mix import SamMix
 from ..step.state import Stage
+from .checkpoint import write_checkpoint
 from .golden import GOLDEN_CASES, golden_tolerance, write_golden
 from .graphs import OPSET, bundle_graphs, export_graphs
 
@@ -41,7 +49,7 @@ class Training:
     @property
     def config(self) -> TrainConfig:
         """The last stage's configuration."""
-        return self.stages[-1].config
+        return config_from_dict(self.stages[-1].config)
 
     @property
     def config_sha256(self) -> str:
@@ -56,7 +64,7 @@ class Training:
     @property
     def epochs(self) -> float:
         """Passes over as many slices as there are labelled ones, in all stages."""
-        seen = sum(stage.steps * stage.config.labelled_per_step for stage in self.stages)
+        seen = sum(stage.steps * stage.config["labelled_per_step"] for stage in self.stages)
         return round(seen / max(1, self.labelled_slices), 2)
 
 
@@ -84,6 +92,7 @@ class BundleContents:
 def write_bundle(model: SamMix, contents: BundleContents, folder: Path) -> dict[str, float]:
     """Writes all files of a bundle; returns each graph's difference to PyTorch."""
     errors = export_graphs(model, folder)
+    write_checkpoint(model, contents.training.stages, folder)
     write_golden(model.cpu().eval(), folder, contents.golden_cases)
     if contents.model_card:
         (folder / "MODEL_CARD.md").write_text(contents.model_card)

@@ -51,7 +51,8 @@ def export_run(
     model = state.average.eval()
     training = training_of(run, state, data_root)
     threshold = validation_threshold(model, data_root) if data_root else logged_threshold(run)
-    contents = BundleContents(threshold, training, licences_of(run), golden_cases=golden_cases)
+    licences = licences_of(run, state)
+    contents = BundleContents(threshold, training, licences, golden_cases=golden_cases)
     errors = write_bundle(model, contents, out)
     metrics = measure_bundle(out, data_root, threshold, measure_test) if data_root else []
     card = model_card(model, training, threshold, contents.licences, metrics, WINDOW_HU)
@@ -108,16 +109,17 @@ def training_of(run: Path, state: RunState, data_root: Path | None) -> Training:
     return dataclasses.replace(training, split_sha256=file_sha256(data_root / "split.json"))
 
 
-def licences_of(run: Path) -> list[dict]:
-    """Licences of the sources that the run used."""
+def licences_of(run: Path, state: RunState) -> list[dict]:
+    """Licences of the sources that the run and those before it used."""
     patients = json.loads((run / "run.json").read_text())["patients"]
     used = set()
     for entry in patients:
         source, patient = entry.split("/", 1)
         used.add(source if source in LICENCES else patient.split("_")[0])
         used.add(patient)
-    return [
+    own = [
         {"source": name, "licence": licence, "use": use}
         for key, (name, licence, use) in LICENCES.items()
         if key in used
     ]
+    return [*state.licences, *(entry for entry in own if entry not in state.licences)]

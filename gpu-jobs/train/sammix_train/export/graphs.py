@@ -1,6 +1,7 @@
 """The three ONNX graphs of a bundle, their export and their parity with PyTorch."""
 
 import copy
+import dataclasses
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,11 +71,18 @@ def bundle_graphs(config: ModelConfig) -> dict[str, Graph]:
     }
 
 
-def export_modules(model: SamMix) -> dict[str, nn.Module]:
-    """Modules to trace, in eval mode, with LoRA merged; `model` itself is left alone."""
+def merged_model(model: SamMix) -> SamMix:
+    """A copy on the CPU in eval mode with LoRA merged into the layers that it adapts."""
     model = copy.deepcopy(model).cpu().eval()
     if model.config.lora_rank:
         merge_lora(model.encoder.image_encoder)
+        model.config = dataclasses.replace(model.config, lora_rank=0)
+    return model
+
+
+def export_modules(model: SamMix) -> dict[str, nn.Module]:
+    """Modules to trace, of `merged_model`."""
+    model = merged_model(model)
     modules = {
         "classifier": model.classifier,
         "encoder": model.encoder,
@@ -137,6 +145,10 @@ def _export(module: nn.Module, inputs: tuple[Tensor, ...], graph: Graph, path: P
             dynamic_axes={name: {0: "n"} for name in names},
             opset_version=OPSET,
             dynamo=False,
+            # Weights stay as they are and keep their names, so that a bundle can be trained
+            # further; onnxruntime folds batch norms and transposes when it opens the graph.
+            training=torch.onnx.TrainingMode.PRESERVE,
+            do_constant_folding=False,
         )
     fix_output_shapes(path, graph)
 

@@ -17,6 +17,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from ..model.cam import cam_prompts, prompts_to_tensors
 from .bundle import file_entries
 from .bundle_model import BundleModel
+from .checkpoint import CHECKPOINT_FILE
 
 QUANTISED = ("encoder", "decoder")
 QUANTISED_OPS = ["Conv", "MatMul", "Gemm", "ConvTranspose"]
@@ -49,14 +50,14 @@ def quantize_bundle(folder: Path, out: Path, images: np.ndarray) -> None:
     """Copies a bundle to `out` with int8 encoder and decoder.
 
     Reference tensors are kept; they hold within the int8 bundle's wider tolerance only, and its
-    scores are dropped, because they were measured in float32.
+    scores are dropped, because they were measured in float32. It cannot be trained further.
 
     Args:
         folder: a float32 bundle.
         out: new folder.
         images: calibration slices float32[n, 256, 256] in [0, 1].
     """
-    shutil.copytree(folder, out)
+    shutil.copytree(folder, out, ignore=shutil.ignore_patterns(CHECKPOINT_FILE))
     feeds = calibration_feeds(BundleModel(folder), images)
     for name in QUANTISED:
         _quantize_graph(out / f"{name}.onnx", feeds[name])

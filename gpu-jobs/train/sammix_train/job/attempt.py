@@ -29,7 +29,7 @@ from ..data.sampling import StepSampler
 from ..data.slices import SlicePool, load_pool, thinned
 from ..evaluate.curves import draw_curves
 from ..export.export_run import export_run
-from ..model.sam.checkpoint import start_from
+from ..model.sam.checkpoint import start_from_sam
 from ..model.sam.checkpoint_names import CheckpointError
 from ..step.loop import train
 from ..step.run_record import device_description
@@ -126,7 +126,7 @@ class Job:
         state = new_state(config, self.device)
         if checkpoint and self.request.checkpoint:
             wanted = self.request.checkpoint
-            report = start_from(state, checkpoint, wanted.input, wanted.licence)
+            report = start_from_sam(state, checkpoint, wanted.input, wanted.licence)
             log("checkpoint", count=report.loaded, resized=len(report.resized))
         return state
 

@@ -6,19 +6,48 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from ..config import TrainConfig, config_from_dict, config_to_dict
+from ..config import ModelConfig, TrainConfig, config_from_dict, config_to_dict
 from ..model.sam_mix import SamMix, to_device
 from .teacher import averaged_copy
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a run's training with one configuration."""
+    """A part of a run's training with one configuration.
 
-    config: TrainConfig
+    Attributes:
+        config: as `config_to_dict` gives it; earlier versions knew other settings.
+        steps, seconds: how long.
+    """
+
+    config: dict
     steps: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Trained weights that a new run may start from, and how they came about.
+
+    Attributes:
+        path: run checkpoint or bundle folder, for messages.
+        model: shapes.
+        size: key of `MODEL_SIZES` that the shapes came from.
+        weights: state of a `SamMix` of these shapes.
+        stages: everything trained before, oldest first.
+        base: `base_record` of the SAM checkpoint at the very start, or None.
+        licences: entries {source, licence, use} of what the weights learnt from.
+    """
+
+    path: Path
+    model: ModelConfig
+    size: str
+    weights: dict[str, Tensor]
+    stages: tuple[Stage, ...]
+    base: dict | None
+    licences: tuple[dict, ...]
 
 
 @dataclass
@@ -37,6 +66,7 @@ class RunState:
         earlier: stages before this configuration, oldest first.
         began: steps and seconds that were done when this configuration took over.
         base: `base_record` of the SAM checkpoint that the first weights came from, or None.
+        licences: entries {source, licence, use} of what earlier runs learnt from.
     """
 
     config: TrainConfig
@@ -51,12 +81,13 @@ class RunState:
     earlier: tuple[Stage, ...] = ()
     began: tuple[int, float] = (0, 0.0)
     base: dict | None = None
+    licences: tuple[dict, ...] = ()
 
     @property
     def stages(self) -> tuple[Stage, ...]:
         """All stages up to now; the last one is this configuration's."""
         steps, seconds = self.began
-        now = Stage(self.config, self.step - steps, self.elapsed_s - seconds)
+        now = Stage(config_to_dict(self.config), self.step - steps, self.elapsed_s - seconds)
         return (*self.earlier, now)
 
     @property
@@ -123,6 +154,7 @@ def save_state(state: RunState, path: Path) -> None:
             "earlier": [stage_to_dict(stage) for stage in state.earlier],
             "began": state.began,
             "base": state.base,
+            "licences": list(state.licences),
         },
         part,
     )
@@ -141,7 +173,8 @@ def load_state(path: Path, device: str, config: TrainConfig | None = None) -> Ru
     torch.set_rng_state(raw["torch_rng"].cpu())
     state.step, state.elapsed_s = raw["step"], raw["elapsed_s"]
     state.best_dice = raw["best_dice"]
-    state.earlier, state.began, state.base = _lineage(raw)
+    state.earlier, state.began, state.base = _earlier(raw), tuple(raw["began"]), raw["base"]
+    state.licences = tuple(raw["licences"])
     if config not in (None, stored):
         state.earlier = _stages(raw)
         state.began = (state.step, state.elapsed_s)
@@ -150,41 +183,54 @@ def load_state(path: Path, device: str, config: TrainConfig | None = None) -> Ru
 
 def stage_to_dict(stage: Stage) -> dict:
     """Plain JSON types."""
-    config = config_to_dict(stage.config)
-    return {"config": config, "steps": stage.steps, "seconds": round(stage.seconds, 1)}
+    return {"config": stage.config, "steps": stage.steps, "seconds": round(stage.seconds, 1)}
 
 
-def _lineage(raw: dict) -> tuple[tuple[Stage, ...], tuple[int, float], dict | None]:
-    """`earlier`, `began` and `base` of a saved state; files of version 0.1 have none of them."""
-    stages = tuple(
-        Stage(config_from_dict(entry["config"]), entry["steps"], entry["seconds"])
-        for entry in raw.get("earlier", [])
-    )
-    return stages, tuple(raw.get("began", (0, 0.0))), raw.get("base")
+def stage_from_dict(raw: dict) -> Stage:
+    """Inverse of `stage_to_dict`."""
+    return Stage(raw["config"], raw["steps"], raw["seconds"])
+
+
+def _earlier(raw: dict) -> tuple[Stage, ...]:
+    return tuple(stage_from_dict(entry) for entry in raw["earlier"])
 
 
 def _stages(raw: dict) -> tuple[Stage, ...]:
     """`RunState.stages` of a saved state."""
-    earlier, (steps, seconds), _ = _lineage(raw)
+    steps, seconds = raw["began"]
+    now = Stage(raw["config"], raw["step"] - steps, raw["elapsed_s"] - seconds)
+    return (*_earlier(raw), now)
+
+
+def read_run(path: Path) -> Origin:
+    """The averaged weights of another run's checkpoint."""
+    raw = torch.load(path, map_location="cpu", weights_only=True)
     config = config_from_dict(raw["config"])
-    return (*earlier, Stage(config, raw["step"] - steps, raw["elapsed_s"] - seconds))
+    return Origin(
+        path=path,
+        model=config.model,
+        size=config.size,
+        weights=raw["average"],
+        stages=_stages(raw),
+        base=raw["base"],
+        licences=tuple(raw["licences"]),
+    )
 
 
-def start_from_run(state: RunState, path: Path) -> None:
-    """Copies another run's averaged weights into a new state: the start of a further stage.
+def start_from(state: RunState, origin: Origin) -> None:
+    """Copies trained weights into a new state: the start of a further stage.
 
     Schedule, optimiser and generators stay new. Weights that only the new model has keep their
     start: LoRA, whose update is zero then. ValueError when the models differ otherwise.
     """
-    raw = torch.load(path, map_location="cpu", weights_only=True)
     wanted = state.model.state_dict()
     weights = {
         adapted if (adapted := name.replace(".qkv.", ".qkv.base.")) in wanted else name: value
-        for name, value in raw["average"].items()
+        for name, value in origin.weights.items()
     }
     missing, unexpected = state.model.load_state_dict(weights, strict=False)
     others = [*(name for name in missing if not is_lora(name)), *unexpected]
     if others:
-        raise ValueError(f"{path}: another model; it differs in {', '.join(others[:5])}")
+        raise ValueError(f"{origin.path}: another model; it differs in {', '.join(others[:5])}")
     state.average.load_state_dict(state.model.state_dict())
-    state.earlier, state.base = _stages(raw), raw.get("base")
+    state.earlier, state.base, state.licences = origin.stages, origin.base, origin.licences

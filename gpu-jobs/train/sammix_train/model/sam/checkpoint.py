@@ -210,7 +210,7 @@ def load_sam(model: SamMix, path: Path, input_range: str = "sam") -> LoadReport:
     return report
 
 
-def start_from(
+def start_from_sam(
     state: RunState, path: Path, input_range: str = "sam", licence: str = "Apache-2.0"
 ) -> LoadReport:
     """Loads a checkpoint into a fresh run: the trained weights, their average, and its record."""
