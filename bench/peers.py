@@ -106,7 +106,7 @@ def torch_eager(slabs: str, size: str) -> dict:
 
     sys.path.insert(0, str(Path(__file__).parent.parent / "gpu-jobs/train"))
     from sammix_train.config import MODEL_SIZES
-    from sammix_train.model import SamMix
+    from sammix_train.model.sam_mix import SamMix
 
     torch.set_num_threads(THREADS)
     model = SamMix(MODEL_SIZES[size]).eval()

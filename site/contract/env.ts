@@ -75,7 +75,7 @@ export const TrainEnv = () =>
   });
 export type TrainEnv = z.infer<ReturnType<typeof TrainEnv>>;
 
-/** Set on the training job's definition; gpu-jobs/train/sammix_train/job.py reads it. */
+/** Set on the training job's definition; gpu-jobs/train/sammix_train/job/attempt.py reads it. */
 export const TrainJobDefinitionEnv = () =>
   z.object({
     ...commonEnv(),

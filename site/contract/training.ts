@@ -5,20 +5,17 @@ import { ConfigError } from '../../core/errors.ts';
 
 /**
  * Training at a site: a request, uploaded as `training/requests/<id>.json`, becomes a GPU job whose
- * bundle is registered as a candidate. The trainer reads the request by itself
- * (gpu-jobs/train/sammix_train/job_request.py): what this schema accepts, it accepts.
+ * bundle is registered as a candidate. The trainer reads the same request by the same contract, written as a
+ * JSON schema by gpu-jobs/train/write-request-schema.ts; what such a schema cannot say, both sides check.
  */
 
-const inside = (pattern: RegExp, form: string) =>
-  z
-    .string()
-    .regex(pattern, form)
-    .refine((value) => !value.includes('..'), 'no ".."');
-
-const DataPrefix = inside(
-  /^training\/data\/[A-Za-z0-9][A-Za-z0-9._+/-]*\/$/,
-  'training/data/<folder>/',
-);
+/** Key below a prefix; no `..`, which JSON schema can say in a pattern alone. */
+const DataPrefix = z
+  .string()
+  .regex(
+    /^(?!.*\.\.)training\/data\/[A-Za-z0-9][A-Za-z0-9._+/-]*\/$/,
+    'training/data/<folder>/, without ".."',
+  );
 const Count = z.int().nonnegative();
 const Share = z.number().min(0).max(1);
 
@@ -27,7 +24,7 @@ export const TrainConfig = z
   .strictObject({
     size: z.enum(['tiny', 'mini', 'small', 'vit_b']),
     /** Labelled slices to learn from, or all. */
-    labels: z.union([z.literal('all'), z.string().regex(/^\d+$/)]),
+    labels: z.union([z.literal('all'), z.string().regex(/^[1-9][0-9]*$/)]),
     /** Which slices a count of labels is drawn from. */
     label_source: z.enum(['lits', 'ircad']),
     /** `all`, or what is fitted to a site of a model that has LoRA; the rest stays as it is. */
@@ -66,10 +63,12 @@ export const TrainConfig = z
 export type TrainConfig = z.infer<typeof TrainConfig>;
 
 const BaseCheckpoint = z.strictObject({
-  key: inside(
-    /^models\/[A-Za-z0-9][A-Za-z0-9._+/-]*\.(pth|pt|bin|safetensors)$/,
-    'models/<name>.pth, .pt, .bin or .safetensors',
-  ),
+  key: z
+    .string()
+    .regex(
+      /^(?!.*\.\.)models\/[A-Za-z0-9][A-Za-z0-9._+/-]*\.(pth|pt|bin|safetensors)$/,
+      'models/<name>.pth, .pt, .bin or .safetensors, without ".."',
+    ),
   /** What the checkpoint was trained on: SAM's normalised pixels, or pixels from 0 to 1 (MedSAM). */
   input: z.enum(['sam', 'unit']),
   licence: z.string().min(1),
@@ -80,7 +79,10 @@ export const TrainRequest = z
   .strictObject({
     schemaVersion: z.literal(1),
     /** The file's name without `.json`; also the folder below `training/runs/`. */
-    id: inside(SEGMENT, 'letters, digits and ._+-, at most 128'),
+    id: z
+      .string()
+      .regex(SEGMENT, 'letters, digits and ._+-, at most 128')
+      .regex(/^(?!.*\.\.)/, 'no ".."'),
     /** A data folder, see gpu-jobs/train/README.md. */
     dataPrefix: DataPrefix,
     /** Synthetic scans to learn from as well. */

@@ -128,7 +128,7 @@ const SPOIL: readonly ((request: Request) => unknown)[] = [
 const CODE = `
 import dataclasses, json, sys
 from sammix_train.config import TrainConfig
-from sammix_train.job_request import RequestError, parse_request
+from sammix_train.job.request import RequestError, parse_request
 
 def verdict(request):
     try:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .bundle_model import BundleModel
-from .data import load_lits, read_split
-from .export import export_run, measure_bundle
-from .golden import GOLDEN_CASES, golden_images
+from .data.slices import load_lits, read_split
+from .export.bundle_model import BundleModel
+from .export.export_run import export_run, measure_bundle
+from .export.golden import GOLDEN_CASES, golden_images
 from .train_command import add_data_argument, add_train_command
 
 CALIBRATION_SLICES = 32
@@ -80,7 +80,7 @@ def add_curves_command(commands: argparse._SubParsersAction) -> None:
 
 def run_curves(options: argparse.Namespace) -> None:
     """Writes curves.png into the run folder; imports matplotlib only here."""
-    from .curves import draw_curves
+    from .evaluate.curves import draw_curves
 
     draw_curves(options.run_folder / "log.jsonl", options.run_folder / "curves.png")
 
@@ -96,7 +96,7 @@ def add_quantize_command(commands: argparse._SubParsersAction) -> None:
 
 def run_quantize(options: argparse.Namespace) -> None:
     """Calibrates on LiTS training slices, or on drawings without data."""
-    from .quantize import quantize_bundle
+    from .export.quantize import quantize_bundle
 
     if options.data is None:
         images = np.stack(list(golden_images().values()))

@@ -206,8 +206,10 @@ def config_from_dict(raw: dict) -> TrainConfig:
     return TrainConfig(**{**raw, "model": ModelConfig(**model)})
 
 
-def config_sha256(*stages: TrainConfig) -> str:
-    """Hash of the canonical JSON of a run's configuration; of a list of them, if it had stages."""
-    plain = [config_to_dict(config) for config in stages]
-    text = json.dumps(plain if len(plain) > 1 else plain[0], sort_keys=True)
+def config_sha256(*stages: dict) -> str:
+    """Hash of the canonical JSON of a run's configuration; of a list of them, if it had stages.
+
+    Configurations are as `config_to_dict` gave them, so those of other versions count as they were.
+    """
+    text = json.dumps(stages if len(stages) > 1 else stages[0], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
-from .checkpoint_state import RunState, load_state, new_state, start_from_run
 from .config import MODEL_SIZES, TrainConfig, config_from_dict
-from .data import SlicePool, load_phantom_pool, load_pool, thinned
-from .sam.checkpoint import INPUT_RANGES, read_checkpoint, start_from, vit_config
-from .train import train
+from .data.slices import SlicePool, load_phantom_pool, load_pool, thinned
+from .export.checkpoint import read_bundle
+from .model.sam.checkpoint import INPUT_RANGES, read_checkpoint, start_from_sam, vit_config
+from .step.loop import train
+from .step.state import Origin, RunState, load_state, new_state, read_run, start_from
 
 FIELDS = [field for field in dataclasses.fields(TrainConfig) if field.name != "model"]
 
@@ -30,7 +31,7 @@ def add_train_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--phantoms", type=Path, help="folder of synthetic scans")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
-    start.add_argument("--start-from", type=Path, help="best.pt of another run: its weights")
+    start.add_argument("--start-from", type=Path, help="a bundle, or best.pt of another run")
     start.add_argument("--checkpoint", type=Path, help="SAM or MedSAM file: its weights")
     parser.add_argument("--checkpoint-input", choices=INPUT_RANGES, default="sam")
     parser.add_argument("--checkpoint-licence", default="Apache-2.0")
@@ -71,10 +72,10 @@ def initial_state(options: argparse.Namespace) -> RunState:
         last = options.out / "last.pt"
         return load_state(last, options.device, overridden(stored_config(last), options))
     if options.start_from:
-        earlier = stored_config(options.start_from)
-        config = overridden(TrainConfig(size=earlier.size, model=earlier.model), options)
+        origin = read_origin(options.start_from)
+        config = overridden(TrainConfig(size=origin.size, model=origin.model), options)
         state = new_state(config, options.device)
-        start_from_run(state, options.start_from)
+        start_from(state, origin)
         return state
     if options.checkpoint:
         size = options.image_size or MODEL_SIZES["vit_b"].image_size
@@ -82,10 +83,15 @@ def initial_state(options: argparse.Namespace) -> RunState:
         config = overridden(TrainConfig(size="vit_b", model=model), options)
         state = new_state(config, options.device)
         licence = options.checkpoint_licence
-        report = start_from(state, options.checkpoint, options.checkpoint_input, licence)
+        report = start_from_sam(state, options.checkpoint, options.checkpoint_input, licence)
         print("\n".join(report.lines()), flush=True)
         return state
     return new_state(overridden(TrainConfig(), options), options.device)
+
+
+def read_origin(path: Path) -> Origin:
+    """The weights of a bundle folder or of a run's checkpoint."""
+    return read_bundle(path) if path.is_dir() else read_run(path)
 
 
 def stored_config(path: Path) -> TrainConfig:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from sammix_train.config import MODEL_SIZES
-from sammix_train.data import SlicePool, SliceRecord
-from sammix_train.golden import drawn_slice
-from sammix_train.model import SamMix
+from sammix_train.data.slices import SlicePool, SliceRecord
+from sammix_train.export.golden import drawn_slice
+from sammix_train.model.sam_mix import SamMix
 
 torch.set_num_threads(1)
 

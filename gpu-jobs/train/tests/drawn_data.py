@@ -8,7 +8,7 @@ import nibabel as nib
 import numpy as np
 from PIL import Image
 
-from sammix_train.golden import drawn_slice
+from sammix_train.export.golden import drawn_slice
 
 LIVER_LEVEL, LIVER_BAND = 0.42, 0.1
 

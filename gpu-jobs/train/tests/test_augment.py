@@ -3,14 +3,14 @@
 import numpy as np
 import torch
 
-from sammix_train.augment import (
+from sammix_train.data.augment import (
     WARP_SIGMA,
     augment_geometry,
     augment_intensity,
     body_bounds,
     smooth_warp,
 )
-from sammix_train.data import SlicePool
+from sammix_train.data.slices import SlicePool
 
 
 def test_mask_follows_the_image() -> None:

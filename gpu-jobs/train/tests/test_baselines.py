@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from sammix_train import baselines
-from sammix_train.baselines import UnetShape
 from sammix_train.config import MODEL_SIZES, TrainConfig
-from sammix_train.evaluate import dice
-from sammix_train.losses import dice_loss
-from sammix_train.model import SamMix
+from sammix_train.evaluate.slices import dice
+from sammix_train.model.sam_mix import SamMix
+from sammix_train.step.losses import dice_loss
+from sammix_train.tables import baselines
+from sammix_train.tables.baselines import UnetShape
 
 TINY = MODEL_SIZES["tiny"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from sammix_train.cam import cam_prompt, cam_prompts
+from sammix_train.model.cam import cam_prompt, cam_prompts
 
 
 def blobs(*squares: tuple[int, int, int, float]) -> np.ndarray:

@@ -11,26 +11,26 @@ import torch
 from segment_anything import sam_model_registry
 from torch import Tensor
 
-from sammix_train.checkpoint_state import new_state
 from sammix_train.config import MODEL_SIZES, TrainConfig
-from sammix_train.data import SlicePool
-from sammix_train.graphs import MAX_PARITY_ERROR, export_graphs
-from sammix_train.losses import segmentation_loss
-from sammix_train.model import SamMix
-from sammix_train.sam.checkpoint import (
+from sammix_train.data.slices import SlicePool
+from sammix_train.export.graphs import MAX_PARITY_ERROR, export_graphs
+from sammix_train.model.sam.checkpoint import (
     base_record,
     branch_parameters,
     load_sam,
     matched,
     read_checkpoint,
-    start_from,
+    start_from_sam,
     vit_config,
 )
-from sammix_train.sam.checkpoint_names import (
+from sammix_train.model.sam.checkpoint_names import (
     CheckpointError,
     hugging_face_to_sam,
     in_sam_naming,
 )
+from sammix_train.model.sam_mix import SamMix
+from sammix_train.step.losses import segmentation_loss
+from sammix_train.step.state import new_state
 
 from .reference_sam import TINY, reference_sam
 
@@ -261,7 +261,7 @@ def test_lora_lowers_the_loss_and_the_graphs_keep_parity(
 ) -> None:
     config = TrainConfig(size="vit_b", model=dataclasses.replace(TINY, image_size=128))
     state = new_state(config, "cpu")
-    start_from(state, saved(tiny_sam.state_dict(), tmp_path / "sam.pth"))
+    start_from_sam(state, saved(tiny_sam.state_dict(), tmp_path / "sam.pth"))
     model = state.model
     averaged = state.average.state_dict()
     assert all(torch.equal(value, averaged[key]) for key, value in model.state_dict().items())

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from sammix_train.classifier import CamClassifier
+from sammix_train.model.classifier import CamClassifier
 
 
 @pytest.mark.parametrize("grid", [8, 16])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from sammix_train.curves import draw_curves
+from sammix_train.evaluate.curves import draw_curves
 
 
 def test_draws_a_log(tmp_path: Path) -> None:

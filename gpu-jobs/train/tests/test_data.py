@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sammix_train.data as data
+import sammix_train.data.slices as data
 from sammix_train.config import TrainConfig
-from sammix_train.data import LIVER_FREE_RANGES, SlicePool, load_pool, read_split
-from sammix_train.sampling import PatientSampler, StepSampler, labelled_indices
+from sammix_train.data.sampling import PatientSampler, StepSampler, labelled_indices
+from sammix_train.data.slices import LIVER_FREE_RANGES, SlicePool, load_pool, read_split
 
 
 def test_labelled_sets_are_nested(pool: SlicePool) -> None:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from sammix_train.evaluate import box_recall_iou, dice, gate_threshold, roc_auc
-from sammix_train.volume import clean_mask
+from sammix_train.evaluate.slices import box_recall_iou, dice, gate_threshold, roc_auc
+from sammix_train.evaluate.volumes import clean_mask
 
 
 def test_dice() -> None:

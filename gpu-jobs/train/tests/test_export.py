@@ -9,15 +9,15 @@ import onnx
 import pytest
 import torch
 
-from sammix_train.bundle import BundleContents, Training, write_bundle
-from sammix_train.bundle_model import BundleModel
-from sammix_train.cam import cam_prompts, prompts_to_tensors
-from sammix_train.checkpoint_state import Stage
-from sammix_train.config import MODEL_SIZES, ModelConfig, TrainConfig
-from sammix_train.evaluate import predict_slices
-from sammix_train.graphs import export_graphs
-from sammix_train.model import SamMix
-from sammix_train.quantize import quantize_bundle
+from sammix_train.config import MODEL_SIZES, ModelConfig, TrainConfig, config_to_dict
+from sammix_train.evaluate.slices import predict_slices
+from sammix_train.export.bundle import BundleContents, Training, write_bundle
+from sammix_train.export.bundle_model import BundleModel
+from sammix_train.export.graphs import export_graphs
+from sammix_train.export.quantize import quantize_bundle
+from sammix_train.model.cam import cam_prompts, prompts_to_tensors
+from sammix_train.model.sam_mix import SamMix
+from sammix_train.step.state import Stage
 
 from .conftest import drawn_pool, tiny_model
 
@@ -28,7 +28,7 @@ BASE = {"checkpoint": "sam.pth", "sha256": "0" * 64, "licence": "Apache-2.0"}
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> tuple[SamMix, Path, dict]:
     model, folder = tiny_model(), tmp_path_factory.mktemp("bundle")
     config = TrainConfig(size="tiny", model=MODEL_SIZES["tiny"])
-    training = Training((Stage(config, 40, 60.0),), base=BASE)
+    training = Training((Stage(config_to_dict(config), 40, 60.0),), base=BASE)
     errors = write_bundle(model, BundleContents(0.4, training, model_card="# x\n"), folder)
     return model, folder, errors
 

@@ -16,9 +16,9 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
-from sammix_train import job
-from sammix_train.job_request import RequestError, parse_request
-from sammix_train.job_store import BucketStore, FolderMirror
+from sammix_train.job import attempt as job
+from sammix_train.job.request import RequestError, parse_request
+from sammix_train.job.store import BucketStore, FolderMirror
 
 from .drawn_data import write_data_folder
 from .reference_sam import reference_sam
@@ -112,7 +112,10 @@ def test_interrupted_run_goes_on_and_leaves_a_bundle(
     monkeypatch.setattr(job, "UPLOAD_EVERY_S", 0.2)
     # first attempt: a process of its own that has far too much to do, and is told to stop
     submit(s3, monkeypatch, request("liver-5", steps=100_000))
-    code = "from sammix_train import job; job.UPLOAD_EVERY_S = 0.2; raise SystemExit(job.main())"
+    code = (
+        "from sammix_train.job import attempt; attempt.UPLOAD_EVERY_S = 0.2; "
+        "raise SystemExit(attempt.main())"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         env={**os.environ, "OMP_NUM_THREADS": "1"},

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from sammix_train.config import ModelConfig
-from sammix_train.graphs import export_modules
-from sammix_train.model import SamMix
-from sammix_train.sam.image_encoder import ImageEncoderViT
-from sammix_train.sam.lora import LoraQkv, add_lora, merge_lora
+from sammix_train.export.graphs import export_modules
+from sammix_train.model.sam.image_encoder import ImageEncoderViT
+from sammix_train.model.sam.lora import LoraQkv, add_lora, merge_lora
+from sammix_train.model.sam_mix import SamMix
 
 
 def small_vit() -> ImageEncoderViT:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from sammix_train.losses import (
+from sammix_train.step.losses import (
     cam_overlap_loss,
     classification_loss,
     dice_loss,

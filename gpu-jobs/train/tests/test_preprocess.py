@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sammix_train.preprocess import (
+from sammix_train.data.preprocess import (
     Letterbox,
     bilinear_weights,
     canonical_volume,

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from sammix_train.cam import CamPrompt
-from sammix_train.prompting import (
+from sammix_train.model.cam import CamPrompt
+from sammix_train.step.prompting import (
     jittered_box,
     real_cam_share,
     simulated_cam,

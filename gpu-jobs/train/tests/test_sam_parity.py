@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from sammix_train.sam.image_encoder import ImageEncoderViT
-from sammix_train.sam.mask_decoder import MaskDecoder
-from sammix_train.sam.prompt_encoder import PromptEncoder
+from sammix_train.model.sam.image_encoder import ImageEncoderViT
+from sammix_train.model.sam.mask_decoder import MaskDecoder
+from sammix_train.model.sam.prompt_encoder import PromptEncoder
 
 reference = pytest.importorskip(
     "segment_anything.modeling", reason="the reference package is not installed"

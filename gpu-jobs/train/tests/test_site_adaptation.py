@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from sammix_train.checkpoint_state import RunState, is_lora, new_state, save_state, start_from_run
-from sammix_train.config import MODEL_SIZES, TrainConfig, config_sha256
-from sammix_train.data import SlicePool
-from sammix_train.graphs import MAX_PARITY_ERROR, export_graphs
-from sammix_train.losses import segmentation_loss
-from sammix_train.pipeline import StepPipeline
-from sammix_train.sam.lora import LoraQkv
-from sammix_train.sampling import StepSampler
-from sammix_train.train import optimise_once
+from sammix_train.config import MODEL_SIZES, TrainConfig, config_sha256, config_to_dict
+from sammix_train.data.sampling import StepSampler
+from sammix_train.data.slices import SlicePool
+from sammix_train.export.graphs import MAX_PARITY_ERROR, export_graphs
+from sammix_train.model.sam.lora import LoraQkv
+from sammix_train.step.loop import optimise_once
+from sammix_train.step.losses import segmentation_loss
+from sammix_train.step.pipeline import StepPipeline
+from sammix_train.step.state import RunState, is_lora, new_state, read_run, save_state, start_from
 
 from .conftest import drawn_pool
 
@@ -64,7 +64,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def adapted(base: Path, config: TrainConfig) -> tuple[RunState, dict[str, torch.Tensor]]:
     """A run adapted to the site, and its weights before that."""
     state = new_state(config, "cpu")
-    start_from_run(state, base)
+    start_from(state, read_run(base))
     before = {name: value.clone() for name, value in state.model.state_dict().items()}
     return run(state, at_site(drawn_pool())), before
 
@@ -94,7 +94,7 @@ def test_lora_alone_adapts_to_a_site(base: Path, tmp_path: Path) -> None:
     assert all(is_lora(name) for name in names), sorted(names)
     assert loss_at_site(state, state.average.state_dict()) < loss_at_site(state, before)
     assert [stage.steps for stage in state.stages] == [25, 25]
-    assert config_sha256(*(s.config for s in state.stages)) != config_sha256(SITE)
+    assert config_sha256(*(s.config for s in state.stages)) != config_sha256(config_to_dict(SITE))
 
     errors = export_graphs(state.average, tmp_path)
     assert max(errors.values()) < MAX_PARITY_ERROR
@@ -111,10 +111,10 @@ def test_the_decoder_adapts_when_asked(base: Path) -> None:
 def test_another_model_is_refused(base: Path) -> None:
     config = dataclasses.replace(BASE, size="mini", model=MODEL_SIZES["mini"])
     with pytest.raises(RuntimeError, match="size mismatch"):
-        start_from_run(new_state(config, "cpu"), base)
+        start_from(new_state(config, "cpu"), read_run(base))
     other = dataclasses.replace(BASE, model=dataclasses.replace(BASE.model, vit_depth=2))
     with pytest.raises(ValueError, match=r"another model; it differs in encoder.*blocks\.1"):
-        start_from_run(new_state(other, "cpu"), base)
+        start_from(new_state(other, "cpu"), read_run(base))
 
 
 def test_adapting_needs_lora() -> None:

@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 import torch
 
-from sammix_train import table
-from sammix_train.baselines import predict_with_truth, prompted_model
-from sammix_train.evaluate import dice
-from sammix_train.paper_protocol import (
+from sammix_train.evaluate.slices import dice
+from sammix_train.model.sam.checkpoint import load_sam, vit_config
+from sammix_train.tables import table
+from sammix_train.tables.baselines import predict_with_truth, prompted_model
+from sammix_train.tables.paper_protocol import (
     EMPTY_HAUSDORFF_PX,
     cross_domain_slices,
     in_domain_slices,
     middle_planes,
     region_hausdorff_px,
 )
-from sammix_train.sam.checkpoint import load_sam, vit_config
-from sammix_train.table_report import PUBLISHED_HEADING, mean_sd
-from sammix_train.table_rows import ROW_BY_KEY, ROWS
+from sammix_train.tables.report import PUBLISHED_HEADING, mean_sd
+from sammix_train.tables.rows import ROW_BY_KEY, ROWS
 
 from .drawn_data import write_data_folder
 from .reference_sam import reference_sam

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from sammix_train import table
-from sammix_train.checkpoint_state import load_state, new_state, save_state
-from sammix_train.config import MODEL_SIZES, TrainConfig
-from sammix_train.data import SlicePool
-from sammix_train.run_record import write_run_record
-from sammix_train.sam.checkpoint_names import CheckpointError
-from sammix_train.sampling import StepSampler
+from sammix_train.config import MODEL_SIZES, TrainConfig, config_to_dict
+from sammix_train.data.sampling import StepSampler
+from sammix_train.data.slices import SlicePool
+from sammix_train.model.sam.checkpoint_names import CheckpointError
+from sammix_train.step.run_record import write_run_record
+from sammix_train.step.state import load_state, new_state, save_state
+from sammix_train.tables import table
 from sammix_train.train_command import add_train_command, initial_state
 
 from .reference_sam import reference_sam
@@ -68,7 +68,7 @@ def test_the_documented_commands_are_understood() -> None:
     wanted = options(*trained[0][1:])
     assert wanted.checkpoint == Path("sam_vit_b_01ec64.pth")
     assert (wanted.labels, wanted.pixel_loss, wanted.lambda_max) == ("50", "focal", 0)
-    tables = [table.parser().parse_args(c) for c in documented_commands("sammix_train.table")]
+    tables = [table.parser().parse_args(c) for c in documented_commands("sammix_train.tables")]
     assert len(tables) == 3
     assert tables[0].checkpoint == wanted.checkpoint
     for setting in tables[0].set:
@@ -100,7 +100,7 @@ def test_resuming_with_other_settings_is_a_further_stage(tmp_path: Path) -> None
     assert (same.step, len(same.stages)) == (10, 1)
     other = initial_state(options(*out, "--weight-decay", "0.05"))
     assert (other.step, [s.steps for s in other.stages]) == (10, [10, 0])
-    assert other.stages[0].config == TINY
+    assert other.stages[0].config == config_to_dict(TINY)
     # and a third one counts its own steps only
     other.step, other.elapsed_s = 14, 9.0
     save_state(other, tmp_path / "last.pt")

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from sammix_train.checkpoint_state import load_state, new_state, parameter_groups, save_state
 from sammix_train.config import (
     MODEL_SIZES,
     TrainConfig,
@@ -15,14 +14,15 @@ from sammix_train.config import (
     config_sha256,
     config_to_dict,
 )
-from sammix_train.data import SlicePool
-from sammix_train.evaluate import predict_slices, slice_scores
-from sammix_train.model import SamMix
-from sammix_train.pipeline import StepPipeline
-from sammix_train.sampling import StepSampler, small_liver_weights
-from sammix_train.teacher import averaged_copy, pseudo_labels, update_average
-from sammix_train.train import clip_gradients, learning_rate_factor, optimise_once, train
-from sammix_train.training_step import (
+from sammix_train.data.sampling import StepSampler, small_liver_weights
+from sammix_train.data.slices import SlicePool
+from sammix_train.evaluate.slices import predict_slices, slice_scores
+from sammix_train.model.sam_mix import SamMix
+from sammix_train.step.loop import clip_gradients, learning_rate_factor, optimise_once, train
+from sammix_train.step.pipeline import StepPipeline
+from sammix_train.step.state import load_state, new_state, parameter_groups, save_state
+from sammix_train.step.teacher import averaged_copy, pseudo_labels, update_average
+from sammix_train.step.training_step import (
     classifier_backward,
     make_batch,
     mask_backward,
@@ -272,7 +272,9 @@ def test_norms_biases_and_embeddings_are_not_decayed() -> None:
 
 def test_config_survives_json() -> None:
     assert config_from_dict(config_to_dict(CONFIG)) == CONFIG
-    assert config_sha256(CONFIG) != config_sha256(dataclasses.replace(CONFIG, seed=9))
+    assert config_sha256(config_to_dict(CONFIG)) != config_sha256(
+        config_to_dict(dataclasses.replace(CONFIG, seed=9))
+    )
 
 
 @pytest.mark.parametrize("bad", [{"size": "huge"}, {"labels": "some"}, {"pixel_loss": "l2"}])

@@ -1,0 +1,1 @@
+"""From scans to the slices of a step."""

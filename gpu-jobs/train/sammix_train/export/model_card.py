@@ -1,0 +1,157 @@
+"""The model card that travels with a bundle."""
+
+import textwrap
+
+from ..model.sam_mix import SamMix
+from .bundle import Training
+
+TEMPLATE = """# {name}
+
+Liver segmentation in axial abdominal CT: a slice classifier whose activation map prompts a
+SAM-style encoder and decoder (method SAM-Mix).
+
+**Research use only. Not a medical device. Not for diagnosis or treatment decisions.**{commercial}
+
+## What it is
+
+- {start} {parameters:.1f} M parameters.
+- Input: one axial slice, Hounsfield units clipped to [{window}], 256 x 256 pixels, millimetres
+  kept isotropic. A scan is gated slice by slice; only slices whose liver probability reaches
+  {threshold:.3f} are segmented.
+{differences}
+- Trained {minutes:.0f} minutes ({epochs:g} passes over the labelled slices){stages} on {device}.
+
+## Data
+
+{licences}
+
+{labelled} labelled slices with liver, {unlabelled} without a label.
+{data_notes}
+
+## Scores
+
+Masks are prompted by the classifier's map, never by truth. "n" counts slices, or scans for volume
+Dice, which is after keeping the largest component and filling its holes.
+
+| Dataset | Protocol | Score | Value | n |
+| --- | --- | --- | --- | --- |
+{scores}
+
+## Limits
+
+{limits}
+"""
+
+REAL_DATA_NOTES = """Split by patient, fixed before training (sha256 of the split file:
+`{split}`).
+No test patient was seen in training, checkpoint selection or gate setting; these used validation
+patients, and test patients were scored once, at the end. The LiTS slices at hand were stored
+clipped to [0, 255] HU, hence the window: fat and air look alike."""
+
+REAL_DATA_LIMITS = """\
+- Few patients, few centres, adults, mostly portal-venous contrast: expect worse results elsewhere.
+  The cross-domain row is a single scan.
+- 3D-IRCADb-01 was at hand at half resolution in the plane; under 1 % of its liver voxels carry a
+  wrong intensity.
+- Very large lesions, livers after resection or transplant, and scans without contrast are rare or
+  absent in training. Slices at the dome and the lower tip are the least reliable.
+- Not for MR, head, chest-only or oblique scans: the runtime checks for these, not the model."""
+UNADAPTED = "\n- No fine-tuning to a site was done."
+
+SYNTHETIC_NOTES = "All of it is drawn by a program; there is no patient in it."
+SYNTHETIC_LIMITS = """\
+- For tests and demonstrations. It has never seen a real scan, so its masks of real scans mean
+  nothing."""
+
+COMMERCIAL_NOTE = """ Some of the training data
+may not be used commercially, so neither may these weights."""
+
+
+def start_of(base: dict | None) -> str:
+    """Where the weights came from."""
+    if base is None:
+        return "Trained from scratch; no pretrained weights were used."
+    return (
+        f"Started from {base['checkpoint']} (licence {base['licence']}, sha256\n"
+        f"  `{base['sha256']}`)."
+    )
+
+
+def differences(training: Training) -> str:
+    """What was done otherwise than in the paper, as the last configuration tells; one bullet."""
+    config = training.config
+    model = config.model
+    found = []
+    if model.encoder == "hybrid":
+        found.append(
+            "the image encoder is a small convolution + ViT hybrid trained whole instead of SAM's"
+            " ViT-B with LoRA"
+        )
+    if config.adapt != "all":
+        found.append(f"then fitted to a site through {config.adapt} (rank {model.lora_rank})")
+    if config.pixel_loss == "bce":
+        found.append("the masks' pixel loss is cross-entropy (BCE) and not focal")
+    if config.cam_weight:
+        weight = f"(weight {config.cam_weight:g})"
+        found.append(f"the classifier also sees how well its map covers the mask {weight}")
+    if config.outline_weight:
+        weight = f"(weight {config.outline_weight:g})"
+        found.append(f"a further mask loss sits on the encoder's finest features {weight}")
+    if config.empty_chance:
+        found.append("a few slices without liver reach the mask loss")
+    if config.small_liver_exponent:
+        found.append("slices with little liver are drawn more often")
+    if config.lambda_max:
+        weight = f"(lambda up to {config.lambda_max:g})"
+        found.append(f"unlabelled slices enter through an averaged teacher {weight}")
+    text = "; ".join([*found, "exported weights are the averaged ones"])
+    text = f"- Labels used: {config.labels}. Differences to the paper: {text}."
+    return textwrap.fill(text, 100, subsequent_indent="  ")
+
+
+def model_card(
+    model: SamMix,
+    training: Training,
+    threshold: float,
+    licences: list[dict],
+    metrics: list[dict],
+    window_hu: tuple[float, float],
+) -> str:
+    """Markdown text of MODEL_CARD.md.
+
+    Args:
+        model: for its name and size.
+        training: provenance.
+        threshold: the gate.
+        licences: entries {source, licence, use}; a run on synthetic scans alone names only those.
+        metrics: entries of bundle.json.
+        window_hu: intensity window.
+    """
+    synthetic = all("synthetic" in entry["source"] for entry in licences)
+    notes = SYNTHETIC_NOTES if synthetic else REAL_DATA_NOTES.format(split=training.split_sha256)
+    limits = SYNTHETIC_LIMITS if synthetic else REAL_DATA_LIMITS
+    if training.config.adapt == "all":
+        limits += UNADAPTED
+    rows = [
+        f"| {m['dataset']} | {m['protocol']} | {m['name']} | {m['value']:.3f} | {m['n']} |"
+        for m in metrics
+    ]
+    return TEMPLATE.format(
+        name=model.config.name,
+        commercial=COMMERCIAL_NOTE if any("NC" in e["licence"] for e in licences) else "",
+        parameters=sum(p.numel() for p in model.parameters()) / 1e6,
+        window=", ".join(f"{v:g}" for v in window_hu),
+        threshold=threshold,
+        start=start_of(training.base),
+        differences=differences(training),
+        stages=f" in {len(training.stages)} stages" if len(training.stages) > 1 else "",
+        licences="\n".join(f"- {e['source']}: {e['licence']} ({e['use']})" for e in licences),
+        labelled=training.labelled_slices,
+        unlabelled=training.unlabelled_slices,
+        data_notes=notes,
+        scores="\n".join(rows) or "| none measured | | | | |",
+        limits=limits,
+        minutes=training.seconds / 60,
+        epochs=training.epochs,
+        device=training.device,
+    )

@@ -1,0 +1,241 @@
+"""The training job: `python -m sammix_train.job`.
+
+Reads the request named by SAMMIX_TRAINING_REQUEST from SAMMIX_BUCKET, trains, and writes
+
+    training/runs/<id>/{run.json,log.jsonl,best.pt,last.pt,curves.png}
+                                              the run; last.pt is where it goes on
+    models/<name>/<digest>/...                                the bundle, as `site register` does
+    training/runs/<id>/result.json                            written last
+
+A run that was interrupted goes on from last.pt at the next attempt. Exit codes are those of all
+jobs of a site: 0 done, 1 a defect, 3 refused (the same on every attempt), 75 storage did not
+answer, 143 interrupted by SIGTERM.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import tempfile
+import traceback
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from ..config import TrainConfig
+from ..data.sampling import StepSampler
+from ..data.slices import SlicePool, load_pool, thinned
+from ..evaluate.curves import draw_curves
+from ..export.export_run import export_run
+from ..model.sam.checkpoint import start_from_sam
+from ..model.sam.checkpoint_names import CheckpointError
+from ..step.loop import train
+from ..step.run_record import device_description
+from ..step.state import RunState, load_state, new_state
+from .request import RequestError, TrainRequest, parse_request
+from .store import STORAGE_ERRORS, BucketStore, FolderMirror, upload_bundle
+
+DONE, DEFECT, REFUSED, TRY_AGAIN, INTERRUPTED = 0, 1, 3, 75, 143
+REQUESTS = "training/requests/"
+UPLOAD_EVERY_S = 60.0
+# the best checkpoint before the last one, which knows its score
+RUN_FILES = ("run.json", "log.jsonl", "best.pt", "last.pt")
+CURVES = "curves.png"
+
+
+class Interrupted(BaseException):
+    """SIGTERM while nothing was being trained; not an Exception, so that no handler keeps it."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at a request.
+
+    Attributes:
+        store: the site's bucket.
+        request: what to train.
+        scratch: an empty folder with room for the data.
+        device: "cpu" or "cuda".
+    """
+
+    store: BucketStore
+    request: TrainRequest
+    scratch: Path
+    device: str
+
+    @property
+    def prefix(self) -> str:
+        """Where the run's files are."""
+        return f"training/runs/{self.request.id}/"
+
+    def run(self) -> int:
+        """Trains, exports, uploads; returns the exit code."""
+        if self.store.read(f"{self.prefix}result.json") is not None:
+            log("nothing-to-do")
+            return DONE
+        data, phantoms = self._download()
+        checkpoint = self._checkpoint()
+        pool, validation = load_data(data, phantoms)
+        state = self._state(checkpoint)
+        check_slices(pool, state.config)
+        log("training", step=state.step, slices=len(pool), device=device_description())
+        folder = self.scratch / "run"
+        mirrored = (*RUN_FILES, CURVES)
+        with FolderMirror(self.store, folder, self.prefix, mirrored, UPLOAD_EVERY_S):
+            state = train(state, pool, validation, folder, self.device)
+            if state.progress >= 1:
+                draw_curves(folder / "log.jsonl", folder / CURVES)
+        raise_on_sigterm()  # `train` listens for itself
+        if state.progress < 1:
+            log("interrupted", step=state.step)
+            return INTERRUPTED
+        self._finish(state, data)
+        return DONE
+
+    def _download(self) -> tuple[Path, Path | None]:
+        data = self.scratch / "data"
+        count = self.store.download_folder(self.request.data_prefix, data)
+        if count == 0:
+            raise RequestError("dataPrefix: expected a data folder, found nothing")
+        log("downloaded", count=count)
+        if self.request.phantoms_prefix is None:
+            return data, None
+        phantoms = self.scratch / "phantoms"
+        if self.store.download_folder(self.request.phantoms_prefix, phantoms) == 0:
+            raise RequestError("phantomsPrefix: expected scans, found nothing")
+        return data, phantoms
+
+    def _checkpoint(self) -> Path | None:
+        wanted = self.request.checkpoint
+        if wanted is None:
+            return None
+        path = self.scratch / Path(wanted.key).name
+        if not self.store.download(wanted.key, path):
+            raise RequestError("checkpoint.key: expected a checkpoint, found nothing")
+        return path
+
+    def _state(self, checkpoint: Path | None) -> RunState:
+        """The state to go on from: the stored one, or a fresh one."""
+        config = self.request.train_config(checkpoint)
+        folder = self.scratch / "run"
+        stored = [self.store.download(f"{self.prefix}{n}", folder / n) for n in RUN_FILES]
+        if stored[RUN_FILES.index("last.pt")]:
+            return load_state(folder / "last.pt", self.device, config)
+        state = new_state(config, self.device)
+        if checkpoint and self.request.checkpoint:
+            wanted = self.request.checkpoint
+            report = start_from_sam(state, checkpoint, wanted.input, wanted.licence)
+            log("checkpoint", count=report.loaded, resized=len(report.resized))
+        return state
+
+    def _finish(self, state: RunState, data: Path) -> None:
+        bundle = self.scratch / "bundle"
+        export_run(self.scratch / "run", bundle, data, "best", self.request.measure_test)
+        manifest = (bundle / "bundle.json").read_bytes()
+        digest = hashlib.sha256(manifest).hexdigest()
+        prefix = f"models/{json.loads(manifest)['name']}/{digest[:16]}"
+        upload_bundle(self.store, bundle, prefix, lambda count: log("bundle", count=count))
+        result = {
+            "schemaVersion": 1,
+            "id": self.request.id,
+            "bundlePrefix": prefix,
+            "bundleDigest": digest,
+            "steps": state.step,
+            "trainSeconds": round(state.elapsed_s, 1),
+            "device": device_description(),
+            "finishedAt": now(),
+        }
+        self.store.write(f"{self.prefix}result.json", json.dumps(result, indent=1).encode())
+        log("done", step=state.step)
+
+
+def load_data(data: Path, phantoms: Path | None) -> tuple[SlicePool, SlicePool]:
+    """Training and validation slices; RequestError where the folder is not as it must be."""
+    try:
+        return load_pool(data, "train", phantoms), thinned(load_pool(data, "val"))
+    except (OSError, KeyError, ValueError) as error:
+        # the error's text may name a patient's file: its kind and place go into the log instead
+        raise RequestError(
+            f"the data folder cannot be read: {type(error).__name__} in {place_of(error)}"
+        ) from error
+
+
+def check_slices(pool: SlicePool, config: TrainConfig) -> None:
+    """RequestError when the data has too few slices of a kind for the configuration."""
+    try:
+        StepSampler(pool, config)
+    except ValueError as error:
+        raise RequestError(f"data and config do not fit: {error}") from error
+
+
+def place_of(error: BaseException) -> str:
+    """The innermost frame of an error, without its text."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown"
+
+
+def now() -> str:
+    """UTC, as JavaScript writes it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def log(event: str, level: str = "info", **fields: object) -> None:
+    """One JSON line with ids, counts and codes: never a key or a file name."""
+    site = os.environ.get("SAMMIX_SITE", "")
+    line = {"timestamp": now(), "level": level, "service": "train", "site": site, "event": event}
+    print(json.dumps({**line, **fields}), flush=True)
+
+
+def raise_on_sigterm() -> None:
+    """From now on SIGTERM raises Interrupted in the main thread."""
+
+    def interrupt(*_: object) -> None:
+        raise Interrupted
+
+    signal.signal(signal.SIGTERM, interrupt)
+
+
+def environment(name: str) -> str:
+    """A variable that must be set."""
+    value = os.environ.get(name, "")
+    if not value:
+        raise RequestError(f"{name}: expected to be set in the environment")
+    return value
+
+
+def run_attempt() -> int:
+    """Reads the environment and the request, and runs the job in a scratch folder."""
+    key = environment("SAMMIX_TRAINING_REQUEST")
+    store = BucketStore(environment("SAMMIX_BUCKET"))
+    if not key.startswith(REQUESTS) or not key.endswith(".json"):
+        raise RequestError(f"SAMMIX_TRAINING_REQUEST: expected {REQUESTS}<id>.json")
+    text = store.read(key)
+    if text is None:
+        raise RequestError("SAMMIX_TRAINING_REQUEST: there is no such object")
+    request = parse_request(text, key.removeprefix(REQUESTS).removesuffix(".json"))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    # an image's root is read-only at a site: SAMMIX_SCRATCH names a writable volume
+    with tempfile.TemporaryDirectory(dir=os.environ.get("SAMMIX_SCRATCH")) as scratch:
+        return Job(store, request, Path(scratch), device).run()
+
+
+def main() -> int:
+    """Runs one attempt and turns what can happen into an exit code."""
+    raise_on_sigterm()
+    try:
+        return run_attempt()
+    except Interrupted:
+        log("interrupted")
+        return INTERRUPTED
+    except (RequestError, CheckpointError) as error:
+        log("refused", level="error", reason=str(error))
+        return REFUSED
+    except STORAGE_ERRORS as error:
+        log("storage-failed", level="error", code=type(error).__name__)
+        return TRY_AGAIN
+    except Exception as error:
+        trace = "".join(traceback.format_tb(error.__traceback__))
+        log("failed", level="error", code=type(error).__name__, trace=trace)
+        return DEFECT

@@ -1,0 +1,1 @@
+"""The three networks, their checkpoints, and the map that becomes a prompt."""

@@ -1,0 +1,1 @@
+"""An experiment: the paper's comparison table. Nothing that ships imports it."""

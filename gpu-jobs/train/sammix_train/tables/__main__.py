@@ -1,0 +1,5 @@
+"""`python -m sammix_train.tables`."""
+
+from .table import main
+
+main()
