@@ -20,7 +20,7 @@ export interface CanaryProps {
 /** Drawing a scan takes a few seconds. */
 const TIMEOUT = Duration.minutes(5);
 
-/** A warm function goes on with the bundle that it knows for a minute (adapters/active-bundle.ts). */
+/** A warm function goes on with the bundle that it knows for a minute (site/bundles.ts). */
 const DELAY = Duration.seconds(90);
 
 const CASES = `cases/${CANARY_DATASET}/`;

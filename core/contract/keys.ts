@@ -10,7 +10,7 @@ export interface RunKeys {
   readonly prefix: string;
   readonly manifest: string;
   readonly mask: string;
-  /** The classifier's maps, laid over the input (core/slice/cam-volume.ts). */
+  /** The classifier's maps, laid over the input (core/slice/cam.ts). */
   readonly cam: string;
   readonly report: string;
   readonly reportHtml: string;

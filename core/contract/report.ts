@@ -54,7 +54,7 @@ export const QualityFlag = z.strictObject({
 });
 export type QualityFlag = z.infer<typeof QualityFlag>;
 
-/** Protocol `paper` of one case: means over its central slices (core/metrics/paper-case.ts). */
+/** Protocol `paper` of one case: means over its central slices (core/metrics/paper.ts). */
 export const PaperMeans = z.strictObject({
   slices: z.int().nonnegative(),
   /** Null for no slices. */

@@ -1,4 +1,4 @@
-"""Masks by rule: the same integer arithmetic as test/support/rule-masks.ts, so no mask is stored.
+"""Masks by rule: the same integer arithmetic as test/core/metrics/rule-masks.ts, so no mask is stored.
 
 A mask is a list of steps applied in order to an empty volume [slices, rows, columns]:
   {"box": [k0, k1, j0, j1, i0, i1]}       set, half-open
