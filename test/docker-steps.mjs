@@ -5,7 +5,7 @@
 // RUN step can be substituted where this machine cannot do what it says; that is said too. `--check`
 // runs last, as the image's user, in its work folder, with nothing but the image's environment.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
@@ -128,11 +128,25 @@ function copyStep(argument) {
     : undefined;
   const source = fromStage === undefined ? context : stages.get(fromStage).root;
   const target = path.resolve(stage.folder, words.at(-1));
-  for (const word of words.slice(0, -1)) {
+  for (const word of words.slice(0, -1).flatMap((pattern) => matching(source, pattern))) {
     const isFolder = words.at(-1).endsWith('/');
     const to = isFolder ? path.join(target, path.basename(word)) : target;
     copy(path.join(source, word), path.join(stage.root, to));
   }
+}
+
+/** The names that a pattern of COPY stands for, in the folder that it names. */
+function matching(source, pattern) {
+  if (!pattern.includes('*')) return [pattern];
+  const folder = path.dirname(pattern);
+  const parts = path
+    .basename(pattern)
+    .split('*')
+    .map((text) => text.replace(/\W/g, '\\$&'));
+  const name = new RegExp(`^${parts.join('.*')}$`);
+  const found = readdirSync(path.join(source, folder)).filter((file) => name.test(file));
+  if (found.length === 0) throw new Error(`nothing in the context is named ${pattern}`);
+  return found.map((file) => path.join(folder, file));
 }
 
 function substituted(command) {
