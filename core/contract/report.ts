@@ -91,6 +91,23 @@ const Common = {
   provenance: Provenance,
 };
 
+/** A slice in `gallery.png`, and what it was chosen for. */
+export const GallerySlice = z.strictObject({
+  /** Canonical slice index. */
+  slice: z.int().nonnegative(),
+  shows: z.array(z.enum(['largest-error', 'largest-section'])).min(1),
+});
+export type GallerySlice = z.infer<typeof GallerySlice>;
+
+/** Which slices the pictures beside the report show. */
+export const ReportPictures = z.strictObject({
+  /** Canonical slice indices of the tiles of `overlay.png`, in reading order. */
+  montage: z.array(z.int().nonnegative()),
+  /** Of `gallery.png`, from left to right; the last one is that of `thumbnail.png` too. */
+  gallery: z.array(GallerySlice).min(1),
+});
+export type ReportPictures = z.infer<typeof ReportPictures>;
+
 export const SegmentedReport = z.strictObject({
   ...Common,
   status: z.literal('segmented'),
@@ -126,6 +143,8 @@ export const SegmentedReport = z.strictObject({
     assembleSeconds: z.number(),
   }),
   peakMemoryMiB: z.number().nullable(),
+  /** Absent in reports of before it was kept. */
+  pictures: ReportPictures.optional(),
   /** Of a site's GPU jobs; null where no price applies. */
   cost: GpuCost.nullable().optional(),
   /** X-Ray's id of the upload, in every log line of the run; null on a laptop. */

@@ -113,24 +113,34 @@ export async function reportCase(
 ): Promise<SegmentedReport> {
   const { manifest, assembled, keys, label } = input;
   const compared = label && (await compareOrFault(manifest, assembled.mask, label));
-  const report = segmentedReport(input, compared);
   // Loaded when needed: the drawing library costs more to load than a short Lambda runs.
-  const { chooseMontageSlices, MONTAGE_SLICES, renderCaseReport, renderOverlayPng } = await import(
-    '../report/render.ts'
-  );
+  const draw = await import('../report/render.ts');
+  const measured = segmentedReport(input, compared);
+  const shown = {
+    montage: draw.chooseMontageSlices(measured, draw.MONTAGE_SLICES),
+    gallery: draw.chooseGallerySlices(measured),
+  };
+  const report: SegmentedReport = { ...measured, pictures: shown };
+  const gallery = shown.gallery.map(({ slice }) => slice);
   const pictures = await slicePictures(
     {
       manifest,
       keys,
       slices: assembled.slices,
-      chosen: chooseMontageSlices(report, MONTAGE_SLICES),
+      chosen: [...new Set([...shown.montage, ...gallery])].sort((a, b) => a - b),
       mask: assembled.mask,
       label: compared?.label,
     },
     store,
   );
-  await store.put(keys.overlay, renderOverlayPng(pictures), 'image/png');
-  await store.put(keys.reportHtml, Buffer.from(renderCaseReport(report, pictures)), 'text/html');
+  const picturesOf = (slices: readonly number[]): SlicePicture[] =>
+    slices.map((slice) => pictures.find(({ record }) => record.index === slice)!);
+  const [montage, standing] = [picturesOf(shown.montage), picturesOf(gallery)];
+  await store.put(keys.overlay, draw.renderOverlayPng(montage), 'image/png');
+  await store.put(keys.gallery, draw.renderGalleryPng(standing), 'image/png');
+  await store.put(keys.thumbnail, draw.renderThumbnailPng(standing.at(-1)!), 'image/png');
+  const page = draw.renderCaseReport(report, montage);
+  await store.put(keys.reportHtml, Buffer.from(page), 'text/html');
   await store.put(keys.report, toJsonBytes(report), 'application/json');
   return report;
 }

@@ -25,7 +25,7 @@ import {
   unitText,
 } from '../../page/format.ts';
 import { dataTable } from '../../page/table.ts';
-import { METRIC_TITLES } from '../../report/numbers.ts';
+import { METRIC_TITLES } from '../../page/words.ts';
 
 const EDGE_PX = 18;
 const TOP_PX = 8;
