@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { CasePanel, ExtendedNumber } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
 import { FaultSchema } from './fault.ts';
 import {
@@ -11,6 +10,7 @@ import {
   Problem,
   SliceRecord,
 } from './manifest.ts';
+import { CasePanel, ExtendedNumber } from './panel.ts';
 
 /** What GPU jobs cost, as an estimate. */
 export const GpuCost = z.strictObject({
@@ -27,8 +27,6 @@ export const gpuCost = (gpuSeconds: number, usdPerGpuHour: number): GpuCost => (
   usdPerGpuHour,
   estimatedUsd: (gpuSeconds / 3600) * usdPerGpuHour,
 });
-
-export { FaultSchema } from './fault.ts';
 
 /**
  * `report.json`: what happened to one case. A case that could not be processed gets a report too,

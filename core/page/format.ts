@@ -1,5 +1,5 @@
 import type { EstimateInterval, EvaluatedCase } from '../contract/evaluation.ts';
-import type { ExtendedNumber } from '../metrics/panel.ts';
+import type { ExtendedNumber } from '../contract/panel.ts';
 import { html, type Insert } from './html.ts';
 
 /** Stands where a number is not defined. */

@@ -19,7 +19,7 @@ export function swatch(layer: Layer): SafeHtml {
 }
 
 /** The page's style sheet: light and dark, phone to desktop, and paper. No external file or font. */
-export const STYLE = `
+const STYLE = `
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#fff;--card:#f6f8fa;--rule:#d0d7de;
 --link:#0550ae;--curve:#0072b2;--review:#8a3b00;--review-bg:#fff1e5;--info:#0b4a8f;--info-bg:#e7f1fc}
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa5b1;--paper:#0d1117;--card:#161b22;

@@ -1,5 +1,5 @@
 import type { EvaluatedStatus } from '../contract/evaluation.ts';
-import type { MetricName } from '../metrics/definitions.ts';
+import type { MetricName } from '../contract/panel.ts';
 
 /** What readers call the metrics; the definition stands beside each. */
 export const METRIC_TITLES: Readonly<Record<MetricName, string>> = {

@@ -1,5 +1,5 @@
+import type { PanelMetric } from '../contract/panel.ts';
 import type { SegmentedReport } from '../contract/report.ts';
-import type { PanelMetric } from '../metrics/panel.ts';
 import { capital, changeText, digitsOf, numberText, unitText } from '../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../page/html.ts';
 import { METRIC_TITLES, STATUS } from '../page/words.ts';

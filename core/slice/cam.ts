@@ -1,17 +1,12 @@
 import type { BundleManifest } from '../contract/bundle.ts';
+import type { Letterbox } from '../contract/manifest.ts';
 import type { ByteStream } from '../ports.ts';
 import type { Affine, AffineRow } from '../volume/affine.ts';
 import { encodeNifti } from '../volume/encode.ts';
 import type { Geometry } from '../volume/geometry.ts';
 import { gzip } from '../volume/gzip.ts';
 import type { NiftiHeader } from '../volume/header.ts';
-import {
-  bilinearFilter,
-  type FilterBank,
-  filterColumns,
-  filterRows,
-  type Letterbox,
-} from './letterbox.ts';
+import { bilinearFilter, type FilterBank, filterColumns, filterRows } from './letterbox.ts';
 
 /** Inclusive pixel indices x0, y0, x1, y1 in the model's square. */
 export type Box = readonly [number, number, number, number];
@@ -187,7 +182,7 @@ const once = async function* (bytes: Uint8Array): ByteStream {
  * covers the pixels [u, u + 1) * sizePx / gridPx of the model's square, as the upsampling with
  * half-pixel centres has it; the square's pixels [x0, x0 + width) cover the slice's columns.
  */
-export function camAffine(
+function camAffine(
   gridPx: number,
   { affine, shape, transform, grid }: Geometry,
   letterbox: Letterbox,

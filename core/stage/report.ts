@@ -1,22 +1,21 @@
 import { bundleDisplay } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
-import type { CaseManifest, SliceRecord } from '../contract/manifest.ts';
+import type { CaseManifest, Letterbox, SliceRecord } from '../contract/manifest.ts';
 import type { FailedReport, GpuCost, Provenance, SegmentedReport } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { type Fault, PreflightError, SammixError } from '../errors.ts';
 import { toJsonBytes } from '../json.ts';
-import { boundingBox, type CroppedMask, countSet } from '../mask/bounds.ts';
+import { boundingBox, countSet } from '../mask/bounds.ts';
 import type { BlobStore } from '../ports.ts';
-import type { Letterbox } from '../slice/letterbox.ts';
 import { decodeMasks, greySlice } from '../slice/slab-codec.ts';
-import { type Grid, voxelVolumeMl } from '../volume/grid.ts';
+import { type CroppedMask, type Grid, voxelVolumeMl } from '../volume/grid.ts';
 import type { AssembledCase } from './assemble.ts';
 import { type ComparedCase, compareWithLabel, type LabelInput } from './compare.ts';
 import type { OpenBundle } from './open-bundle.ts';
 import { qualityFlags } from './quality.ts';
 import { finishedSlab } from './segment.ts';
 
-export interface PictureInput {
+interface PictureInput {
   readonly manifest: CaseManifest;
   readonly keys: RunKeys;
   readonly slices: readonly SliceRecord[];
@@ -27,10 +26,7 @@ export interface PictureInput {
 }
 
 /** What the report shows of the chosen slices, all in the model's square. */
-export async function slicePictures(
-  input: PictureInput,
-  store: BlobStore,
-): Promise<SlicePicture[]> {
+async function slicePictures(input: PictureInput, store: BlobStore): Promise<SlicePicture[]> {
   const { manifest, keys, chosen } = input;
   const pictures: SlicePicture[] = [];
   for (const slab of manifest.slabs) {

@@ -1,6 +1,6 @@
 import type { CustomSeriesRenderItem } from 'echarts';
 import type { EvaluatedCase, Evaluation, MetricSummary } from '../../contract/evaluation.ts';
-import type { MetricName } from '../../metrics/definitions.ts';
+import type { MetricName } from '../../contract/panel.ts';
 import {
   AXIS,
   BAD,

@@ -1,5 +1,5 @@
 import type { EstimateInterval, Evaluation, MetricSummary } from '../../contract/evaluation.ts';
-import type { MetricName } from '../../metrics/definitions.ts';
+import type { MetricName } from '../../contract/panel.ts';
 import {
   counted,
   differenceText,
