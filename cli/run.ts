@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
 import { toJsonBytes } from '../core/json.ts';
-import { metricValue } from '../core/metrics/panel.ts';
+import { metricValue } from '../core/contract/panel.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
 import { report, withModel, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
