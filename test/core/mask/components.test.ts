@@ -61,7 +61,9 @@ describe('components', () => {
         expect(connectedComponents(mask, connectivity)).toEqual(components);
         const kept = copyOf(mask);
         expect(eraseSmallerComponents(kept, connectivity)).toEqual(components);
-        expect([...kept.data]).toEqual(labels.map((label) => Number(label > 0 && label === largest + 1)));
+        expect([...kept.data]).toEqual(
+          labels.map((label) => Number(label > 0 && label === largest + 1)),
+        );
       }),
       { numRuns: 150 },
     );
