@@ -4,11 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { gunzipSync } from 'node:zlib';
+import type { MetricName } from '../core/contract/panel.ts';
+import { metricValue } from '../core/contract/panel.ts';
 import { boundingBox, unionBox } from '../core/mask/bounds.ts';
-import { eraseSmallerComponents, fillHolesInPlace } from '../core/mask/clean.ts';
-import type { MetricName } from '../core/metrics/definitions.ts';
+import { eraseSmallerComponents, fillHoles } from '../core/mask/clean.ts';
 import { dice, overlapBySlice } from '../core/metrics/overlap.ts';
-import { comparisonPanel, metricValue } from '../core/metrics/panel.ts';
+import { comparisonPanel } from '../core/metrics/panel.ts';
 import { monaiHausdorffMm } from '../core/metrics/surface.ts';
 import type { MaskVolume } from '../core/volume/grid.ts';
 import { type BenchRow, row } from './row.ts';
@@ -90,7 +91,7 @@ function monaiMetrics(prediction: MaskVolume, label: MaskVolume): number[] {
 function cleanUp(mask: MaskVolume): number[] {
   const copy = { grid: mask.grid, data: mask.data.slice() };
   const { count, sizesVoxels, largest } = eraseSmallerComponents(copy);
-  return [count, sizesVoxels[largest]! + fillHolesInPlace(copy)];
+  return [count, sizesVoxels[largest]! + fillHoles(copy)];
 }
 
 async function compare(

@@ -4,8 +4,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { plainProgress } from '../cli/progress.ts';
 import { runCommand } from '../cli/run.ts';
+import { metricValue } from '../core/contract/panel.ts';
 import { CaseReport } from '../core/contract/report.ts';
-import { metricValue } from '../core/metrics/panel.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 const DATA = process.env.SAMMIX_DATA ?? path.join(ROOT, '../shared/data');

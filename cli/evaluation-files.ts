@@ -47,11 +47,12 @@ export async function writeEvaluation(
 ): Promise<void> {
   const history = extendHistory(earlier, evaluation);
   // Loaded when needed: the charting library costs more to load than a short command runs.
-  const { galleryPictures, renderEvaluation } = await import('../core/evaluation/page/render.ts');
+  const { galleryPicture, renderEvaluation } = await import('../core/evaluation/page/render.ts');
   const pictures: EvaluationPicture[] = [];
   for (const caseId of evaluation.worst) {
     const drawn = await drawnCase(out, caseId);
-    if (drawn) pictures.push(...galleryPictures(drawn.report, drawn.overlayPng));
+    const picture = drawn && galleryPicture(drawn.report, drawn.galleryPng);
+    if (picture) pictures.push(picture);
   }
   const page = renderEvaluation(evaluation, history, pictures);
   await out.put('cases.csv', Buffer.from(casesCsv(evaluation.cases)));
@@ -64,12 +65,12 @@ export async function writeEvaluation(
 async function drawnCase(
   out: DirStore,
   caseId: string,
-): Promise<{ report: SegmentedReport; overlayPng: Uint8Array } | undefined> {
+): Promise<{ report: SegmentedReport; galleryPng: Uint8Array } | undefined> {
   const keys = runKeys(`cases/${caseId}`);
-  if (!(await out.stat(keys.overlay))) return undefined;
+  if (!(await out.stat(keys.gallery))) return undefined;
   const report = await readIfThere(out, keys.report, CaseReport);
   if (report?.status !== 'segmented') return undefined;
-  return { report, overlayPng: await out.get(keys.overlay) };
+  return { report, galleryPng: await out.get(keys.gallery) };
 }
 
 async function readIfThere<Schema extends z.ZodType>(

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { Command } from 'commander';
+import { metricValue } from '../core/contract/panel.ts';
 import type { RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
 import { toJsonBytes } from '../core/json.ts';
-import { metricValue } from '../core/metrics/panel.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
 import { report, withModel, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';

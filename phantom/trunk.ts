@@ -26,7 +26,7 @@ const bone = (depthMm: number, corticalMm: number, grain: number): Piece => ({
  *
  * @param intoWallMm depth below the inner face of the subcutaneous fat; ribs lie within the wall.
  */
-export function skeletonAt(
+function skeletonAt(
   anatomy: Anatomy,
   x: number,
   y: number,

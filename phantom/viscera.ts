@@ -7,7 +7,7 @@ const CAVITY = [Tissue.cavity] as const;
 const GAS_HU = -900;
 
 /** Large bowel as a frame, small bowel as wandering loops within it, duodenum beside the head. */
-export function paintBowel(canvas: Canvas, anatomy: Anatomy, random: Random): void {
+function paintBowel(canvas: Canvas, anatomy: Anatomy, random: Random): void {
   paintColon(canvas, anatomy, random);
   for (let loop = 0; loop < 18; loop += 1) paintSmallBowelLoop(canvas, anatomy, random);
   paintMesentery(canvas, anatomy, random);

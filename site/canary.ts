@@ -1,10 +1,10 @@
 import { gzipSync } from 'node:zlib';
 import type { Log } from '../adapters/log.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
+import { metricValue } from '../core/contract/panel.ts';
 import type { SegmentedReport } from '../core/contract/report.ts';
 import { BundleError } from '../core/errors.ts';
 import { fromJsonBytes, toJsonBytes } from '../core/json.ts';
-import { metricValue } from '../core/metrics/panel.ts';
 import { readReport } from '../core/stage/finished-report.ts';
 import { encodePhantom, phantomCase } from '../phantom/phantom.ts';
 import type { RegisteredBundle } from './bundles.ts';

@@ -1,9 +1,5 @@
-import {
-  bilinearFilter,
-  filterColumns,
-  filterRows,
-  type Letterbox,
-} from '../core/slice/letterbox.ts';
+import type { Letterbox } from '../core/contract/manifest.ts';
+import { bilinearFilter, filterColumns, filterRows } from '../core/slice/letterbox.ts';
 import type { Affine, AffineRow } from '../core/volume/affine.ts';
 import { binaryVoxels, floatVoxels, niftiFile, type Volume } from './volume.ts';
 

@@ -8,9 +8,9 @@ import {
   SLICE_TYPE,
 } from '@niivue/niivue';
 import { LAYERS } from '../core/draw/layers.ts';
+import { indexAt, positionOf } from '../core/volume/canonical.ts';
 import type { Geometry } from '../core/volume/geometry.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
-import { indexAt, positionOf } from './canonical-position.ts';
 import { camFile, type InPlane, maskFile } from './layers.ts';
 import { imageFile, niftiFile, type Volume } from './volume.ts';
 

@@ -4,8 +4,8 @@ import path from 'node:path';
 import { DirStore } from '../../adapters/dir-store.ts';
 import { openRuntime } from '../../adapters/onnx.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { metricValue } from '../../core/contract/panel.ts';
 import { toJsonBytes } from '../../core/json.ts';
-import { metricValue } from '../../core/metrics/panel.ts';
 import { openBundle } from '../../core/stage/open-bundle.ts';
 import { encodePhantom, phantomCase } from '../../phantom/phantom.ts';
 import {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { METRIC_DEFINITIONS, type MetricName } from '../metrics/definitions.ts';
-import { CaseStatus, ExtendedNumber } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
+import { FaultSchema } from './fault.ts';
 import { HuSummary } from './manifest.ts';
-import { FaultSchema, PaperMeans } from './report.ts';
+import { CaseStatus, ExtendedNumber, METRIC_DEFINITIONS, type MetricName } from './panel.ts';
+import { PaperMeans } from './report.ts';
 
 /**
  * `evaluation.json`: a labelled dataset measured with one bundle, or with masks made elsewhere.

@@ -15,6 +15,10 @@ export interface RunKeys {
   readonly report: string;
   readonly reportHtml: string;
   readonly overlay: string;
+  /** Slices that stand for the case among others, side by side; report.json says which. */
+  readonly gallery: string;
+  /** The last of them, small. */
+  readonly thumbnail: string;
   /** Where the input was, of runs on a laptop only (core/contract/view.ts). */
   readonly sources: string;
   /** Everything below `work/` can be made again and is removed when the report is written. */
@@ -36,6 +40,8 @@ export function runKeys(prefix: string): RunKeys {
     report: `${prefix}/report.json`,
     reportHtml: `${prefix}/report.html`,
     overlay: `${prefix}/overlay.png`,
+    gallery: `${prefix}/gallery.png`,
+    thumbnail: `${prefix}/thumbnail.png`,
     sources: `${prefix}/sources.json`,
     work,
     slab: (index) => `${work}slabs/${padded(index)}.slab`,

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { CasePanel, ExtendedNumber } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
 import { FaultSchema } from './fault.ts';
 import {
@@ -11,6 +10,7 @@ import {
   Problem,
   SliceRecord,
 } from './manifest.ts';
+import { CasePanel, ExtendedNumber } from './panel.ts';
 
 /** What GPU jobs cost, as an estimate. */
 export const GpuCost = z.strictObject({
@@ -27,8 +27,6 @@ export const gpuCost = (gpuSeconds: number, usdPerGpuHour: number): GpuCost => (
   usdPerGpuHour,
   estimatedUsd: (gpuSeconds / 3600) * usdPerGpuHour,
 });
-
-export { FaultSchema } from './fault.ts';
 
 /**
  * `report.json`: what happened to one case. A case that could not be processed gets a report too,
@@ -91,6 +89,23 @@ const Common = {
   provenance: Provenance,
 };
 
+/** A slice in `gallery.png`, and what it was chosen for. */
+export const GallerySlice = z.strictObject({
+  /** Canonical slice index. */
+  slice: z.int().nonnegative(),
+  shows: z.array(z.enum(['largest-error', 'largest-section'])).min(1),
+});
+export type GallerySlice = z.infer<typeof GallerySlice>;
+
+/** Which slices the pictures beside the report show. */
+export const ReportPictures = z.strictObject({
+  /** Canonical slice indices of the tiles of `overlay.png`, in reading order. */
+  montage: z.array(z.int().nonnegative()),
+  /** Of `gallery.png`, from left to right; the last one is that of `thumbnail.png` too. */
+  gallery: z.array(GallerySlice).min(1),
+});
+export type ReportPictures = z.infer<typeof ReportPictures>;
+
 export const SegmentedReport = z.strictObject({
   ...Common,
   status: z.literal('segmented'),
@@ -126,6 +141,8 @@ export const SegmentedReport = z.strictObject({
     assembleSeconds: z.number(),
   }),
   peakMemoryMiB: z.number().nullable(),
+  /** Absent in reports of before it was kept. */
+  pictures: ReportPictures.optional(),
   /** Of a site's GPU jobs; null where no price applies. */
   cost: GpuCost.nullable().optional(),
   /** X-Ray's id of the upload, in every log line of the run; null on a laptop. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { ExtendedNumber, fromExtended } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
 import { SliceRecord } from './manifest.ts';
+import { ExtendedNumber, fromExtended } from './panel.ts';
 import { FailedReport, QualityFlag, SegmentedReport } from './report.ts';
 
 /**

@@ -65,16 +65,6 @@ export function traceContours(mask: Uint8Array, width: number, height: number): 
   return contours;
 }
 
-/** Area in pixels by the shoelace formula: positive for outer boundaries, negative for holes. */
-export function signedArea(contour: Contour): number {
-  let twice = 0;
-  for (let n = 0; n < contour.length; n += 2) {
-    const next = (n + 2) % contour.length;
-    twice += contour[n]! * contour[next + 1]! - contour[next]! * contour[n + 1]!;
-  }
-  return twice / 2;
-}
-
 /**
  * The same boundary with its corners cut: straight lines between the middles of the pixel edges,
  * which is what marching squares draws at level one half. Never more than half a pixel away.

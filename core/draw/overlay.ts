@@ -4,7 +4,7 @@ import type { SlicePicture } from './picture.ts';
 import { encodePng, type Raster } from './png.ts';
 import { drawText, emptyCoverage, strokeClosed, textWidthPx } from './stroke.ts';
 
-export const GAP_PX = 2;
+const GAP_PX = 2;
 const LEGEND_PX = 22;
 const TEXT_SCALE = 2;
 const WHITE = [255, 255, 255] as const;
@@ -69,6 +69,47 @@ function captionOf({ record }: SlicePicture): string[] {
   return [`K ${record.index}`, `P ${record.probability.toFixed(2)}`, score];
 }
 
+/** Slices side by side as one PNG, as `drawSlice` draws them, without captions or gaps. */
+export function renderGalleryPng(pictures: readonly SlicePicture[]): Uint8Array {
+  const tiles = pictures.map(drawSlice);
+  const [width, height] = [tiles.reduce((sum, tile) => sum + tile.width, 0), tiles[0]!.height];
+  const gallery: Raster = { width, height, rgb: new Uint8Array(width * height * 3) };
+  let left = 0;
+  for (const tile of tiles) {
+    paste(tile, gallery, left, 0);
+    left += tile.width;
+  }
+  return encodePng(gallery.rgb, width, height, 'rgb');
+}
+
+/** Side of a thumbnail, about. */
+const THUMBNAIL_PX = 128;
+
+/** One slice, small: each pixel is the mean of a square of the drawn slice's. */
+export function renderThumbnailPng(picture: SlicePicture): Uint8Array {
+  const drawn = drawSlice(picture);
+  const step = Math.max(1, Math.round(drawn.width / THUMBNAIL_PX));
+  const side = Math.floor(drawn.width / step);
+  const rgb = new Uint8Array(side * side * 3);
+  for (let at = 0; at < rgb.length; at++) {
+    const [channel, pixel] = [at % 3, Math.floor(at / 3)];
+    const [left, top] = [(pixel % side) * step, Math.floor(pixel / side) * step];
+    let sum = 0;
+    for (let y = top; y < top + step; y++)
+      for (let x = left; x < left + step; x++)
+        sum += drawn.rgb[(y * drawn.width + x) * 3 + channel]!;
+    rgb[at] = Math.round(sum / step ** 2);
+  }
+  return encodePng(rgb, side, side, 'rgb');
+}
+
+function paste(tile: Raster, onto: Raster, left: number, top: number): void {
+  for (let y = 0; y < tile.height; y += 1) {
+    const line = tile.rgb.subarray(y * tile.width * 3, (y + 1) * tile.width * 3);
+    onto.rgb.set(line, ((top + y) * onto.width + left) * 3);
+  }
+}
+
 /**
  * The montage as one PNG: slices from inferior to superior in reading order, with contours, box,
  * a caption per slice and a legend. The image's left is the patient's right.
@@ -83,11 +124,7 @@ export function renderOverlayPng(pictures: readonly SlicePicture[]): Uint8Array 
   pictures.forEach((picture, n) => {
     const left = (n % columns) * (tilePx + GAP_PX);
     const top = Math.floor(n / columns) * (tilePx + GAP_PX);
-    const tile = drawSlice(picture);
-    for (let y = 0; y < tile.height; y += 1) {
-      const line = tile.rgb.subarray(y * tile.width * 3, (y + 1) * tile.width * 3);
-      montage.rgb.set(line, ((top + y) * width + left) * 3);
-    }
+    paste(drawSlice(picture), montage, left, top);
     captionOf(picture).forEach((text, line) => {
       drawText(montage, text, left + 4, top + 4 + line * 13, TEXT_SCALE, WHITE);
     });

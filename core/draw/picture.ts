@@ -14,13 +14,11 @@ export interface SlicePicture {
   readonly label: Uint8Array | null;
 }
 
-/** A slice of a case for the gallery of the worst, with what was drawn on it. */
+/** Slices of a case for the gallery of the worst, side by side, with what was drawn on them. */
 export interface EvaluationPicture {
   readonly caseId: string;
-  /** Canonical slice index. */
-  readonly slice: number;
-  /** What the slice was chosen for, in a few words. */
-  readonly caption: string;
+  /** From left to right: canonical slice index, and in a few words what it was chosen for. */
+  readonly slices: readonly { readonly slice: number; readonly caption: string }[];
   /** What it shows, for readers who do not see it. */
   readonly alt: string;
   readonly png: Uint8Array;

@@ -4,6 +4,7 @@ import type {
   EvaluatedCase,
   ScoredSlice,
 } from '../contract/evaluation.ts';
+import { toExtended } from '../contract/panel.ts';
 import {
   type Confusion,
   calibrationBins,
@@ -12,7 +13,6 @@ import {
   type RocPoint,
   rocCurve,
 } from '../metrics/classification.ts';
-import { toExtended } from '../metrics/panel.ts';
 import { casesOfPatients, type PatientBootstrap } from './patients.ts';
 
 /**

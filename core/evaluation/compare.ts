@@ -16,7 +16,7 @@ import { wilcoxonSignedRank } from './statistics.ts';
 import { groupByTrait } from './strata.ts';
 
 /** Smaller changes of a case's Dice are not listed. */
-export const MOVED_DICE = 0.01;
+const MOVED_DICE = 0.01;
 
 /** A case that both evaluations have, under the same label. */
 interface Pair extends EvaluatedCase {

@@ -1,6 +1,6 @@
 import type { EvaluatedCase } from '../contract/evaluation.ts';
+import { METRIC_DEFINITIONS, type MetricName } from '../contract/panel.ts';
 import { ConfigError, faultText } from '../errors.ts';
-import { METRIC_DEFINITIONS, type MetricName } from '../metrics/definitions.ts';
 
 /** A value of a table's cell; lists are joined with spaces. */
 export type CsvValue = string | number | boolean | null | undefined | readonly string[];

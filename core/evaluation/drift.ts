@@ -2,7 +2,7 @@ import type { DriftSignal, EvaluatedCase } from '../contract/evaluation.ts';
 import { kolmogorovSmirnov } from './statistics.ts';
 
 /** Below it an input counts as drifted. Six signals then raise a false flag in under 6 % of runs. */
-export const DRIFT_P_VALUE = 0.01;
+const DRIFT_P_VALUE = 0.01;
 
 /** What is watched, one number per case; null where the case does not have it. */
 const SIGNALS: Readonly<Record<DriftSignal['of'], (one: EvaluatedCase) => number | null>> = {

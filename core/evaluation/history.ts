@@ -1,7 +1,7 @@
 import type { Evaluation, History, HistoryEntry } from '../contract/evaluation.ts';
 
 /** What a trend keeps of an evaluation. */
-export function historyEntry(evaluation: Evaluation): HistoryEntry {
+function historyEntry(evaluation: Evaluation): HistoryEntry {
   const dice = evaluation.metrics.find(({ name }) => name === 'dice');
   if (!dice) throw new RangeError(`evaluation ${evaluation.evaluationId} has no Dice`);
   return {

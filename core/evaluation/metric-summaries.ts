@@ -4,8 +4,12 @@ import type {
   MetricSummary,
   VolumeAgreement,
 } from '../contract/evaluation.ts';
-import { METRIC_DEFINITIONS, type MetricName } from '../metrics/definitions.ts';
-import { fromExtended, toExtended } from '../metrics/panel.ts';
+import {
+  fromExtended,
+  METRIC_DEFINITIONS,
+  type MetricName,
+  toExtended,
+} from '../contract/panel.ts';
 import {
   byText,
   diceOrZero,
@@ -19,7 +23,7 @@ import { fiveNumbers } from './statistics.ts';
  * What a missed organ counts as in mm: the diagonal of a field of view of 400 mm each way. A constant,
  * so that evaluations of different scans can be compared.
  */
-export const WORST_DISTANCE_MM = 700;
+const WORST_DISTANCE_MM = 700;
 
 /** Nothing is the worst volume error, so means of it say what they leave out and no more. */
 const WORST_BY_UNIT: Readonly<Record<string, number | null>> = {
@@ -81,7 +85,7 @@ const worseOf = (value: number, worst: number): number =>
   worst === 0 ? value : Math.min(value, worst);
 
 /** Cases of each kind, failed or drawn, that a gallery of the worst shows. */
-export const WORST_CASES = 12;
+const WORST_CASES = 12;
 
 /** What went wrong first is worse; true negatives and cases without a label are not ranked. */
 const SEVERITY: readonly EvaluatedStatus[] = [

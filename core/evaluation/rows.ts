@@ -4,14 +4,15 @@ import type {
   ScanTraits,
   ScoredSlice,
 } from '../contract/evaluation.ts';
+import type { CasePanel, PanelMetric } from '../contract/panel.ts';
 import type { CaseReport, Comparison, SegmentedReport } from '../contract/report.ts';
 import { type Fault, InputError, SammixError } from '../errors.ts';
-import { boundingBox, type CroppedMask, cropMask } from '../mask/bounds.ts';
+import { boundingBox, cropMask } from '../mask/bounds.ts';
 import { liverFreeSliceSpecificity, liverSliceRecall } from '../metrics/classification.ts';
-import type { CasePanel, PanelMetric } from '../metrics/panel.ts';
 import type { ByteStream } from '../ports.ts';
 import { compareMask, type LabelInput, type MaskedImage } from '../stage/compare.ts';
 import { assertSameGrid, describeGeometry, type Geometry } from '../volume/geometry.ts';
+import type { CroppedMask } from '../volume/grid.ts';
 import { HuStatistics } from '../volume/histogram.ts';
 import { readLabel } from '../volume/label.ts';
 import { openNifti } from '../volume/reader.ts';
@@ -82,7 +83,7 @@ function statusOf(report: SegmentedReport): EvaluatedStatus {
 }
 
 /** What the comparison of a mask with a label gives, whoever drew the mask. */
-export const measuredFields = ({ panel, paper }: Comparison) => ({
+const measuredFields = ({ panel, paper }: Comparison) => ({
   metrics: metricsByName(panel.metrics),
   paper: paper ?? null,
   predictionVolumeMl: panel.predictionVolumeMl,

@@ -5,7 +5,7 @@ import {
   EvaluatedStatus,
   type Evaluation,
 } from '../contract/evaluation.ts';
-import { fromExtended } from '../metrics/panel.ts';
+import { fromExtended } from '../contract/panel.ts';
 import { summariseClassification } from './classification.ts';
 import { compareEvaluations } from './compare.ts';
 import { driftSignals } from './drift.ts';

@@ -1,8 +1,6 @@
 import type { CroppedMask, Grid, MaskVolume, VoxelBox } from '../volume/grid.ts';
 import { VoxelScan } from './voxel-scan.ts';
 
-export type { CroppedMask, VoxelBox } from '../volume/grid.ts';
-
 /**
  * The smallest box that holds every voxel of the mask, or `undefined` if the mask is empty. Reads
  * the inside of the box only as far as needed, so it costs about one pass over the background.

@@ -1,5 +1,5 @@
-import type { MaskVolume } from '../volume/grid.ts';
-import { boundingBox, type VoxelBox } from './bounds.ts';
+import type { MaskVolume, VoxelBox } from '../volume/grid.ts';
+import { boundingBox } from './bounds.ts';
 import {
   type Connectivity,
   joinRuns,
@@ -9,8 +9,6 @@ import {
   rowCount,
   rowRuns,
 } from './runs.ts';
-
-export type { Connectivity } from './runs.ts';
 
 /** How many connected parts a mask has, and how large they are. */
 export interface Components {
@@ -29,37 +27,9 @@ export function connectedComponents(mask: MaskVolume, connectivity: Connectivity
   return label(mask, connectivity).components;
 }
 
-/** Component number per voxel: 0 background, then 1, 2, … in raster order of the first voxel. */
-export function componentLabels(mask: MaskVolume, connectivity: Connectivity = 26): Uint32Array {
-  const labels = new Uint32Array(mask.data.length);
-  const { runs, forest, numbers } = label(mask, connectivity);
-  if (!runs || !forest) return labels;
-  const { columns, rows } = mask.grid;
-  const boxRows = runs.box.rowEnd - runs.box.rowStart;
-  for (let row = 0; row < rowCount(runs); row++) {
-    const k = runs.box.sliceStart + Math.floor(row / boxRows);
-    const j = runs.box.rowStart + (row % boxRows);
-    const base = (k * rows + j) * columns;
-    for (let run = runs.rowOffset[row]!; run < runs.rowOffset[row + 1]!; run++) {
-      const value = numbers[forest.find(run)]! + 1;
-      labels.fill(value, base + runs.start[run]!, base + runs.end[run]!);
-    }
-  }
-  return labels;
-}
-
-/** A copy of the mask with only its largest component, and what the mask was made of. */
-export function largestComponent(
-  mask: MaskVolume,
-  connectivity: Connectivity = 26,
-): { readonly mask: MaskVolume; readonly components: Components } {
-  const copy = { grid: mask.grid, data: mask.data.slice() };
-  return { mask: copy, components: eraseSmallerComponents(copy, connectivity) };
-}
-
 /**
- * The same, clearing every other component **in the given mask's own bytes**: for whole volumes,
- * where a second copy would cost more memory than the work itself.
+ * Clears every component but the largest **in the given mask's own bytes**: for whole volumes, where a
+ * second copy would cost more memory than the work itself. Returns what the mask was made of.
  */
 export function eraseSmallerComponents(
   mask: MaskVolume,
@@ -109,21 +79,12 @@ function label(mask: MaskVolume, connectivity: Connectivity): Labelling {
   return { components: { count: sizesVoxels.length, sizesVoxels, largest }, runs, forest, numbers };
 }
 
-/** A copy of the mask with its holes filled, and how many voxels that added. */
-export function fillHoles(mask: MaskVolume): {
-  readonly mask: MaskVolume;
-  readonly filledVoxels: number;
-} {
-  const copy = { grid: mask.grid, data: mask.data.slice() };
-  return { mask: copy, filledVoxels: fillHolesInPlace(copy) };
-}
-
 /**
  * Sets, **in the given mask's own bytes**, every background voxel from which no path through faces
  * (6-connected) leads out of the volume: the rule of `scipy.ndimage.binary_fill_holes` with its
  * default structure, in 3-D. Returns the number of voxels set.
  */
-export function fillHolesInPlace(mask: MaskVolume): number {
+export function fillHoles(mask: MaskVolume): number {
   // All outside the bounding box is background that leads out, so only the inside needs a look.
   const box = boundingBox(mask);
   if (!box) return 0;

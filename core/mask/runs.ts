@@ -1,5 +1,4 @@
-import type { Grid } from '../volume/grid.ts';
-import type { VoxelBox } from './bounds.ts';
+import type { Grid, VoxelBox } from '../volume/grid.ts';
 import { VoxelScan } from './voxel-scan.ts';
 
 /**

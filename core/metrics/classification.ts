@@ -21,21 +21,6 @@ export function confusion(items: readonly ScoredItem[], threshold: number): Conf
   return counts;
 }
 
-/** Share of items called rightly; `null` for no items. */
-export const accuracy = (c: Confusion): number | null =>
-  ratio(
-    c.truePositives + c.trueNegatives,
-    c.truePositives + c.trueNegatives + c.falsePositives + c.falseNegatives,
-  );
-
-/** Share of positives found (recall); `null` where there are none. */
-export const sensitivity = (c: Confusion): number | null =>
-  ratio(c.truePositives, c.truePositives + c.falseNegatives);
-
-/** Share of negatives left alone; `null` where there are none. */
-export const specificity = (c: Confusion): number | null =>
-  ratio(c.trueNegatives, c.trueNegatives + c.falsePositives);
-
 const ratio = (part: number, whole: number): number | null => (whole === 0 ? null : part / whole);
 
 /** A point of the ROC curve; both rates in [0, 1]. */

@@ -10,7 +10,7 @@ const STEPS_PER_ENVELOPE_POSITION = 8;
  * and Huttenlocher, "Distance Transforms of Sampled Functions", 2012). What is kept is the offset
  * to the nearest point in whole lattice steps, so that distances are computed from exact integers.
  */
-export class PlanarTransform {
+class PlanarTransform {
   readonly #points: LatticePoints;
   readonly #columnMm2: Float64Array;
   readonly #rowMm2: Float64Array;

@@ -1,10 +1,9 @@
 import { GeometryError } from '../errors.ts';
-import type { VoxelBox } from '../mask/bounds.ts';
 import { VoxelScan } from '../mask/voxel-scan.ts';
-import { type Grid, type MaskVolume, voxelVolumeMl } from '../volume/grid.ts';
+import { type Grid, type MaskVolume, type VoxelBox, voxelVolumeMl } from '../volume/grid.ts';
 
 /** Two spacings are one when no axis differs by more than this. */
-export const SPACING_TOLERANCE_MM = 1e-4;
+const SPACING_TOLERANCE_MM = 1e-4;
 
 /** Voxels of the prediction, of the label, and of both. */
 export interface OverlapCounts {

@@ -1,7 +1,13 @@
-import { z } from 'zod';
-import { boundingBox, unionBox, type VoxelBox } from '../mask/bounds.ts';
-import type { MaskVolume } from '../volume/grid.ts';
-import { METRIC_DEFINITIONS, type MetricName } from './definitions.ts';
+import {
+  type CasePanel,
+  type CaseStatus,
+  METRIC_DEFINITIONS,
+  type MetricName,
+  type PanelMetric,
+  toExtended,
+} from '../contract/panel.ts';
+import { boundingBox, unionBox } from '../mask/bounds.ts';
+import type { MaskVolume, VoxelBox } from '../volume/grid.ts';
 import {
   compareVolumes,
   dice,
@@ -19,44 +25,6 @@ import {
   surfaceDice,
   surfacePair,
 } from './surface.ts';
-
-/** A number that may be infinite: JSON has no infinity, so it is written as "inf" or "-inf". */
-export const ExtendedNumber = z.union([z.number(), z.enum(['inf', '-inf'])]);
-export type ExtendedNumber = z.infer<typeof ExtendedNumber>;
-
-/** One measured value beside the definition it follows. */
-export const PanelMetric = z.strictObject({
-  name: z.enum(Object.keys(METRIC_DEFINITIONS) as [MetricName, ...MetricName[]]),
-  value: ExtendedNumber,
-  unit: z.enum(['', 'mm', 'ml', '%']),
-  definition: z.string(),
-});
-export type PanelMetric = z.infer<typeof PanelMetric>;
-
-/**
- * Which of the two masks has voxels. Both empty is a true negative (Dice 1, distances 0, NSD 1);
- * one empty is a failure (Dice 0, distances infinite, NSD 0) that no mean may silently drop.
- */
-export const CaseStatus = z.enum(['both-empty', 'missed', 'spurious', 'compared']);
-export type CaseStatus = z.infer<typeof CaseStatus>;
-
-/** Everything measured between one prediction and one label (protocol `volume`). */
-export const CasePanel = z.strictObject({
-  status: CaseStatus,
-  metrics: z.array(PanelMetric),
-  /** Dice per canonical slice; null where neither mask has a voxel. */
-  sliceDice: z.array(z.number().min(0).max(1).nullable()),
-  /** Voxels per canonical slice; absent in reports of before they were kept. */
-  sliceVoxels: z
-    .strictObject({
-      prediction: z.array(z.int().nonnegative()),
-      label: z.array(z.int().nonnegative()),
-    })
-    .optional(),
-  predictionVolumeMl: z.number().nonnegative(),
-  labelVolumeMl: z.number().nonnegative(),
-});
-export type CasePanel = z.infer<typeof CasePanel>;
 
 /**
  * Compares a prediction with a label on the same canonical grid, in all slices, in mm.
@@ -81,18 +49,6 @@ export function comparisonPanel(prediction: MaskVolume, label: MaskVolume): Case
     labelVolumeMl: volumes.labelMl,
   };
 }
-
-/** A value of the panel as a number, infinities included. */
-export function metricValue(panel: CasePanel, name: MetricName): number {
-  const metric = panel.metrics.find((entry) => entry.name === name);
-  return metric ? fromExtended(metric.value) : Number.NaN;
-}
-
-export const toExtended = (value: number): ExtendedNumber =>
-  Number.isFinite(value) ? value : value > 0 ? 'inf' : '-inf';
-
-export const fromExtended = (value: ExtendedNumber): number =>
-  value === 'inf' ? Number.POSITIVE_INFINITY : value === '-inf' ? Number.NEGATIVE_INFINITY : value;
 
 type OverlapName = 'dice' | 'iou' | 'volumeErrorMl' | 'volumeErrorPercent';
 type SurfaceName = Exclude<MetricName, OverlapName>;

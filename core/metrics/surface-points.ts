@@ -1,5 +1,5 @@
-import { boxGrid, type VoxelBox } from '../mask/bounds.ts';
-import type { Grid, MaskVolume } from '../volume/grid.ts';
+import { boxGrid } from '../mask/bounds.ts';
+import type { Grid, MaskVolume, VoxelBox } from '../volume/grid.ts';
 
 /** Points of a lattice, slice by slice. Two sets can be compared when their lattices are the same. */
 export interface LatticePoints {

@@ -1,5 +1,4 @@
-import type { VoxelBox } from '../mask/bounds.ts';
-import type { Grid, MaskVolume } from '../volume/grid.ts';
+import type { Grid, MaskVolume, VoxelBox } from '../volume/grid.ts';
 import { nearestDistancesMm } from './edt.ts';
 import { quantileFloat32, weightedQuantile } from './quantile.ts';
 import { edgeVoxels, type Surfels, surfelAreasMm2, surfels } from './surface-points.ts';

@@ -23,7 +23,7 @@ const placeholderOf = (name: keyof typeof THEME): string => THEME[name].placehol
 
 export const INK = placeholderOf('ink');
 export const SOFT = placeholderOf('soft');
-export const RULE = placeholderOf('rule');
+const RULE = placeholderOf('rule');
 export const CURVE = placeholderOf('curve');
 export const BAD = placeholderOf('bad');
 export const CARD = placeholderOf('card');

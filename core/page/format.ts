@@ -1,6 +1,5 @@
 import type { EstimateInterval, EvaluatedCase } from '../contract/evaluation.ts';
-import type { ExtendedNumber } from '../metrics/panel.ts';
-import { signed } from '../report/numbers.ts';
+import type { ExtendedNumber } from '../contract/panel.ts';
 import { html, type Insert } from './html.ts';
 
 /** Stands where a number is not defined. */
@@ -12,6 +11,12 @@ const DIGITS: Readonly<Record<string, number>> = { '': 3, mm: 2, ml: 1, '%': 1 }
 export const digitsOf = (unit: string): number => DIGITS[unit] ?? 2;
 
 export type Quantity = ExtendedNumber | null | undefined;
+
+/** With a true minus sign, and without the one of a negative zero. */
+export function signed(value: number, digits: number): string {
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
+}
 
 /** A number with a true minus sign; `∞` where it is infinite, a dash where it is not defined. */
 export function numberText(value: Quantity, digits: number): string {
@@ -77,3 +82,5 @@ export const metricOf = (
   one: EvaluatedCase,
   name: keyof NonNullable<EvaluatedCase['metrics']>,
 ): ExtendedNumber | null => one.metrics?.[name] ?? null;
+
+export const capital = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}`;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { hexOf, LAYERS } from '../draw/layers.ts';
+import { hexOf, LAYERS, type Layer } from '../draw/layers.ts';
 import { html, SafeHtml } from './html.ts';
 
 /** Lines keep their width in CSS pixels when a slice is enlarged. */
@@ -11,8 +11,15 @@ const layerRules = LAYERS.map(
 body:has(#show-${layer.key}:not(:checked)) .layer.${layer.key}{display:none}`,
 ).join('');
 
+/** A layer's line as legends show it. */
+export function swatch(layer: Layer): SafeHtml {
+  const dash = layer.dashPx.map((length) => length * 1.5).join(' ');
+  return html`<svg class="swatch" viewBox="0 0 44 12" aria-hidden="true"><rect width="44" height="12" rx="2"/>
+<path d="M2 6H42" stroke="${hexOf(layer)}" stroke-width="${layer.widthPx * 2}" stroke-dasharray="${dash}"/></svg>`;
+}
+
 /** The page's style sheet: light and dark, phone to desktop, and paper. No external file or font. */
-export const STYLE = `
+const STYLE = `
 :root{color-scheme:light dark;--ink:#1b1f24;--soft:#57606a;--paper:#fff;--card:#f6f8fa;--rule:#d0d7de;
 --link:#0550ae;--curve:#0072b2;--review:#8a3b00;--review-bg:#fff1e5;--info:#0b4a8f;--info-bg:#e7f1fc}
 @media (prefers-color-scheme:dark){:root{--ink:#e6edf3;--soft:#9aa5b1;--paper:#0d1117;--card:#161b22;

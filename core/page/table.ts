@@ -20,3 +20,14 @@ ${rows.map(
 `,
 )}</tbody></table></div>`;
 }
+
+/** A term and what it stands for; entries whose value is null are left out. */
+export type Entry = readonly [term: Insert, value: Insert];
+
+export const definitionList = (entries: readonly Entry[]): SafeHtml => html`<dl>
+${entries
+  .filter(([, value]) => value !== null)
+  .map(
+    ([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>
+`,
+  )}</dl>`;

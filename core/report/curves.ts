@@ -1,29 +1,19 @@
-// One prebuilt file: it loads in 0.1 s, the several hundred modules behind `echarts/core` in 1 s.
-
-import * as echarts from 'echarts/dist/echarts.esm.min.mjs';
 import type { SegmentedReport } from '../contract/report.ts';
+import { maskVoxelsPerSlice } from '../draw/chosen-slices.ts';
 import { hexOf, LAYERS } from '../draw/layers.ts';
-import { SafeHtml } from '../page/html.ts';
+import { AXIS, CURVE, drawChart, INK, TEXT } from '../page/chart.ts';
+import { numberText } from '../page/format.ts';
+import type { SafeHtml } from '../page/html.ts';
 
 /** Area of the final mask in each canonical slice, in mm²; as drawn in reports of before. */
-export function maskAreasMm2({ voxelsPerSlice, slices, geometry }: SegmentedReport): number[] {
-  const { column, row } = geometry.grid.spacingMm;
-  const voxels = voxelsPerSlice ?? slices.map(({ maskVoxels }) => maskVoxels);
-  return voxels.map((count) => count * column * row);
+export function maskAreasMm2(report: SegmentedReport): number[] {
+  const { column, row } = report.geometry.grid.spacingMm;
+  return maskVoxelsPerSlice(report).map((count) => count * column * row);
 }
 
-const WIDTH_PX = 440;
 const HEIGHT_PX = 250;
 /** Above this number of slices points would run into each other and only the line is drawn. */
 const MOST_POINTS = 90;
-
-/**
- * Colours that follow the page's light or dark style. The chart library parses colours and would
- * refuse `var(...)`, so it is given rare greys which are exchanged in the finished SVG.
- */
-const INK = { placeholder: '#0a0b0c', css: 'var(--ink)' };
-const RULE = { placeholder: '#0d0e0f', css: 'var(--rule)' };
-const CURVE = { placeholder: '#0a0c0e', css: 'var(--curve)' };
 
 interface Curve {
   readonly name: string;
@@ -55,7 +45,7 @@ export function curveFigures(report: SegmentedReport): CurveFigure[] {
   return [gatePanel(report), areaPanel(report), agreementPanel(report)].map((panel, n) => ({
     title: panel.title,
     summary: panel.summary,
-    svg: new SafeHtml(drawPanel(panel, report.slices.length, `c${n}`)),
+    svg: drawPanel(panel, report.slices.length, `c${n}`),
   }));
 }
 
@@ -67,7 +57,7 @@ function gatePanel({ slices, bundle }: SegmentedReport): Panel {
     title: 'Classifier probability',
     summary:
       `Probability per slice; ${passed.length} of ${slices.length} slices reach the threshold ` +
-      `${bundle.classifierThreshold}.`,
+      `${numberText(bundle.classifierThreshold, 3)}.`,
     unit: '',
     range: { min: 0, max: 1 },
     threshold: bundle.classifierThreshold,
@@ -75,7 +65,7 @@ function gatePanel({ slices, bundle }: SegmentedReport): Panel {
       {
         name: 'probability',
         values: slices.map(({ probability }) => probability),
-        colour: CURVE.placeholder,
+        colour: CURVE,
         dash: 'solid',
         symbol: 'circle',
       },
@@ -158,58 +148,43 @@ function agreementPanel({ slices, comparison }: SegmentedReport): Panel {
   };
 }
 
-function drawPanel(panel: Panel, slices: number, idPrefix: string): string {
-  const chart = echarts.init(null, null, {
-    renderer: 'svg',
-    ssr: true,
-    width: WIDTH_PX,
-    height: HEIGHT_PX,
-  });
-  const axis = {
-    axisLabel: { color: INK.placeholder, fontSize: 12 },
-    nameTextStyle: { color: INK.placeholder, fontSize: 12 },
-    axisLine: { lineStyle: { color: INK.placeholder } },
-    splitLine: { lineStyle: { color: RULE.placeholder } },
-  };
-  chart.setOption({
-    animation: false,
-    textStyle: { fontFamily: 'system-ui, sans-serif' },
-    legend: {
-      top: 0,
-      left: 'center',
-      textStyle: { color: INK.placeholder, fontSize: 12 },
-      itemWidth: 26,
-      itemGap: 18,
-      show: panel.curves.length > 1,
+function drawPanel(panel: Panel, slices: number, key: string): SafeHtml {
+  return drawChart(
+    {
+      legend: {
+        top: 0,
+        left: 'center',
+        textStyle: TEXT,
+        itemWidth: 26,
+        itemGap: 18,
+        show: panel.curves.length > 1,
+      },
+      grid: { left: 46, right: 16, top: 32, bottom: 42 },
+      xAxis: {
+        type: 'value',
+        min: 0,
+        max: Math.max(1, slices - 1),
+        name: 'slice, inferior → superior',
+        nameGap: 26,
+        minInterval: 1,
+        ...AXIS,
+        splitLine: { show: false },
+      },
+      yAxis: { type: 'value', name: panel.unit, ...panel.range, ...AXIS, nameLocation: 'end' },
+      series: panel.curves.map((curve, n) => ({
+        type: 'line',
+        name: curve.name,
+        data: curve.values.map((value, index) => [index, value]),
+        showSymbol: slices <= MOST_POINTS,
+        symbol: curve.symbol,
+        symbolSize: 4,
+        lineStyle: { color: curve.colour, type: curve.dash, width: 2 },
+        itemStyle: { color: curve.colour },
+        ...(n === 0 && panel.threshold !== undefined ? thresholdLine(panel.threshold) : {}),
+      })),
     },
-    grid: { left: 46, right: 16, top: 32, bottom: 42 },
-    xAxis: {
-      type: 'value',
-      min: 0,
-      max: Math.max(1, slices - 1),
-      name: 'slice, inferior → superior',
-      nameLocation: 'middle',
-      nameGap: 26,
-      minInterval: 1,
-      ...axis,
-      splitLine: { show: false },
-    },
-    yAxis: { type: 'value', name: panel.unit, ...panel.range, ...axis },
-    series: panel.curves.map((curve, n) => ({
-      type: 'line',
-      name: curve.name,
-      data: curve.values.map((value, index) => [index, value]),
-      showSymbol: slices <= MOST_POINTS,
-      symbol: curve.symbol,
-      symbolSize: 4,
-      lineStyle: { color: curve.colour, type: curve.dash, width: 2 },
-      itemStyle: { color: curve.colour },
-      ...(n === 0 && panel.threshold !== undefined ? thresholdLine(panel.threshold) : {}),
-    })),
-  });
-  const svg = chart.renderToSVGString();
-  chart.dispose();
-  return tidySvg(svg, idPrefix);
+    { key, heightPx: HEIGHT_PX },
+  );
 }
 
 const thresholdLine = (threshold: number) => ({
@@ -217,27 +192,11 @@ const thresholdLine = (threshold: number) => ({
     silent: true,
     symbol: 'none',
     data: [{ yAxis: threshold }],
-    lineStyle: { color: INK.placeholder, type: 'dashed', width: 1 },
+    lineStyle: { color: INK, type: 'dashed' as const, width: 1 },
     label: {
-      formatter: `threshold ${threshold}`,
-      position: 'insideEndTop',
-      color: INK.placeholder,
-      fontSize: 12,
+      formatter: `threshold ${numberText(threshold, 3)}`,
+      position: 'insideEndTop' as const,
+      ...TEXT,
     },
   },
 });
-
-/**
- * Makes the SVG scale with its column, take the page's colours, and come out the same every time:
- * the library numbers its charts and their hover classes, and those numbers end up in the markup.
- */
-function tidySvg(svg: string, idPrefix: string): string {
-  return svg
-    .replace(/<style\s*>.*?<\/style>/gs, '')
-    .replace(/\s(?:class|ecmeta_[a-z_]+|xml:space|baseProfile|version)="[^"]*"/g, '')
-    .replace(/zr\d+-/g, `${idPrefix}-`)
-    .replace(`width="${WIDTH_PX}" height="${HEIGHT_PX}"`, 'aria-hidden="true"')
-    .replaceAll(INK.placeholder, INK.css)
-    .replaceAll(RULE.placeholder, RULE.css)
-    .replaceAll(CURVE.placeholder, CURVE.css);
-}

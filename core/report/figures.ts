@@ -1,11 +1,12 @@
 import type { SliceRecord } from '../contract/manifest.ts';
 import type { SegmentedReport } from '../contract/report.ts';
 import { svgPath } from '../draw/contour.ts';
-import { hexOf, LAYERS, type Layer } from '../draw/layers.ts';
+import { LAYERS, type Layer } from '../draw/layers.ts';
 import { layerContours } from '../draw/overlay.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { encodePng } from '../draw/png.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
+import { swatch } from '../page/page.ts';
 import { maskAreasMm2 } from './curves.ts';
 
 export const figureId = (index: number): string => `slice-${index}`;
@@ -25,14 +26,11 @@ ${pictures.map((picture) => sliceFigure(report, picture))}
 </div>`;
 }
 
-function layerSwitch(layer: Layer): SafeHtml {
-  const dash = layer.dashPx.map((length) => length * 1.5).join(' ');
-  return html`<label><input type="checkbox" id="show-${layer.key}" checked>
-<svg class="swatch" viewBox="0 0 44 12" aria-hidden="true"><rect width="44" height="12" rx="2"/>
-<path d="M2 6H42" stroke="${hexOf(layer)}" stroke-width="${layer.widthPx * 2}" stroke-dasharray="${dash}"/></svg>
+const layerSwitch = (layer: Layer): SafeHtml =>
+  html`<label><input type="checkbox" id="show-${layer.key}" checked>
+${swatch(layer)}
 <span><b>${layer.name}</b> <span class="meaning">${layer.meaning}</span></span></label>
 `;
-}
 
 function sliceFigure(report: SegmentedReport, picture: SlicePicture): SafeHtml {
   const { record } = picture;

@@ -1,50 +1,14 @@
+import type { PanelMetric } from '../contract/panel.ts';
 import type { SegmentedReport } from '../contract/report.ts';
-import type { ExtendedNumber, PanelMetric } from '../metrics/panel.ts';
+import { capital, changeText, digitsOf, numberText, unitText } from '../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../page/html.ts';
+import { METRIC_TITLES, STATUS } from '../page/words.ts';
 import { maskAreasMm2 } from './curves.ts';
 import { figureId } from './figures.ts';
 
-/** What readers call the metrics; the definition stands beside each. */
-export const METRIC_TITLES: Readonly<Record<PanelMetric['name'], string>> = {
-  dice: 'Dice',
-  iou: 'IoU (Jaccard)',
-  volumeErrorMl: 'Volume error',
-  volumeErrorPercent: 'Relative volume error',
-  hdMm: 'Hausdorff distance',
-  hd95Mm: 'HD95',
-  assdMm: 'ASSD',
-  labelToPredictionMm: 'Distance, label to mask',
-  predictionToLabelMm: 'Distance, mask to label',
-  nsd1Mm: 'Surface Dice (NSD) at 1 mm',
-  nsd2Mm: 'Surface Dice (NSD) at 2 mm',
-  nsd3Mm: 'Surface Dice (NSD) at 3 mm',
-  monaiHdMm: 'Hausdorff distance (MONAI)',
-  monaiHd95Mm: 'HD95 (MONAI)',
-};
-
-const STATUS_TEXT = {
-  'both-empty': 'Mask and label are both empty: a true negative.',
-  missed: 'The label holds liver, the mask does not: missed. It counts with the worst values.',
-  spurious: 'The mask holds liver, the label does not: spurious. It counts with the worst values.',
-  compared: '',
-} as const;
-
-/** Digits by unit: Dice to four places, millimetres to two, volumes to one. */
-const DIGITS = { '': 4, mm: 2, ml: 1, '%': 1 } as const;
-
-export function formatMetric({ value, unit }: Pick<PanelMetric, 'value' | 'unit'>): string {
-  const number = formatExtended(value, DIGITS[unit]);
-  return unit === '' ? number : `${number} ${unit}`;
-}
-
-const formatExtended = (value: ExtendedNumber, digits: number): string =>
-  typeof value === 'number' ? signed(value, digits) : value === 'inf' ? '∞' : '−∞';
-
-/** With a true minus sign, and without the one of a negative zero. */
-export function signed(value: number, digits: number): string {
-  const text = value.toFixed(digits);
-  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−');
-}
+/** A metric's value with its unit, as pages show it. */
+export const formatMetric = ({ value, unit }: Pick<PanelMetric, 'value' | 'unit'>): string =>
+  unitText(numberText(value, digitsOf(unit)), unit);
 
 type Row = readonly [name: string, value: Insert, note?: Insert];
 
@@ -70,11 +34,7 @@ export function measuresTable(report: SegmentedReport): SafeHtml {
       `${report.volumeMl.toFixed(1)} ml`,
       'voxels of mask.nii.gz times the voxel volume of the header’s spacing; vessels and lesions within the liver count',
     ],
-    [
-      'Change by clean-up',
-      `${removed > 0 ? '+' : ''}${signed(removed, 1)} ml`,
-      cleanUpText(report),
-    ],
+    ['Change by clean-up', `${changeText(removed, 1)} ml`, cleanUpText(report)],
     ['Pieces before clean-up', report.components, '26-connected components of the drawn mask'],
     [
       'Slices with liver',
@@ -101,7 +61,7 @@ export function comparisonTable(report: SegmentedReport): Insert {
   if (!comparison) return null;
   const { panel, labelName } = comparison;
   return html`<p>Reference: <bdi>${labelName}</bdi>, ${panel.labelVolumeMl.toFixed(1)} ml.
-All slices, the input’s own grid. ${STATUS_TEXT[panel.status]}</p>
+All slices, the input’s own grid. ${panel.status !== 'compared' && `${capital(STATUS[panel.status].name)}: ${STATUS[panel.status].meaning}.`}</p>
 ${rowsTable(
   'Agreement of mask (P) and label (L)',
   panel.metrics.map((metric) => [

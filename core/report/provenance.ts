@@ -1,13 +1,6 @@
 import type { CaseReport, GpuCost, SegmentedReport } from '../contract/report.ts';
-import { html, type Insert, type SafeHtml } from '../page/html.ts';
-
-type Entry = readonly [term: string, value: Insert];
-
-const list = (entries: readonly Entry[]): SafeHtml => html`<dl>
-${entries.map(
-  ([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>
-`,
-)}</dl>`;
+import { html, type SafeHtml } from '../page/html.ts';
+import { definitionList, type Entry } from '../page/table.ts';
 
 const code = (text: string): SafeHtml => html`<code>${text}</code>`;
 
@@ -16,44 +9,42 @@ export function provenance(report: SegmentedReport): SafeHtml {
   const { input, geometry, bundle, hu, timings } = report;
   const { grid } = geometry;
   const { column, row, slice } = grid.spacingMm;
-  return html`${list(
+  return definitionList([
+    ['Input', html`<bdi>${input.name}</bdi>, ${input.bytes} bytes`],
+    ['Input SHA-256', code(report.inputSha256)],
     [
-      ['Input', html`<bdi>${input.name}</bdi>, ${input.bytes} bytes`],
-      ['Input SHA-256', code(report.inputSha256)],
-      [
-        'Geometry',
-        `${geometry.shape.join(' × ')} voxels, ${geometry.dtype}, NIfTI-${geometry.niftiVersion}, ` +
-          `axes ${geometry.orientation}, affine from ${geometry.affineSource}`,
-      ],
-      [
-        'Slices',
-        `${grid.slices} axial, ${grid.columns} × ${grid.rows} at ` +
-          `${column.toFixed(3)} × ${row.toFixed(3)} mm, ${slice.toFixed(3)} mm apart`,
-      ],
-      ['HU', `${hu.min} to ${hu.max}; 1 % ${hu.p01}, median ${hu.p50}, 99 % ${hu.p99}`],
-      ['Model bundle', html`<bdi>${bundle.name}</bdi>`],
-      ['Bundle digest', code(bundle.digest)],
-      [
-        'Model input',
-        `${bundle.sliceSizePx} × ${bundle.sliceSizePx} px, window ${bundle.windowHu[0]} to ` +
-          `${bundle.windowHu[1]} HU, gate at ${bundle.classifierThreshold}`,
-      ],
-      ['Licences', bundle.licences.join('; ') || 'none stated'],
-      ...software(report),
-      [
-        'Time',
-        `split ${seconds(timings.splitSeconds)}, segment ${seconds(timings.segmentSeconds)} ` +
-          `(classifier ${seconds(timings.classifierSeconds)}, encoder ${seconds(timings.encoderSeconds)}, ` +
-          `decoder ${seconds(timings.decoderSeconds)}), assemble ${seconds(timings.assembleSeconds)}`,
-      ],
-      [
-        'Peak memory',
-        report.peakMemoryMiB === null ? null : `${report.peakMemoryMiB.toFixed(0)} MiB`,
-      ],
-      ['GPU', report.cost ? gpuTime(report.cost) : null],
-      ['Trace', report.traceId ? code(report.traceId) : null],
-    ].filter((entry): entry is Entry => entry[1] !== null),
-  )}`;
+      'Geometry',
+      `${geometry.shape.join(' × ')} voxels, ${geometry.dtype}, NIfTI-${geometry.niftiVersion}, ` +
+        `axes ${geometry.orientation}, affine from ${geometry.affineSource}`,
+    ],
+    [
+      'Slices',
+      `${grid.slices} axial, ${grid.columns} × ${grid.rows} at ` +
+        `${column.toFixed(3)} × ${row.toFixed(3)} mm, ${slice.toFixed(3)} mm apart`,
+    ],
+    ['HU', `${hu.min} to ${hu.max}; 1 % ${hu.p01}, median ${hu.p50}, 99 % ${hu.p99}`],
+    ['Model bundle', html`<bdi>${bundle.name}</bdi>`],
+    ['Bundle digest', code(bundle.digest)],
+    [
+      'Model input',
+      `${bundle.sliceSizePx} × ${bundle.sliceSizePx} px, window ${bundle.windowHu[0]} to ` +
+        `${bundle.windowHu[1]} HU, gate at ${bundle.classifierThreshold}`,
+    ],
+    ['Licences', bundle.licences.join('; ') || 'none stated'],
+    ...software(report),
+    [
+      'Time',
+      `split ${seconds(timings.splitSeconds)}, segment ${seconds(timings.segmentSeconds)} ` +
+        `(classifier ${seconds(timings.classifierSeconds)}, encoder ${seconds(timings.encoderSeconds)}, ` +
+        `decoder ${seconds(timings.decoderSeconds)}), assemble ${seconds(timings.assembleSeconds)}`,
+    ],
+    [
+      'Peak memory',
+      report.peakMemoryMiB === null ? null : `${report.peakMemoryMiB.toFixed(0)} MiB`,
+    ],
+    ['GPU', report.cost ? gpuTime(report.cost) : null],
+    ['Trace', report.traceId ? code(report.traceId) : null],
+  ]);
 }
 
 const gpuTime = ({ gpuSeconds, usdPerGpuHour, estimatedUsd }: GpuCost): string =>
@@ -74,5 +65,4 @@ export function software(report: CaseReport): Entry[] {
   ];
 }
 
-export const failureProvenance = (report: CaseReport): SafeHtml =>
-  list(software(report).filter(([, value]) => value !== null));
+export const failureProvenance = (report: CaseReport): SafeHtml => definitionList(software(report));

@@ -17,8 +17,8 @@ import { failureProvenance, provenance } from './provenance.ts';
  * The report's drawing side. Import this module lazily: it pulls in the charting library, which
  * takes longer to load than a short command runs.
  */
-export { chooseMontageSlices, MONTAGE_SLICES } from '../draw/montage-choice.ts';
-export { renderOverlayPng } from '../draw/overlay.ts';
+export { chooseGallerySlices, chooseMontageSlices, MONTAGE_SLICES } from '../draw/chosen-slices.ts';
+export { renderGalleryPng, renderOverlayPng, renderThumbnailPng } from '../draw/overlay.ts';
 
 const CAUTION =
   'The mask is drawn by a model and\nhas not been checked by a person. Do not use it for diagnosis or treatment.';

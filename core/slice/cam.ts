@@ -1,17 +1,13 @@
 import type { BundleManifest } from '../contract/bundle.ts';
+import type { Letterbox } from '../contract/manifest.ts';
 import type { ByteStream } from '../ports.ts';
 import type { Affine, AffineRow } from '../volume/affine.ts';
+import { canonicalAffine } from '../volume/canonical.ts';
 import { encodeNifti } from '../volume/encode.ts';
 import type { Geometry } from '../volume/geometry.ts';
 import { gzip } from '../volume/gzip.ts';
 import type { NiftiHeader } from '../volume/header.ts';
-import {
-  bilinearFilter,
-  type FilterBank,
-  filterColumns,
-  filterRows,
-  type Letterbox,
-} from './letterbox.ts';
+import { bilinearFilter, type FilterBank, filterColumns, filterRows } from './letterbox.ts';
 
 /** Inclusive pixel indices x0, y0, x1, y1 in the model's square. */
 export type Box = readonly [number, number, number, number];
@@ -187,30 +183,22 @@ const once = async function* (bytes: Uint8Array): ByteStream {
  * covers the pixels [u, u + 1) * sizePx / gridPx of the model's square, as the upsampling with
  * half-pixel centres has it; the square's pixels [x0, x0 + width) cover the slice's columns.
  */
-export function camAffine(
-  gridPx: number,
-  { affine, shape, transform, grid }: Geometry,
-  letterbox: Letterbox,
-): Affine {
+function camAffine(gridPx: number, geometry: Geometry, letterbox: Letterbox): Affine {
+  const { grid } = geometry;
   const cellPx = letterbox.sizePx / gridPx;
   const perPx = [grid.columns / letterbox.width, grid.rows / letterbox.height] as const;
-  // Canonical voxel index = scale * cell index + offset, along columns, rows and slices.
-  const scale = [perPx[0] * cellPx, perPx[1] * cellPx, 1] as const;
+  // Canonical column and row = scale * cell index + offset; slices are the same.
+  const scale = [perPx[0] * cellPx, perPx[1] * cellPx] as const;
   const offset = [
     (cellPx / 2 - letterbox.x0) * perPx[0] - 0.5,
     (cellPx / 2 - letterbox.y0) * perPx[1] - 0.5,
-    0,
   ] as const;
-  const row = ([i, j, k, origin]: AffineRow): AffineRow => {
-    const along = [i, j, k];
-    let [start, ...steps] = [origin, 0, 0, 0];
-    for (const axis of [0, 1, 2] as const) {
-      const stored = transform.storedAxis[axis];
-      const backwards = transform.flipped[axis];
-      steps[axis] = along[stored]! * scale[axis] * (backwards ? -1 : 1);
-      start += along[stored]! * (backwards ? shape[stored] - 1 - offset[axis] : offset[axis]);
-    }
-    return [steps[0]!, steps[1]!, steps[2]!, start];
-  };
-  return [row(affine[0]), row(affine[1]), row(affine[2]), [0, 0, 0, 1]];
+  const row = (along: AffineRow): AffineRow => [
+    along[0] * scale[0],
+    along[1] * scale[1],
+    along[2],
+    along[3] + along[0] * offset[0] + along[1] * offset[1],
+  ];
+  const [x, y, z, last] = canonicalAffine(geometry);
+  return [row(x), row(y), row(z), last];
 }

@@ -1,7 +1,5 @@
 import type { Letterbox } from '../contract/manifest.ts';
-import type { Grid } from '../volume/grid.ts';
-
-export type { Letterbox } from '../contract/manifest.ts';
+import type { CroppedMask, Grid } from '../volume/grid.ts';
 
 const roundHalfUp = (value: number): number => Math.floor(value + 0.5);
 
@@ -148,7 +146,9 @@ export function filterColumns(
 
 /**
  * Turns axial slices in Hounsfield units into what the model sees: windowed to [0, 1], shrunk by
- * the triangle filter, letterboxed. One instance serves all slices of a volume.
+ * the triangle filter, letterboxed. One instance serves all slices of a volume. Images of a case go
+ * through `SliceShrinker`, which does the same seven times as fast; this one takes masks, and is what
+ * that one is held to.
  */
 export class SlicePreprocessor {
   readonly letterbox: Letterbox;
@@ -203,5 +203,36 @@ export class SlicePreprocessor {
       else if (value > 0) windowed[at] = value;
       else windowed[at] = 0;
     }
+  }
+}
+
+/**
+ * Takes slices of a mask to the model's square as the trainer takes labels there: letterboxed, triangle
+ * filter, set where the share is at least one half.
+ *
+ * @param grid the canonical grid that the masks' boxes lie in
+ * @returns slice k, which the box must hold, as sizePx x sizePx bytes, 0 or 1
+ */
+export function maskToSquare(
+  grid: Grid,
+  sizePx: number,
+): (mask: CroppedMask, k: number) => Uint8Array {
+  // A mask is an image whose window is [0, 1]: the model's own way to its square serves it as well.
+  const preprocessor = new SlicePreprocessor(grid, [0, 1], sizePx);
+  const native = new Uint8Array(grid.columns * grid.rows);
+  const share = new Float32Array(sizePx ** 2);
+  return (mask, k) => {
+    paste(mask, k, grid.columns, native.fill(0));
+    preprocessor.apply(native, share);
+    return Uint8Array.from(share, (value) => (value >= 0.5 ? 1 : 0));
+  };
+}
+
+function paste({ mask, box }: CroppedMask, k: number, columns: number, native: Uint8Array): void {
+  const { columns: width, rows: height } = mask.grid;
+  for (let j = 0; j < height; j++) {
+    const from = ((k - box.sliceStart) * height + j) * width;
+    const to = (box.rowStart + j) * columns + box.columnStart;
+    native.set(mask.data.subarray(from, from + width), to);
   }
 }

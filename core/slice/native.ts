@@ -1,4 +1,5 @@
-import { bilinearFilter, type FilterBank, type Letterbox } from './letterbox.ts';
+import type { Letterbox } from '../contract/manifest.ts';
+import { bilinearFilter, type FilterBank } from './letterbox.ts';
 
 /**
  * Takes mask logits from the model's square back to the slice's own grid: the letterbox cut out,

@@ -1,7 +1,8 @@
+import type { Letterbox } from '../contract/manifest.ts';
 import { type HuReport, HuStatistics } from '../volume/histogram.ts';
 import type { NiftiReader } from '../volume/reader.ts';
 import { UNSCALED } from '../volume/scaling.ts';
-import { type Letterbox, letterboxFor } from './letterbox.ts';
+import { letterboxFor } from './letterbox.ts';
 import { SliceShrinker } from './shrink.ts';
 
 export interface PreparedSlice {

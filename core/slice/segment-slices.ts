@@ -76,7 +76,7 @@ interface Classified {
  * 4. SAM's encoder and decoder draw three masks with scores,
  * 5. the best-scored mask goes back to the slice's own grid.
  *
- * @param images float32[n, 1, size, size] in [0, 1], from `SlicePreprocessor`
+ * @param images float32[n, 1, size, size] in [0, 1], as `SliceShrinker` makes them
  * @param firstSlice canonical index of the first
  */
 export async function segmentSlices(

@@ -1,5 +1,6 @@
+import type { Letterbox } from '../contract/manifest.ts';
 import { instantiate, Layout, type WasmInstance } from '../wasm/instance.ts';
-import { type FilterBank, type Letterbox, triangleFilter } from './letterbox.ts';
+import { type FilterBank, triangleFilter } from './letterbox.ts';
 import {
   acrossFunction,
   downFunction,

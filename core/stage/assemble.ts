@@ -1,24 +1,17 @@
 import type { RunKeys } from '../contract/keys.ts';
 import type { Backend, CaseManifest, SlabRecords, SliceRecord } from '../contract/manifest.ts';
 import { StorageError } from '../errors.ts';
-import {
-  boundingBox,
-  boxGrid,
-  type CroppedMask,
-  countSet,
-  unionBox,
-  type VoxelBox,
-} from '../mask/bounds.ts';
+import { boundingBox, boxGrid, countSet, unionBox } from '../mask/bounds.ts';
 import {
   type Components,
   connectedComponents,
   eraseSmallerComponents,
-  fillHolesInPlace,
+  fillHoles,
 } from '../mask/clean.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
 import { encodeCamVolume } from '../slice/cam.ts';
 import { decodeActivations, decodeMasks, type PackedMasks } from '../slice/slab-codec.ts';
-import type { Grid } from '../volume/grid.ts';
+import type { CroppedMask, Grid, VoxelBox } from '../volume/grid.ts';
 import { writeMask } from '../volume/mask-writer.ts';
 import { finishedSlab } from './segment.ts';
 import { storedImage } from './stored-image.ts';
@@ -133,7 +126,7 @@ function cleanUp({ mask }: CroppedMask, parameters: CaseManifest['run']['paramet
   const drawn = parameters.largestComponent3d
     ? eraseSmallerComponents(mask)
     : connectedComponents(mask);
-  if (parameters.fillHoles) fillHolesInPlace(mask);
+  if (parameters.fillHoles) fillHoles(mask);
   return drawn;
 }
 

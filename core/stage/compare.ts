@@ -1,17 +1,19 @@
 import type { CaseManifest } from '../contract/manifest.ts';
+import type { CasePanel } from '../contract/panel.ts';
 import type { Comparison } from '../contract/report.ts';
-import {
-  boundingBox,
-  type CroppedMask,
-  cropMask,
-  unionBox,
-  type VoxelBox,
-} from '../mask/bounds.ts';
-import { type CasePanel, comparisonPanel } from '../metrics/panel.ts';
+import { boundingBox, cropMask, unionBox } from '../mask/bounds.ts';
+import { comparisonPanel } from '../metrics/panel.ts';
 import { PAPER_SLICE_SIZE_PX, paperMeans } from '../metrics/paper.ts';
 import type { ByteStream } from '../ports.ts';
+import { maskToSquare } from '../slice/letterbox.ts';
 import { assertSameGrid, type Geometry } from '../volume/geometry.ts';
-import { type Grid, type MaskVolume, voxelCount } from '../volume/grid.ts';
+import {
+  type CroppedMask,
+  type Grid,
+  type MaskVolume,
+  type VoxelBox,
+  voxelCount,
+} from '../volume/grid.ts';
 import { readLabel } from '../volume/label.ts';
 import { storedImage } from './stored-image.ts';
 
@@ -89,7 +91,9 @@ export async function compareMask(
       labelName: source.name,
       labelVersion: source.version,
       panel: inVolume(comparisonPanel(prediction, truth.mask), box, grid.slices),
-      paper: paper ? paperMeans(mask, drawn, grid) : null,
+      paper: paper
+        ? paperMeans(mask, drawn, grid.slices, maskToSquare(grid, PAPER_SLICE_SIZE_PX))
+        : null,
     },
   };
 }

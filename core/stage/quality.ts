@@ -19,7 +19,7 @@ export interface QualityInput {
  * Thresholds of the flags. They are review hints, not accept or reject decisions; docs/report.md
  * says how they were chosen.
  */
-export const QUALITY_LIMITS = {
+const QUALITY_LIMITS = {
   /** Allowed relative change of area between neighbours: a base and a share per mm between them. */
   jumpBase: 0.35,
   jumpPerMm: 0.06,

@@ -1,22 +1,21 @@
 import { bundleDisplay } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
-import type { CaseManifest, SliceRecord } from '../contract/manifest.ts';
+import type { CaseManifest, Letterbox, SliceRecord } from '../contract/manifest.ts';
 import type { FailedReport, GpuCost, Provenance, SegmentedReport } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { type Fault, PreflightError, SammixError } from '../errors.ts';
 import { toJsonBytes } from '../json.ts';
-import { boundingBox, type CroppedMask, countSet } from '../mask/bounds.ts';
+import { boundingBox, countSet } from '../mask/bounds.ts';
 import type { BlobStore } from '../ports.ts';
-import type { Letterbox } from '../slice/letterbox.ts';
 import { decodeMasks, greySlice } from '../slice/slab-codec.ts';
-import { type Grid, voxelVolumeMl } from '../volume/grid.ts';
+import { type CroppedMask, type Grid, voxelVolumeMl } from '../volume/grid.ts';
 import type { AssembledCase } from './assemble.ts';
 import { type ComparedCase, compareWithLabel, type LabelInput } from './compare.ts';
 import type { OpenBundle } from './open-bundle.ts';
 import { qualityFlags } from './quality.ts';
 import { finishedSlab } from './segment.ts';
 
-export interface PictureInput {
+interface PictureInput {
   readonly manifest: CaseManifest;
   readonly keys: RunKeys;
   readonly slices: readonly SliceRecord[];
@@ -27,10 +26,7 @@ export interface PictureInput {
 }
 
 /** What the report shows of the chosen slices, all in the model's square. */
-export async function slicePictures(
-  input: PictureInput,
-  store: BlobStore,
-): Promise<SlicePicture[]> {
+async function slicePictures(input: PictureInput, store: BlobStore): Promise<SlicePicture[]> {
   const { manifest, keys, chosen } = input;
   const pictures: SlicePicture[] = [];
   for (const slab of manifest.slabs) {
@@ -113,24 +109,34 @@ export async function reportCase(
 ): Promise<SegmentedReport> {
   const { manifest, assembled, keys, label } = input;
   const compared = label && (await compareOrFault(manifest, assembled.mask, label));
-  const report = segmentedReport(input, compared);
   // Loaded when needed: the drawing library costs more to load than a short Lambda runs.
-  const { chooseMontageSlices, MONTAGE_SLICES, renderCaseReport, renderOverlayPng } = await import(
-    '../report/render.ts'
-  );
+  const draw = await import('../report/render.ts');
+  const measured = segmentedReport(input, compared);
+  const shown = {
+    montage: draw.chooseMontageSlices(measured, draw.MONTAGE_SLICES),
+    gallery: draw.chooseGallerySlices(measured),
+  };
+  const report: SegmentedReport = { ...measured, pictures: shown };
+  const gallery = shown.gallery.map(({ slice }) => slice);
   const pictures = await slicePictures(
     {
       manifest,
       keys,
       slices: assembled.slices,
-      chosen: chooseMontageSlices(report, MONTAGE_SLICES),
+      chosen: [...new Set([...shown.montage, ...gallery])].sort((a, b) => a - b),
       mask: assembled.mask,
       label: compared?.label,
     },
     store,
   );
-  await store.put(keys.overlay, renderOverlayPng(pictures), 'image/png');
-  await store.put(keys.reportHtml, Buffer.from(renderCaseReport(report, pictures)), 'text/html');
+  const picturesOf = (slices: readonly number[]): SlicePicture[] =>
+    slices.map((slice) => pictures.find(({ record }) => record.index === slice)!);
+  const [montage, standing] = [picturesOf(shown.montage), picturesOf(gallery)];
+  await store.put(keys.overlay, draw.renderOverlayPng(montage), 'image/png');
+  await store.put(keys.gallery, draw.renderGalleryPng(standing), 'image/png');
+  await store.put(keys.thumbnail, draw.renderThumbnailPng(standing.at(-1)!), 'image/png');
+  const page = draw.renderCaseReport(report, montage);
+  await store.put(keys.reportHtml, Buffer.from(page), 'text/html');
   await store.put(keys.report, toJsonBytes(report), 'application/json');
   return report;
 }

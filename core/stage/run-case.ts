@@ -177,6 +177,7 @@ async function removeWork(store: BlobStore, keys: RunKeys): Promise<void> {
 
 /** The report goes first, so that no report stands for what is being removed. */
 async function removeOutputs(store: BlobStore, keys: RunKeys): Promise<void> {
-  for (const key of [keys.report, keys.reportHtml, keys.mask, keys.cam, keys.overlay])
+  const { report, reportHtml, mask, cam, overlay, gallery, thumbnail } = keys;
+  for (const key of [report, reportHtml, mask, cam, overlay, gallery, thumbnail])
     await store.remove(key);
 }

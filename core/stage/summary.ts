@@ -1,6 +1,6 @@
+import { metricValue, toExtended } from '../contract/panel.ts';
 import type { CaseReport, RunSummary, SummaryRow } from '../contract/report.ts';
 import { csvText } from '../evaluation/csv.ts';
-import { metricValue, toExtended } from '../metrics/panel.ts';
 
 export interface SummarisedCase {
   readonly report: CaseReport;

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { FaultSchema } from '../../core/contract/fault.ts';
 import { assertSegment } from '../../core/contract/keys.ts';
 import { Parameters } from '../../core/contract/manifest.ts';
-import { FaultSchema } from '../../core/contract/report.ts';
 import { ObjectCreated } from './events.ts';
 import { LabelPointer } from './runs.ts';
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { FaultSchema } from '../../core/contract/fault.ts';
 import { SEGMENT } from '../../core/contract/keys.ts';
-import { FaultSchema, GpuCost } from '../../core/contract/report.ts';
+import { GpuCost } from '../../core/contract/report.ts';
 import { ConfigError } from '../../core/errors.ts';
 
 /**

@@ -89,25 +89,24 @@ const put = (
     contentType,
   );
 
-/** The page of an evaluation, with pictures of its worst cases from their own montages. */
+/** The page of an evaluation, with pictures of its worst cases from their own folders. */
 export async function evaluationPage(
   evaluation: Evaluation,
   history: History,
   store: S3Store,
 ): Promise<string> {
   // The drawing library takes longer to load than a function that finds nothing to do runs.
-  const { galleryPictures, renderEvaluation } = await import(
-    '../../core/evaluation/page/render.ts'
-  );
+  const { galleryPicture, renderEvaluation } = await import('../../core/evaluation/page/render.ts');
   const pictures: EvaluationPicture[] = [];
   for (const caseId of evaluation.worst) {
     const { runId } = evaluation.cases.find((one) => one.caseId === caseId) ?? {};
     if (!runId) continue;
     const keys = cloudRunKeys(evaluation.dataset, caseId, runId);
     const report = await readReport(store, keys);
-    const overlay = await store.getTagged(keys.overlay);
-    if (report?.status === 'segmented' && overlay)
-      pictures.push(...galleryPictures(report, overlay.body));
+    const png = await store.getTagged(keys.gallery);
+    if (report?.status !== 'segmented' || !png) continue;
+    const picture = galleryPicture(report, png.body);
+    if (picture) pictures.push(picture);
   }
   return renderEvaluation(evaluation, history, pictures, reportHref(evaluation));
 }

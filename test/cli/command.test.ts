@@ -62,11 +62,13 @@ describe('sammix run', () => {
     expect(first.stderr).toMatch(/FAILED text: text\.nii\.gz: expected a NIfTI-1 or NIfTI-2 file/);
     expect((await readdir(path.join(out, 'good'))).sort()).toEqual([
       'cam.nii.gz',
+      'gallery.png',
       'mask.nii.gz',
       'overlay.png',
       'report.html',
       'report.json',
       'sources.json',
+      'thumbnail.png',
     ]);
     // A failed case has its report and nothing half written.
     expect((await readdir(path.join(out, 'cut'))).sort()).toEqual(['report.html', 'report.json']);

@@ -5,7 +5,7 @@ import { gunzipSync, gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { evaluateCommand } from '../../cli/evaluate.ts';
 import { silentProgress } from '../../cli/progress.ts';
-import type { MetricName } from '../../core/metrics/definitions.ts';
+import type { MetricName } from '../../core/contract/panel.ts';
 import { expectClose } from '../core/metrics/tolerance.ts';
 import golden from '../golden/metrics/real-masks.json' with { type: 'json' };
 import { temporaryFolder } from '../support/case.ts';

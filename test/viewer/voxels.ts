@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { indexAt } from '../../core/volume/canonical.ts';
 import { readLabel } from '../../core/volume/label.ts';
 import { openNifti } from '../../core/volume/reader.ts';
-import { indexAt } from '../../viewer/canonical-position.ts';
 import { once } from '../support/case.ts';
 
 async function maskOf(out: string, caseId: string) {

@@ -13,7 +13,7 @@ import {
 import { changeText, counted, numberText, shortened } from '../../page/format.ts';
 import { html, type SafeHtml } from '../../page/html.ts';
 import { dataTable } from '../../page/table.ts';
-import { STATUS } from './words.ts';
+import { STATUS } from '../../page/words.ts';
 
 /** Names are drawn beside as many points; more would run into each other. */
 const MOST_NAMES = 4;

@@ -2,7 +2,8 @@ import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
 import { faultText } from '../../errors.ts';
 import { metricOf, NONE, numberInsert, numberText, percentText } from '../../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../../page/html.ts';
-import { STATUS, statusesOf } from './words.ts';
+import { STATUS } from '../../page/words.ts';
+import { statusesOf } from './words.ts';
 
 interface Column {
   readonly title: string;

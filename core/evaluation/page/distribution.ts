@@ -1,6 +1,6 @@
 import type { CustomSeriesRenderItem } from 'echarts';
 import type { EvaluatedCase, Evaluation, MetricSummary } from '../../contract/evaluation.ts';
-import type { MetricName } from '../../metrics/definitions.ts';
+import type { MetricName } from '../../contract/panel.ts';
 import {
   AXIS,
   BAD,
@@ -25,7 +25,7 @@ import {
   unitText,
 } from '../../page/format.ts';
 import { dataTable } from '../../page/table.ts';
-import { METRIC_TITLES } from '../../report/numbers.ts';
+import { METRIC_TITLES } from '../../page/words.ts';
 
 const EDGE_PX = 18;
 const TOP_PX = 8;

@@ -1,16 +1,14 @@
-import { PNG } from 'pngjs';
 import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
-import type { SegmentedReport } from '../../contract/report.ts';
-import { hexOf, LAYERS, type Layer } from '../../draw/layers.ts';
-import { chooseMontageSlices, MONTAGE_SLICES } from '../../draw/montage-choice.ts';
-import { GAP_PX } from '../../draw/overlay.ts';
+import type { GallerySlice, SegmentedReport } from '../../contract/report.ts';
+import { maskVoxelsPerSlice } from '../../draw/chosen-slices.ts';
+import { LAYERS, type Layer } from '../../draw/layers.ts';
 import type { EvaluationPicture } from '../../draw/picture.ts';
-import { encodePng } from '../../draw/png.ts';
 import { faultText } from '../../errors.ts';
 import { metricOf, numberText, unitText } from '../../page/format.ts';
 import { html, type Insert, SafeHtml } from '../../page/html.ts';
+import { swatch } from '../../page/page.ts';
+import { STATUS } from '../../page/words.ts';
 import type { CaseLink } from './cases.ts';
-import { STATUS } from './words.ts';
 
 /** The worst cases with their pictures, the worst first. */
 export function gallerySection(
@@ -35,13 +33,9 @@ const legend = (): SafeHtml => html`<ul class="legend" aria-label="Lines in the 
 ${LAYERS.map(legendEntry)}
 </ul>`;
 
-function legendEntry(layer: Layer): SafeHtml {
-  const dash = layer.dashPx.map((length) => length * 1.5).join(' ');
-  return html`<li><svg class="swatch" viewBox="0 0 44 12" aria-hidden="true"><rect width="44" height="12" rx="2"/>
-<path d="M2 6H42" stroke="${hexOf(layer)}" stroke-width="${layer.widthPx * 2}" stroke-dasharray="${dash}"/></svg>
+const legendEntry = (layer: Layer): SafeHtml => html`<li>${swatch(layer)}
 <span><b>${layer.name}</b>, ${lineText(layer)}: <span class="meaning">${layer.meaning}</span></span></li>
 `;
-}
 
 /** The line's look in words, for readers who cannot tell the colours apart. */
 const LINE_TEXT: Readonly<Record<Layer['key'], string>> = {
@@ -58,7 +52,7 @@ function caseCard(
   link: CaseLink,
   pictures: readonly EvaluationPicture[],
 ): SafeHtml {
-  const own = pictures.filter(({ caseId }) => caseId === one.caseId);
+  const own = pictures.find(({ caseId }) => caseId === one.caseId);
   return html`<li class="card">
 <h3>${link(one)} ${
     STATUS[one.status].bad && html`<span class="chip review">${STATUS[one.status].name}</span>`
@@ -67,8 +61,8 @@ function caseCard(
 ${one.flags.length > 0 && html`<p class="values">${one.flags.map((flag) => html`<span class="chip info">${flag}</span> `)}</p>`}
 ${one.fault && html`<p><bdi>${faultText(one.fault)}</bdi></p>`}
 ${
-  own.length > 0
-    ? html`<div class="pictures">${own.map(pictureFigure)}</div>`
+  own
+    ? pictureFigure(own)
     : one.fault === null && html`<p class="note">No picture is stored for this case.</p>`
 }
 </li>
@@ -86,126 +80,55 @@ function valuesOf(one: EvaluatedCase): string {
   ].join(' · ');
 }
 
-function pictureFigure({ slice, caption, alt, png }: EvaluationPicture): SafeHtml {
+function pictureFigure({ slices, alt, png }: EvaluationPicture): SafeHtml {
   const data = new SafeHtml(Buffer.from(png).toString('base64'));
-  return html`<figure><img loading="lazy" alt="${alt}" src="data:image/png;base64,${data}">
-<figcaption><b>Slice ${slice}</b> ${caption}</figcaption></figure>
+  return html`<figure class="pictures${slices.length === 1 && ' one'}"><img loading="lazy" alt="${alt}" src="data:image/png;base64,${data}">
+<figcaption>${slices.map(
+    ({ slice, caption }) => html`<span><b>Slice ${slice}</b> ${caption}</span>
+`,
+  )}</figcaption></figure>
 `;
 }
 
 /**
- * Gallery pictures of a case from what its folder holds: `report.json`, and the tiles of
- * `overlay.png`, on which CAM, box, mask and label are drawn already. The slice with the largest
- * error comes first where there is a label, then the one with the largest section if that is another.
+ * The gallery's picture of a case from what its folder holds: `gallery.png`, on which CAM, box, mask and
+ * label are drawn, and `report.json`, which says which slices it shows.
  *
- * @param overlayPng the case's `overlay.png`
- * @returns nothing where the file is not the montage of this report, e.g. of another version
+ * @returns nothing for reports of before that was kept
  */
-export function galleryPictures(
+export function galleryPicture(
   report: SegmentedReport,
-  overlayPng: Uint8Array,
-): EvaluationPicture[] {
-  const slices = chooseMontageSlices(report, MONTAGE_SLICES);
-  const montage = readMontage(overlayPng, report.bundle.sliceSizePx, slices.length);
-  if (!montage) return [];
-  const worst = report.comparison
-    ? largestBy(slices, (slice) => errorOf(report, slice))
-    : undefined;
-  const largest = largestBy(slices, (slice) => sectionOf(report, slice));
-  const chosen = new Map([
-    [largest, 'largest section'],
-    [worst, worst === largest ? 'largest section and largest error' : 'largest error'],
-  ]);
-  return [...chosen]
-    .reverse()
-    .flatMap(([slice, why]) =>
-      slice === undefined
-        ? []
-        : [pictureOf(report, slice, why, cutTile(montage, slices.indexOf(slice)))],
-    );
-}
-
-interface Montage {
-  readonly image: PNG;
-  readonly tilePx: number;
-  readonly columns: number;
-}
-
-function readMontage(bytes: Uint8Array, tilePx: number, tiles: number): Montage | undefined {
-  const image = PNG.sync.read(Buffer.from(bytes));
-  const columns = Math.max(1, Math.ceil(Math.sqrt(tiles)));
-  const rows = Math.ceil(tiles / columns);
-  const fits =
-    image.width === columns * (tilePx + GAP_PX) - GAP_PX &&
-    image.height >= rows * (tilePx + GAP_PX) - GAP_PX;
-  return fits && tiles > 0 ? { image, tilePx, columns } : undefined;
-}
-
-function cutTile({ image, tilePx, columns }: Montage, at: number): Uint8Array {
-  const left = (at % columns) * (tilePx + GAP_PX);
-  const top = Math.floor(at / columns) * (tilePx + GAP_PX);
-  const rgb = new Uint8Array(tilePx * tilePx * 3);
-  for (let y = 0; y < tilePx; y++) {
-    for (let x = 0; x < tilePx; x++) {
-      const from = ((top + y) * image.width + left + x) * 4;
-      const to = (y * tilePx + x) * 3;
-      for (let channel = 0; channel < 3; channel++) rgb[to + channel] = image.data[from + channel]!;
-    }
-  }
-  return encodePng(rgb, tilePx, tilePx, 'rgb');
-}
-
-/** Voxels of mask and label in a slice, 0 where the report does not say. */
-function voxelsOf(report: SegmentedReport, slice: number): { mask: number; label: number } {
-  const counts = report.comparison?.panel.sliceVoxels;
+  galleryPng: Uint8Array,
+): EvaluationPicture | undefined {
+  const { pictures, caseId } = report;
+  if (!pictures) return undefined;
   return {
-    mask: counts?.prediction[slice] ?? report.slices[slice]?.maskVoxels ?? 0,
-    label: counts?.label[slice] ?? 0,
+    caseId,
+    slices: pictures.gallery.map((one) => ({
+      slice: one.slice,
+      caption: captionOf(report, one),
+    })),
+    alt: pictures.gallery.map(({ slice }) => altOf(report, slice)).join(' '),
+    png: galleryPng,
   };
 }
 
-/** Voxels in one of mask and label only: |P| + |L| - 2 |P and L|, from the slice's Dice. */
-function errorOf(report: SegmentedReport, slice: number): number {
-  const dice = report.comparison?.panel.sliceDice[slice];
-  const { mask, label } = voxelsOf(report, slice);
-  return typeof dice === 'number' ? (1 - dice) * (mask + label) : 0;
+const SHOWS: Readonly<Record<GallerySlice['shows'][number], string>> = {
+  'largest-error': 'largest error',
+  'largest-section': 'largest section',
+};
+
+function captionOf({ comparison }: SegmentedReport, { slice, shows }: GallerySlice): string {
+  const why = shows.map((what) => SHOWS[what]).join(' and ');
+  const dice = comparison?.panel.sliceDice[slice];
+  return typeof dice === 'number' ? `${why}, Dice ${numberText(dice, 3)}` : why;
 }
 
-function sectionOf(report: SegmentedReport, slice: number): number {
-  const { mask, label } = voxelsOf(report, slice);
-  return Math.max(mask, label);
-}
-
-/** The first of those with the largest value; the middle one where all are 0. */
-function largestBy(
-  slices: readonly number[],
-  value: (slice: number) => number,
-): number | undefined {
-  const most = Math.max(0, ...slices.map(value));
-  return most === 0
-    ? slices[Math.floor(slices.length / 2)]
-    : slices.find((slice) => value(slice) === most);
-}
-
-function pictureOf(
-  report: SegmentedReport,
-  slice: number,
-  why: string,
-  png: Uint8Array,
-): EvaluationPicture {
-  const dice = report.comparison?.panel.sliceDice[slice];
-  const record = report.slices.find(({ index }) => index === slice);
-  const { mask, label } = voxelsOf(report, slice);
+function altOf(report: SegmentedReport, slice: number): string {
   const drawn = [
-    record?.box ? 'CAM and its box' : 'no CAM: the gate left the slice out',
-    mask > 0 ? 'mask outline' : 'no mask',
-    label > 0 && 'label outline',
+    report.slices[slice]?.box ? 'CAM and its box' : 'no CAM: the gate left the slice out',
+    maskVoxelsPerSlice(report)[slice] ? 'mask outline' : 'no mask',
+    report.comparison?.panel.sliceVoxels?.label[slice] && 'label outline',
   ].filter(Boolean);
-  return {
-    caseId: report.caseId,
-    slice,
-    caption: typeof dice === 'number' ? `${why}, Dice ${dice.toFixed(3)}` : why,
-    alt: `Axial CT slice ${slice} of ${report.caseId}: ${drawn.join(', ')}.`,
-    png,
-  };
+  return `Axial CT slice ${slice} of ${report.caseId}: ${drawn.join(', ')}.`;
 }

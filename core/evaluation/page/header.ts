@@ -1,5 +1,5 @@
 import type { EstimateInterval, Evaluation, MetricSummary } from '../../contract/evaluation.ts';
-import type { MetricName } from '../../metrics/definitions.ts';
+import type { MetricName } from '../../contract/panel.ts';
 import {
   counted,
   differenceText,
@@ -11,8 +11,9 @@ import {
   unitText,
 } from '../../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../../page/html.ts';
+import { STATUS } from '../../page/words.ts';
 import type { CaseLink } from './cases.ts';
-import { confidenceText, countsText, DRIFT_TITLES, directionOf, STATUS } from './words.ts';
+import { confidenceText, countsText, DRIFT_TITLES, directionOf } from './words.ts';
 
 /** Links in the verdicts; the table has the rest. */
 const MOST_LINKS = 12;

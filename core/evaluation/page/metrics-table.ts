@@ -9,7 +9,7 @@ import {
 } from '../../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../../page/html.ts';
 import { dataTable } from '../../page/table.ts';
-import { METRIC_TITLES } from '../../report/numbers.ts';
+import { METRIC_TITLES } from '../../page/words.ts';
 import { confidenceText } from './words.ts';
 
 const COLUMNS = [

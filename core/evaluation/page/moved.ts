@@ -33,8 +33,9 @@ import {
 } from '../../page/format.ts';
 import { html } from '../../page/html.ts';
 import { dataTable } from '../../page/table.ts';
+import { STATUS } from '../../page/words.ts';
 import { drawForest } from './forest.ts';
-import { STATUS, stratumKind, stratumShort, stratumValue } from './words.ts';
+import { stratumKind, stratumShort, stratumValue } from './words.ts';
 
 /** Rows that fit; the table has them all. */
 const MOST_ROWS = 16;

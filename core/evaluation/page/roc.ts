@@ -5,7 +5,7 @@ import type { SafeHtml } from '../../page/html.ts';
 import { dataTable } from '../../page/table.ts';
 
 /** Shares against shares, over a dashed diagonal. */
-export interface UnitSquare {
+interface UnitSquare {
   /** Prefix of the ids inside the SVG, unique on the page. */
   readonly key: string;
   readonly xName: string;
@@ -13,7 +13,7 @@ export interface UnitSquare {
   readonly series: readonly Readonly<Record<string, unknown>>[];
 }
 
-export const drawUnitSquare = ({ key, xName, yName, series }: UnitSquare): SafeHtml =>
+const drawUnitSquare = ({ key, xName, yName, series }: UnitSquare): SafeHtml =>
   drawChart(
     {
       grid: { left: 58, right: 20, top: 14, bottom: 46 },

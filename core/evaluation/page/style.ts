@@ -37,9 +37,10 @@ table.data abbr{text-decoration:none}
 .card .chip{white-space:normal}
 .card p{margin:.2rem 0}
 .values{font-size:.93rem;font-variant-numeric:tabular-nums}
-.pictures{display:grid;grid-template-columns:repeat(2,1fr);gap:.5rem;margin-top:.5rem}
-.pictures figure{background:none}
-.pictures img{display:block;width:100%;height:auto;aspect-ratio:1;background:#000}
+.pictures{background:none;margin-top:.5rem}
+.pictures img{display:block;width:100%;height:auto;background:#000}
+.pictures figcaption{display:grid;grid-template-columns:repeat(2,1fr);gap:.5rem}
+.pictures.one img{width:50%}
 .filters{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:end;margin:.5rem 0}
 .filters[hidden]{display:none}
 .filters label{display:grid;gap:.15rem;font-size:.9rem;color:var(--soft)}
@@ -70,7 +71,6 @@ table.data th:first-child{position:sticky;left:0;background:var(--paper);z-index
 .tall thead th:first-child{background:var(--card);z-index:2}
 .plot table.data th:first-child{background:var(--card)}
 .definition summary{white-space:normal}
-.pictures{gap:.35rem}
 .filters label{flex:1 1 45%}
 .filters input,.filters select{width:100%}
 .filters button{flex:1 1 100%}

@@ -5,65 +5,10 @@ import type {
   Evaluation,
   Stratum,
 } from '../../contract/evaluation.ts';
-import { counted } from '../../page/format.ts';
-import { html, type Insert, type SafeHtml } from '../../page/html.ts';
-import { METRIC_TITLES, signed } from '../../report/numbers.ts';
-
-interface StatusWords {
-  readonly name: string;
-  /** After a number: `2 missed`. */
-  readonly counted: string;
-  readonly meaning: string;
-  /** Counts against the model, or keeps the case from being counted. */
-  readonly bad: boolean;
-}
-
-export const STATUS: Readonly<Record<EvaluatedStatus, StatusWords>> = {
-  compared: {
-    name: 'compared',
-    counted: 'compared',
-    meaning: 'mask and label both hold liver',
-    bad: false,
-  },
-  'both-empty': {
-    name: 'both empty',
-    counted: 'with mask and label both empty',
-    meaning: 'neither mask nor label holds liver: a true negative with Dice 1',
-    bad: false,
-  },
-  missed: {
-    name: 'missed',
-    counted: 'missed',
-    meaning: 'the label holds liver, the mask none: Dice 0, distances infinite',
-    bad: true,
-  },
-  spurious: {
-    name: 'spurious',
-    counted: 'spurious',
-    meaning: 'the mask holds liver, the label none: Dice 0, distances infinite',
-    bad: true,
-  },
-  failed: {
-    name: 'failed',
-    counted: 'failed',
-    meaning: 'there is no mask; counts as Dice 0',
-    bad: true,
-  },
-  'label-unusable': {
-    name: 'label unusable',
-    counted: 'with an unusable label',
-    meaning: 'the label could not be compared with; counts as Dice 0',
-    bad: true,
-  },
-  unlabelled: {
-    name: 'unlabelled',
-    counted: 'without a label',
-    meaning: 'there is no label; not counted',
-    bad: false,
-  },
-};
-
-const STATUSES = Object.keys(STATUS) as EvaluatedStatus[];
+import { counted, signed } from '../../page/format.ts';
+import { html, type SafeHtml } from '../../page/html.ts';
+import { definitionList, type Entry } from '../../page/table.ts';
+import { METRIC_TITLES, STATUS, STATUSES } from '../../page/words.ts';
 
 /** Statuses that the evaluation has, in the order of the table above. */
 export const statusesOf = ({ counts }: Evaluation): EvaluatedStatus[] =>
@@ -117,14 +62,6 @@ export function directionOf({ lower, upper }: EstimateInterval): 'higher' | 'low
 export const confidenceText = ({ bootstrap }: Evaluation): string =>
   `${Number((100 * bootstrap.confidence).toFixed(2))} %`;
 
-type Entry = readonly [term: Insert, value: Insert];
-
-const list = (entries: readonly Entry[]): SafeHtml => html`<dl>
-${entries.map(
-  ([term, value]) => html`<div><dt>${term}</dt><dd>${value}</dd></div>
-`,
-)}</dl>`;
-
 /** What the numbers mean and how they were made. */
 export function methodsSection(evaluation: Evaluation): SafeHtml {
   const { draws, confidence, seed } = evaluation.bootstrap;
@@ -133,11 +70,11 @@ export function methodsSection(evaluation: Evaluation): SafeHtml {
 <h3>Metrics</h3>
 <p>Tools print different numbers under one name; these definitions are the ones used here. P is the
 predicted mask, L the label.</p>
-${list(evaluation.metrics.map(({ name, definition }) => [METRIC_TITLES[name], definition]))}
+${definitionList(evaluation.metrics.map(({ name, definition }) => [METRIC_TITLES[name], definition]))}
 <h3>Status of a case</h3>
-${list(statusesOf(evaluation).map((status) => [STATUS[status].name, STATUS[status].meaning]))}
+${definitionList(statusesOf(evaluation).map((status) => [STATUS[status].name, STATUS[status].meaning]))}
 <h3>Statistics</h3>
-${list([
+${definitionList([
   [
     'Intervals',
     `percentile bootstrap over patients: ${draws} draws with replacement, percentiles ${tail} and ${100 - tail}, seed ${seed}. All scans and slices of a drawn patient come together; slices are never drawn one by one.`,
@@ -166,7 +103,7 @@ ${list([
 export function provenanceSection(evaluation: Evaluation): SafeHtml {
   const { bundle } = evaluation;
   return html`<section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>
-${list([
+${definitionList([
   ['Dataset', html`<bdi>${evaluation.dataset}</bdi>`],
   ['Evaluation', html`<code>${evaluation.evaluationId}</code>`],
   ['Written', html`<time datetime="${evaluation.createdAt}">${evaluation.createdAt}</time>`],

@@ -1,12 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  type Contour,
-  cutCorners,
-  signedArea,
-  svgPath,
-  traceContours,
-} from '../../../core/draw/contour.ts';
+import { type Contour, cutCorners, svgPath, traceContours } from '../../../core/draw/contour.ts';
 
 const mask = (...rows: string[]) =>
   [Uint8Array.from(rows.join(''), (c) => Number(c === '#')), rows[0]!.length, rows.length] as const;
@@ -117,3 +111,13 @@ describe('svgPath', () => {
     expect(path).toBe('M3 2l2 0 1 1 -1 1 -2 0 -1 -1z');
   });
 });
+
+/** Area in pixels by the shoelace formula: positive for outer boundaries, negative for holes. */
+function signedArea(contour: readonly number[]): number {
+  let twice = 0;
+  for (let n = 0; n < contour.length; n += 2) {
+    const next = (n + 2) % contour.length;
+    twice += contour[n]! * contour[next + 1]! - contour[next]! * contour[n + 1]!;
+  }
+  return twice / 2;
+}

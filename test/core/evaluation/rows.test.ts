@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { EvaluatedCase } from '../../../core/contract/evaluation.ts';
+import { METRIC_DEFINITIONS } from '../../../core/contract/panel.ts';
 import type { SegmentedReport } from '../../../core/contract/report.ts';
 import { evaluatedCase } from '../../../core/evaluation/rows.ts';
-import { METRIC_DEFINITIONS } from '../../../core/metrics/definitions.ts';
 import { FIRST, LAST, SLICES, sampleFailure, sampleReport } from '../report/sample.ts';
 
 const facts = { labelVersion: 'label-1' };

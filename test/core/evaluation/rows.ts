@@ -1,7 +1,7 @@
 import type { EvaluatedCase, Evaluation, ScanTraits } from '../../../core/contract/evaluation.ts';
+import { METRIC_DEFINITIONS, type MetricName } from '../../../core/contract/panel.ts';
 import { unmeasured } from '../../../core/evaluation/rows.ts';
 import { type EvaluationFacts, summarise } from '../../../core/evaluation/summarise.ts';
-import { METRIC_DEFINITIONS, type MetricName } from '../../../core/metrics/definitions.ts';
 
 export const FACTS: EvaluationFacts = {
   evaluationId: '20260102T030405Z-00000001',

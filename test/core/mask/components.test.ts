@@ -2,13 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { boundingBox, countSet, cropMask } from '../../../core/mask/bounds.ts';
 import {
-  type Connectivity,
-  componentLabels,
   connectedComponents,
+  eraseSmallerComponents,
   fillHoles,
-  fillHolesInPlace,
-  largestComponent,
 } from '../../../core/mask/clean.ts';
+import type { Connectivity } from '../../../core/mask/runs.ts';
 import type { MaskVolume } from '../../../core/volume/grid.ts';
 import golden from '../../golden/metrics/components.json' with { type: 'json' };
 import { anyMask } from '../metrics/any-mask.ts';
@@ -40,41 +38,34 @@ describe('components against connected-components-3d 4.1.1', () => {
 describe('hole fill against scipy.ndimage.binary_fill_holes 1.17.1', () => {
   it.each(cases)('$name', ({ shape, mask, filledVoxels, filledIndexSum }) => {
     const volume = ruleMask(shape, [1, 1, 1], mask);
-    const filled = fillHoles(volume);
-    expect(filled.filledVoxels).toBe(filledVoxels);
-    const changed = [...filled.mask.data.keys()].filter(
-      (n) => filled.mask.data[n] !== volume.data[n],
-    );
+    const filled = copyOf(volume);
+    expect(fillHoles(filled)).toBe(filledVoxels);
+    const changed = [...filled.data.keys()].filter((n) => filled.data[n] !== volume.data[n]);
     expect(changed.length).toBe(filledVoxels);
     expect(changed.reduce((sum, n) => sum + n, 0)).toBe(filledIndexSum);
-    expect(fillHolesInPlace(filled.mask)).toBe(0);
+    expect(fillHoles(filled)).toBe(0);
   });
 });
 
 describe('components', () => {
-  it('labels like a flood fill', () => {
+  it('are those of a flood fill, and the largest alone is kept', () => {
     fc.assert(
       fc.property(anyMask(), fc.constantFrom(...CONNECTIVITIES), (mask, connectivity) => {
-        expect([...componentLabels(mask, connectivity)]).toEqual(floodLabels(mask, connectivity));
+        const labels = floodLabels(mask, connectivity);
+        const sizes = Array.from(
+          { length: Math.max(0, ...labels) },
+          (_, n) => labels.filter((label) => label === n + 1).length,
+        );
+        const largest = sizes.indexOf(Math.max(...sizes));
+        const components = { count: sizes.length, sizesVoxels: sizes, largest };
+        expect(connectedComponents(mask, connectivity)).toEqual(components);
+        const kept = copyOf(mask);
+        expect(eraseSmallerComponents(kept, connectivity)).toEqual(components);
+        expect([...kept.data]).toEqual(
+          labels.map((label) => Number(label > 0 && label === largest + 1)),
+        );
       }),
       { numRuns: 150 },
-    );
-  });
-
-  it('keeps the largest component and nothing else', () => {
-    fc.assert(
-      fc.property(anyMask(), (mask) => {
-        const kept = largestComponent(mask);
-        const labels = componentLabels(mask);
-        const wanted = kept.components.largest + 1;
-        expect([...kept.mask.data]).toEqual(
-          [...labels].map((l) => (l === wanted && l > 0 ? 1 : 0)),
-        );
-        expect(Math.max(0, ...kept.components.sizesVoxels)).toBe(
-          kept.mask.data.reduce((sum, v) => sum + v, 0),
-        );
-      }),
-      { numRuns: 100 },
     );
   });
 
@@ -112,6 +103,8 @@ describe('bounding box', () => {
     );
   });
 });
+
+const copyOf = ({ grid, data }: MaskVolume): MaskVolume => ({ grid, data: data.slice() });
 
 const sum = (data: Uint8Array): number => data.reduce((total, v) => total + v, 0);
 

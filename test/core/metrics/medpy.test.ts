@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { metricValue } from '../../../core/contract/panel.ts';
 import { boundingBox, unionBox } from '../../../core/mask/bounds.ts';
 import { nearestDistancesMm } from '../../../core/metrics/edt.ts';
-import { comparisonPanel, metricValue } from '../../../core/metrics/panel.ts';
+import { comparisonPanel } from '../../../core/metrics/panel.ts';
 import { quantile } from '../../../core/metrics/quantile.ts';
 import { edgeVoxels } from '../../../core/metrics/surface-points.ts';
 import medpy from '../../golden/metrics/medpy.json' with { type: 'json' };

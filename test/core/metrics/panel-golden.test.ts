@@ -1,6 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { METRIC_DEFINITIONS, type MetricName } from '../../../core/metrics/definitions.ts';
-import { CasePanel, comparisonPanel, metricValue } from '../../../core/metrics/panel.ts';
+import {
+  CasePanel,
+  METRIC_DEFINITIONS,
+  type MetricName,
+  metricValue,
+} from '../../../core/contract/panel.ts';
+import { comparisonPanel } from '../../../core/metrics/panel.ts';
 import { surfelAreasMm2 } from '../../../core/metrics/surface-points.ts';
 import golden from '../../golden/metrics/metrics.json' with { type: 'json' };
 import areas from '../../golden/metrics/surfel-areas.json' with { type: 'json' };

@@ -1,13 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { METRIC_DEFINITIONS, type MetricName, metricValue } from '../../../core/contract/panel.ts';
 import { GeometryError } from '../../../core/errors.ts';
-import type { VoxelBox } from '../../../core/mask/bounds.ts';
-import { METRIC_DEFINITIONS, type MetricName } from '../../../core/metrics/definitions.ts';
 import { nearestDistancesMm } from '../../../core/metrics/edt.ts';
-import { comparisonPanel, metricValue } from '../../../core/metrics/panel.ts';
+import { comparisonPanel } from '../../../core/metrics/panel.ts';
 import { weightedQuantile } from '../../../core/metrics/quantile.ts';
 import { type LatticePoints, regionVoxels } from '../../../core/metrics/surface-points.ts';
-import type { MaskVolume } from '../../../core/volume/grid.ts';
+import type { MaskVolume, VoxelBox } from '../../../core/volume/grid.ts';
 import { anyMask, anyMaskPair } from './any-mask.ts';
 import { emptyMask } from './rule-masks.ts';
 import { expectClose } from './tolerance.ts';

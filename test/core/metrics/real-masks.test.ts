@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { METRIC_DEFINITIONS, type MetricName, metricValue } from '../../../core/contract/panel.ts';
 import { connectedComponents, fillHoles } from '../../../core/mask/clean.ts';
-import { METRIC_DEFINITIONS, type MetricName } from '../../../core/metrics/definitions.ts';
-import { comparisonPanel, metricValue } from '../../../core/metrics/panel.ts';
+import { comparisonPanel } from '../../../core/metrics/panel.ts';
 import type { MaskVolume } from '../../../core/volume/grid.ts';
 import golden from '../../golden/metrics/real-masks.json' with { type: 'json' };
 import { applyStep, type Step } from './rule-masks.ts';
@@ -34,7 +34,7 @@ describe.skipIf(!present)(title, () => {
       if (name in c.expected) expectClose(metricValue(panel, name), c.expected[name]!, name);
     }
     expect(connectedComponents(prediction).count).toBe(c.components);
-    expect(fillHoles(prediction).filledVoxels).toBe(c.filledVoxels);
+    expect(fillHoles(prediction)).toBe(c.filledVoxels);
   });
 });
 

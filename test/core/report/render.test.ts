@@ -128,7 +128,7 @@ describe('renderCaseReport', () => {
     };
     const page = renderCaseReport(sampleReport({ comparison, volumeMl: 0 }), pictures);
     expect(page).toContain('∞ mm');
-    expect(page).toContain('missed');
+    expect(page).toContain('Missed: the label holds liver, the mask none');
   });
 
   it('gives the areas of the final mask, not of what was drawn before the clean-up', () => {

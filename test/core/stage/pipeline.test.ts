@@ -1,12 +1,13 @@
 import { gunzipSync } from 'node:zlib';
+import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DirStore } from '../../../adapters/dir-store.ts';
 import type { Runtime } from '../../../adapters/onnx.ts';
 import { runKeys } from '../../../core/contract/keys.ts';
 import { CaseManifest } from '../../../core/contract/manifest.ts';
+import { metricValue } from '../../../core/contract/panel.ts';
 import { CaseReport } from '../../../core/contract/report.ts';
 import { InputError, PreflightError } from '../../../core/errors.ts';
-import { metricValue } from '../../../core/metrics/panel.ts';
 import type { OpenBundle } from '../../../core/stage/open-bundle.ts';
 import { reportCase, reportFailure } from '../../../core/stage/report.ts';
 import { segmentSlab } from '../../../core/stage/segment.ts';
@@ -36,6 +37,16 @@ beforeAll(async () => {
 afterAll(() => runtime.close());
 
 const newStore = async (): Promise<DirStore> => new DirStore(await temporaryFolder());
+/** A square of a picture, as the bytes of its pixels. */
+const crop = ({ data, width }: PNG, left: number, top: number, side: number): Buffer =>
+  Buffer.concat(
+    Array.from({ length: side }, (_, row) => {
+      const from = ((top + row) * width + left) * 4;
+      return data.subarray(from, from + side * 4);
+    }),
+  );
+const mean = (bytes: Uint8Array): number =>
+  bytes.reduce((sum, value) => sum + value, 0) / bytes.length;
 /** Matchers compare element by element and take seconds over a megabyte. */
 const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
 const json = async (store: DirStore, key: string): Promise<unknown> =>
@@ -225,8 +236,36 @@ describe('report', () => {
     );
     const html = Buffer.from(await store.get(keys.reportHtml)).toString('utf8');
     expect(html).toContain('not a medical device');
-    const png = Buffer.from(await store.get(keys.overlay));
-    expect(png.subarray(1, 4).toString('latin1')).toBe('PNG');
+  });
+
+  it('shows in its gallery the slices that it names, as its montage draws them', async () => {
+    const store = await newStore();
+    const { image, label } = phantomFile(SHAPE);
+    const { manifest, assembled, keys } = await stageCase(image, bundle, runtime, store);
+    const truth = { name: 'label.nii', version: '2', open: () => once(label) };
+    const input = { manifest, assembled, bundle, keys, provenance, peakMemoryMiB: null };
+    const { pictures } = await reportCase({ ...input, label: truth }, { store });
+    const { montage, gallery } = pictures!;
+    expect(gallery).toHaveLength(2);
+    const png = async (key: string) => PNG.sync.read(Buffer.from(await store.get(key)));
+    const [overlay, tiles, small] = [
+      await png(keys.overlay),
+      await png(keys.gallery),
+      await png(keys.thumbnail),
+    ];
+    const sizePx = manifest.letterbox.sizePx;
+    expect([tiles.width, tiles.height]).toEqual([2 * sizePx, sizePx]);
+    const columns = Math.ceil(Math.sqrt(montage.length));
+    for (const [at, { slice }] of gallery.entries()) {
+      const place = montage.indexOf(slice);
+      const left = (place % columns) * (sizePx + 2);
+      const top = Math.floor(place / columns) * (sizePx + 2);
+      // Beside what only the montage has: the caption above, R and L at the sides.
+      const drawn = crop(tiles, at * sizePx + 30, 60, sizePx - 60);
+      expect(same(drawn, crop(overlay, left + 30, top + 60, sizePx - 60))).toBe(true);
+    }
+    const section = crop(tiles, sizePx, 0, sizePx);
+    expect(mean(crop(small, 0, 0, small.width))).toBeCloseTo(mean(section), 0);
   });
 
   it('keeps the mask and says why where the label lies on another grid', async () => {

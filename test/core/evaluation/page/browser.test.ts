@@ -40,10 +40,12 @@ describe.skipIf(!hasBrowser)('evaluation.html in a browser', () => {
   ): Promise<void> {
     const pictures = evaluation.worst.map((caseId) => ({
       caseId,
-      slice: 12,
-      caption: `largest error ${name === 'hostile' ? HOSTILE : ''}`,
+      slices: [
+        { slice: 12, caption: `largest error ${name === 'hostile' ? HOSTILE : ''}` },
+        { slice: 20, caption: 'largest section' },
+      ],
       alt: `Axial CT slice 12 of ${caseId}: mask outline.`,
-      png: encodePng(new Uint8Array(64 * 64).fill(90), 64, 64, 'grey'),
+      png: encodePng(new Uint8Array(128 * 64).fill(90), 128, 64, 'grey'),
     }));
     await writeFile(
       path.join(folder, `${name}.html`),

@@ -1,18 +1,15 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
-import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
 import type { EvaluatedCase, History } from '../../../../core/contract/evaluation.ts';
-import { chooseMontageSlices } from '../../../../core/draw/montage-choice.ts';
-import { drawSlice, renderOverlayPng } from '../../../../core/draw/overlay.ts';
 import { encodePng } from '../../../../core/draw/png.ts';
 import {
   type EvaluationPicture,
-  galleryPictures,
+  galleryPicture,
   renderEvaluation,
 } from '../../../../core/evaluation/page/render.ts';
 import { ratioScale, scaleAround } from '../../../../core/page/chart.ts';
-import { SIZE_PX, samplePicture, sampleReport } from '../../report/sample.ts';
+import { sampleReport } from '../../report/sample.ts';
 import { HOSTILE, hostileCohort, sampleCases, sampleCohort, sampleEvaluation } from './sample.ts';
 
 const FEW_DRAWS = { bootstrap: { draws: 20, confidence: 0.95, seed: 0 } };
@@ -20,8 +17,7 @@ const NO_HISTORY: History = { schemaVersion: 1, dataset: 'site-validation', entr
 
 const picture = (caseId: string): EvaluationPicture => ({
   caseId,
-  slice: 12,
-  caption: 'largest error',
+  slices: [{ slice: 12, caption: 'largest error' }],
   alt: `Axial CT slice 12 of ${caseId}: mask outline.`,
   png: encodePng(new Uint8Array(16 * 16), 16, 16, 'grey'),
 });
@@ -232,48 +228,29 @@ describe('an axis', () => {
   });
 });
 
-describe('galleryPictures', () => {
-  const report = sampleReport();
-  const slices = chooseMontageSlices(report, 16);
-  const montage = renderOverlayPng(slices.map((index) => samplePicture(index)));
+describe('galleryPicture', () => {
+  const report = sampleReport({
+    pictures: {
+      montage: [3, 5, 8],
+      gallery: [
+        { slice: 5, shows: ['largest-error'] },
+        { slice: 8, shows: ['largest-section'] },
+      ],
+    },
+  });
+  const png = encodePng(new Uint8Array(16 * 8), 16, 8, 'grey');
 
-  it('cuts the drawn slices out of the case’s stored montage', () => {
-    const pictures = galleryPictures(report, montage);
-    expect(pictures.length).toBeGreaterThan(0);
-    for (const { slice, png, caseId } of pictures) {
-      expect(caseId).toBe('case-1');
-      const tile = PNG.sync.read(Buffer.from(png));
-      expect([tile.width, tile.height]).toEqual([SIZE_PX, SIZE_PX]);
-      const drawn = drawSlice(samplePicture(slice)).rgb;
-      // The caption is written over the top, R and L over the two sides.
-      const differing = rowsThatDiffer(tile.data, drawn);
-      expect(differing.every((row) => row < 46)).toBe(true);
-    }
+  it('names the slices that report.json names, in its order, and why', () => {
+    const { slices, alt } = galleryPicture(report, png)!;
+    const dice = report.comparison!.panel.sliceDice[5]!.toFixed(3);
+    expect(slices).toEqual([
+      { slice: 5, caption: `largest error, Dice ${dice}` },
+      { slice: 8, caption: expect.stringMatching(/^largest section, Dice 0\.\d{3}$/) },
+    ]);
+    expect(alt).toMatch(/^Axial CT slice 5 of case-1: .*mask outline.* Axial CT slice 8/);
   });
 
-  it('chooses the slice with the largest error first and says why', () => {
-    const [first] = galleryPictures(report, montage);
-    const { sliceDice } = report.comparison!.panel;
-    const worst = Math.min(...slices.map((k) => sliceDice[k] ?? 1));
-    expect(sliceDice[first!.slice]).toBe(worst);
-    expect(first!.caption).toContain('largest error');
-    expect(first!.alt).toMatch(/^Axial CT slice \d+ of case-1: .*mask outline/);
-  });
-
-  it('shows the largest section alone where there was no label to err from', () => {
-    const pictures = galleryPictures(sampleReport({ comparison: null }), montage);
-    expect(pictures.map(({ caption }) => caption)).toEqual(['largest section']);
-  });
-
-  it('gives nothing for a picture that is not the montage of the report', () => {
-    expect(galleryPictures(report, encodePng(new Uint8Array(64), 8, 8, 'grey'))).toEqual([]);
+  it('shows nothing for reports of before the slices were kept, rather than a guess', () => {
+    expect(galleryPicture(sampleReport(), png)).toBeUndefined();
   });
 });
-
-function rowsThatDiffer(rgba: Uint8Array, rgb: Uint8Array): number[] {
-  return Array.from({ length: SIZE_PX }, (_, row) => row).filter((row) =>
-    Array.from({ length: SIZE_PX }, (_, column) => row * SIZE_PX + column).some((pixel) =>
-      [0, 1, 2].some((channel) => rgba[pixel * 4 + channel] !== rgb[pixel * 3 + channel]),
-    ),
-  );
-}

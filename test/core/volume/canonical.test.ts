@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createHeader } from '../../core/volume/encode.ts';
-import { geometryOf } from '../../core/volume/geometry.ts';
-import { indexAt, positionOf } from '../../viewer/canonical-position.ts';
-import { affines } from '../core/volume/arbitraries.ts';
+import { indexAt, positionOf } from '../../../core/volume/canonical.ts';
+import { createHeader } from '../../../core/volume/encode.ts';
+import { geometryOf } from '../../../core/volume/geometry.ts';
+import { affines } from './arbitraries.ts';
 
 const shape = [7, 11, 13] as const;
 const placed = affines.map((affine) => {

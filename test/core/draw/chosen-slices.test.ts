@@ -1,7 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { QualityFlag } from '../../../core/contract/report.ts';
-import { chooseMontageSlices, type MontageFacts } from '../../../core/draw/montage-choice.ts';
+import {
+  chooseGallerySlices,
+  chooseMontageSlices,
+  type MontageFacts,
+} from '../../../core/draw/chosen-slices.ts';
 import { sampleRecord, sampleReport } from '../report/sample.ts';
 
 function facts(
@@ -90,5 +94,47 @@ describe('chooseMontageSlices', () => {
         },
       ),
     );
+  });
+});
+
+describe('chooseGallerySlices', () => {
+  const panel = sampleReport().comparison!.panel;
+  const report = (sliceDice: (number | null)[], prediction: number[], label: number[]) =>
+    sampleReport({
+      voxelsPerSlice: prediction,
+      comparison: {
+        ...sampleReport().comparison!,
+        panel: { ...panel, sliceDice, sliceVoxels: { prediction, label } },
+      },
+    });
+
+  it('takes the slice with most voxels in one of mask and label only, then the largest section', () => {
+    // Errors in voxels: 0, 40, 60, 9; the lowest Dice is of a small slice.
+    const chosen = chooseGallerySlices(
+      report([1, 0.8, 0.5, 0.1], [200, 100, 60, 1], [200, 100, 60, 9]),
+    );
+    expect(chosen).toEqual([
+      { slice: 2, shows: ['largest-error'] },
+      { slice: 0, shows: ['largest-section'] },
+    ]);
+  });
+
+  it('shows one slice once', () => {
+    expect(
+      chooseGallerySlices(report([null, 0.5, 1, null], [0, 90, 80, 0], [0, 90, 80, 0])),
+    ).toEqual([{ slice: 1, shows: ['largest-error', 'largest-section'] }]);
+  });
+
+  it('goes by the final mask, not by what was drawn before the clean-up', () => {
+    const slices = sampleReport().slices.map((one, at) => ({ ...one, maskVoxels: at }));
+    const voxelsPerSlice = slices.map((_, at) => (at === 4 ? 7 : 0));
+    const facts = sampleReport({ slices, voxelsPerSlice, comparison: null });
+    expect(chooseGallerySlices(facts)).toEqual([{ slice: 4, shows: ['largest-section'] }]);
+  });
+
+  it('takes the middle slice where nothing was found and nothing was there', () => {
+    const slices = sampleReport().slices.map((one) => ({ ...one, maskVoxels: 0 }));
+    const facts = sampleReport({ slices, comparison: null });
+    expect(chooseGallerySlices(facts)).toEqual([{ slice: 6, shows: ['largest-section'] }]);
   });
 });

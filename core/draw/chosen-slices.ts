@@ -1,4 +1,4 @@
-import type { SegmentedReport } from '../contract/report.ts';
+import type { Comparison, GallerySlice, SegmentedReport } from '../contract/report.ts';
 
 /** Slices shown in the montage: enough to see the organ, few enough for one page. */
 export const MONTAGE_SLICES = 16;
@@ -34,11 +34,11 @@ export function chooseMontageSlices(report: MontageFacts, count: number): number
  * Slices from the first to the last with a mask or a label. Where there is none, those that the gate let
  * through, which may be far more of them; else all.
  */
-function extentOf({ slices, voxelsPerSlice, comparison }: MontageFacts): number[] {
+function extentOf(report: MontageFacts): number[] {
+  const { slices, comparison } = report;
+  const voxels = maskVoxelsPerSlice(report);
   const drawn = slices.filter(
-    (slice) =>
-      (voxelsPerSlice?.[slice.index] ?? slice.maskVoxels) > 0 ||
-      typeof comparison?.panel.sliceDice[slice.index] === 'number',
+    (slice, at) => voxels[at]! > 0 || typeof comparison?.panel.sliceDice[slice.index] === 'number',
   );
   const shows = drawn.length > 0 ? drawn : slices.filter((slice) => slice.camAreaPx !== null);
   const first = shows[0]?.index ?? Number.NEGATIVE_INFINITY;
@@ -87,4 +87,50 @@ function spreadOrder(n: number): number[] {
     if (middle < high) ranges.push([middle + 1, high]);
   }
   return order;
+}
+
+/** What the choice for the gallery looks at. */
+export type GalleryFacts = Pick<SegmentedReport, 'slices' | 'voxelsPerSlice' | 'comparison'>;
+
+/**
+ * The slices that stand for a case among others: the one with the largest error where there is a
+ * label, then the one with the largest section, once where they are the same. Where there is nothing to
+ * see, the middle one.
+ */
+export function chooseGallerySlices(report: GalleryFacts): GallerySlice[] {
+  const sections = sectionVoxels(report);
+  const largest = largestAt(sections) ?? Math.floor(report.slices.length / 2);
+  const worst = report.comparison ? largestAt(errorVoxels(report.comparison.panel)) : undefined;
+  if (worst === undefined) return [{ slice: largest, shows: ['largest-section'] }];
+  if (worst === largest) return [{ slice: worst, shows: ['largest-error', 'largest-section'] }];
+  return [
+    { slice: worst, shows: ['largest-error'] },
+    { slice: largest, shows: ['largest-section'] },
+  ];
+}
+
+/** Voxels of the final mask per slice; as drawn in reports of before they were kept. */
+export const maskVoxelsPerSlice = ({
+  voxelsPerSlice,
+  slices,
+}: Pick<SegmentedReport, 'voxelsPerSlice' | 'slices'>): readonly number[] =>
+  voxelsPerSlice ?? slices.map(({ maskVoxels }) => maskVoxels);
+
+/** Of mask or label, whichever is larger. */
+function sectionVoxels(report: GalleryFacts): number[] {
+  const label = report.comparison?.panel.sliceVoxels?.label;
+  return maskVoxelsPerSlice(report).map((voxels, slice) => Math.max(voxels, label?.[slice] ?? 0));
+}
+
+/** Voxels in one of mask and label only: |P| + |L| - 2 |P and L|, from the slice's Dice. */
+const errorVoxels = ({ sliceDice, sliceVoxels }: Comparison['panel']): number[] =>
+  sliceDice.map((dice, slice) => {
+    const both = (sliceVoxels?.prediction[slice] ?? 0) + (sliceVoxels?.label[slice] ?? 0);
+    return dice === null ? 0 : (1 - dice) * both;
+  });
+
+/** Where the first of the largest values stands; undefined where none is above 0. */
+function largestAt(values: readonly number[]): number | undefined {
+  const most = Math.max(0, ...values);
+  return most === 0 ? undefined : values.indexOf(most);
 }
