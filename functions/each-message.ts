@@ -1,5 +1,5 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Log } from '../adapters/log.ts';
 
 /** Another attempt is working on the same thing: the message has to come back, but nothing is wrong. */

@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto';
-import type { z } from 'zod';
+<<<<<<< HEAD
+import type * as z from 'zod';
 import { findJson, replaceJson } from '../adapters/json-object.ts';
+=======
+import type * as z from 'zod';
+import {
+  findJson,
+  fromJsonBytes,
+  getJson,
+  replaceJson,
+  toJsonBytes,
+} from '../adapters/json-object.ts';
+>>>>>>> 70b6956 (Import zod as a namespace everywhere)
 import type { S3Store } from '../adapters/s3-store.ts';
 import { runId } from '../core/contract/keys.ts';
 import type { Parameters } from '../core/contract/manifest.ts';

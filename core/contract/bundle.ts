@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /**
  * `bundle.json`: everything the runtime knows about a trained model. The trainer writes it, the

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { METRIC_DEFINITIONS, type MetricName } from '../metrics/definitions.ts';
 import { CaseStatus, ExtendedNumber } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What the split stage found and wrote, and all that the later stages need to know of the input. */
 

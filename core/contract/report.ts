@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { CasePanel, ExtendedNumber } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
 import { FaultSchema } from './fault.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ExtendedNumber, fromExtended } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
 import { SliceRecord } from './manifest.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { boundingBox, unionBox, type VoxelBox } from '../mask/bounds.ts';
 import type { MaskVolume } from '../volume/grid.ts';
 import { METRIC_DEFINITIONS, type MetricName } from './definitions.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { assertSegment } from '../../core/contract/keys.ts';
 import { PromotionPolicy } from '../../core/contract/promotion.ts';
 import { CANARY_DATASET } from './canary.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { assertSegment } from '../../core/contract/keys.ts';
 import { Parameters } from '../../core/contract/manifest.ts';
 import { FaultSchema } from '../../core/contract/report.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { InputIdentity, Parameters } from '../../core/contract/manifest.ts';
 import { GpuCost } from '../../core/contract/report.ts';
 

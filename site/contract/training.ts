@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { SEGMENT } from '../../core/contract/keys.ts';
 import { FaultSchema, GpuCost } from '../../core/contract/report.ts';
 import { ConfigError } from '../../core/errors.ts';
