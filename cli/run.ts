@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import type { RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
-import { toJsonBytes } from '../core/json.ts';
+import { putJson } from '../core/json.ts';
 import { metricValue } from '../core/metrics/panel.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
 import { report, withModel, withOutput } from './command.ts';
@@ -88,7 +88,7 @@ export async function runCommand(
 
 async function writeSummary(run: LocalRun, outcomes: readonly LocalOutcome[]): Promise<void> {
   const summary = summarise(outcomes, run.bundle.digest);
-  await run.store.put('summary.json', toJsonBytes(summary));
+  await putJson(run.store, 'summary.json', summary);
   await run.store.put('summary.csv', Buffer.from(summaryCsv(summary)));
 }
 

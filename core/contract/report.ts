@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { CasePanel, ExtendedNumber } from '../metrics/panel.ts';
 import { BundleDisplay } from './bundle.ts';
 import { FaultSchema } from './fault.ts';
+import { Sha256 } from './ids.ts';
 import {
   Backend,
   HuSummary,
@@ -95,7 +96,7 @@ export const SegmentedReport = z.strictObject({
   ...Common,
   status: z.literal('segmented'),
   input: InputIdentity,
-  inputSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  inputSha256: Sha256,
   geometry: InputGeometry,
   hu: HuSummary,
   problems: z.array(Problem),

@@ -4,7 +4,7 @@ import type { CaseManifest, SliceRecord } from '../contract/manifest.ts';
 import type { FailedReport, GpuCost, Provenance, SegmentedReport } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { type Fault, PreflightError, SammixError } from '../errors.ts';
-import { toJsonBytes } from '../json.ts';
+import { putJson } from '../json.ts';
 import { boundingBox, type CroppedMask, countSet } from '../mask/bounds.ts';
 import type { BlobStore } from '../ports.ts';
 import type { Letterbox } from '../slice/letterbox.ts';
@@ -131,7 +131,7 @@ export async function reportCase(
   );
   await store.put(keys.overlay, renderOverlayPng(pictures), 'image/png');
   await store.put(keys.reportHtml, Buffer.from(renderCaseReport(report, pictures)), 'text/html');
-  await store.put(keys.report, toJsonBytes(report), 'application/json');
+  await putJson(store, keys.report, report);
   return report;
 }
 
@@ -181,7 +181,7 @@ export async function reportFailure(
   const report = failedReport(input);
   const { renderFailureReport } = await import('../report/render.ts');
   await store.put(input.keys.reportHtml, Buffer.from(renderFailureReport(report)), 'text/html');
-  await store.put(input.keys.report, toJsonBytes(report), 'application/json');
+  await putJson(store, input.keys.report, report);
   return report;
 }
 
