@@ -1,4 +1,4 @@
-import { S3Client } from '@aws-sdk/client-s3';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 
 /** Attempts of one call, with exponential backoff: Batch takes 50 submissions a second. */
 export const MAX_ATTEMPTS = 6;
@@ -7,9 +7,5 @@ export const MAX_ATTEMPTS = 6;
 const hasOwnEndpoint = (): boolean =>
   process.env.AWS_ENDPOINT_URL !== undefined || process.env.AWS_ENDPOINT_URL_S3 !== undefined;
 
-export const createS3Client = (region?: string): S3Client =>
-  new S3Client({
-    maxAttempts: MAX_ATTEMPTS,
-    forcePathStyle: hasOwnEndpoint(),
-    ...(region === undefined ? {} : { region }),
-  });
+export const createS3Client = (config: S3ClientConfig = {}): S3Client =>
+  new S3Client({ maxAttempts: MAX_ATTEMPTS, forcePathStyle: hasOwnEndpoint(), ...config });

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { DirStore } from '../adapters/dir-store.ts';
 import { Evaluation, History } from '../core/contract/evaluation.ts';
 import { runKeys } from '../core/contract/keys.ts';

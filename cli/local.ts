@@ -7,6 +7,7 @@ import { peakMemoryMiB, provenance } from '../adapters/provenance.ts';
 import { WriteBehindStore } from '../adapters/write-behind.ts';
 import { runId, runKeys } from '../core/contract/keys.ts';
 import type { InputIdentity, Parameters, RunIdentity } from '../core/contract/manifest.ts';
+import { parametersOf } from '../core/contract/manifest.ts';
 import type { CaseReport } from '../core/contract/report.ts';
 import { BundleError, type SammixError, StorageError } from '../core/errors.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
@@ -59,15 +60,13 @@ export async function openRun(options: ModelOptions, progress: Progress): Promis
   });
   runtime.catch(() => undefined);
   const bundle = await opening;
-  const { largestComponent3d, fillHoles } = bundle.manifest.postprocess;
   return {
     store: new DirStore(options.out),
     bundle,
     runtime,
-    parameters: {
-      largestComponent3d: options.postprocess && largestComponent3d,
-      fillHoles: options.postprocess && fillHoles,
-    },
+    parameters: options.postprocess
+      ? parametersOf(bundle.manifest)
+      : { largestComponent3d: false, fillHoles: false },
     slicesPerSlab: options.slicesPerJob,
     force: options.force,
     progress,

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { metricValue } from '../core/contract/panel.ts';
 import type { RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
-import { toJsonBytes } from '../core/json.ts';
+import { putJson } from '../core/json.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
 import { report, withModel, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
@@ -88,7 +88,7 @@ export async function runCommand(
 
 async function writeSummary(run: LocalRun, outcomes: readonly LocalOutcome[]): Promise<void> {
   const summary = summarise(outcomes, run.bundle.digest);
-  await run.store.put('summary.json', toJsonBytes(summary));
+  await putJson(run.store, 'summary.json', summary);
   await run.store.put('summary.csv', Buffer.from(summaryCsv(summary)));
 }
 

@@ -2,6 +2,7 @@ import path from 'node:path';
 import type { DirStore } from '../adapters/dir-store.ts';
 import type { RunKeys } from '../core/contract/keys.ts';
 import type { CaseSources } from '../core/contract/view.ts';
+import { toJsonBytes } from '../core/json.ts';
 import type { CaseInput } from './inputs.ts';
 
 /** Writes where the case's files are, for `sammix view`. */
@@ -17,5 +18,5 @@ export async function recordSources(
     pairedImage: input.pairedImage === undefined ? null : path.resolve(input.pairedImage),
     label: label === undefined ? null : path.resolve(label),
   };
-  await store.put(keys.sources, Buffer.from(`${JSON.stringify(sources, null, 2)}\n`));
+  await store.put(keys.sources, toJsonBytes(sources));
 }

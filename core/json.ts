@@ -2,7 +2,7 @@ import type * as z from 'zod';
 import { StorageError } from './errors.ts';
 import type { BlobStore } from './ports.ts';
 
-/** Small JSON objects, as people can read them. */
+/** JSON as every file of a run and every record of a site has it: people can read it. */
 export const toJsonBytes = (value: unknown): Uint8Array =>
   Buffer.from(`${JSON.stringify(value, null, 2)}\n`);
 
@@ -19,6 +19,12 @@ export const getJson = async <Schema extends z.ZodType>(
   key: string,
   schema: Schema,
 ): Promise<z.output<Schema>> => fromJsonBytes(schema, await store.get(key));
+
+export const putJson = (
+  store: Pick<BlobStore, 'put'>,
+  key: string,
+  value: unknown,
+): Promise<void> => store.put(key, toJsonBytes(value), 'application/json');
 
 /** Undefined where there is none, or none of this schema: what it stands for is made again. */
 export async function usableJson<Schema extends z.ZodType>(

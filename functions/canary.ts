@@ -9,7 +9,7 @@ export const handler = eachMessageOf(
   async () => (await import('../site/contract/canary.ts')).CanaryEvent,
 )(
   async (event) => {
-    const { flyCanary } = await import('./fly-canary.ts');
+    const { flyCanary } = await import('../site/canary.ts');
     await flyCanary(event, context());
   },
   () => context().log,

@@ -1,16 +1,14 @@
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Log } from '../adapters/log.ts';
-
-/** Another attempt is working on the same thing: the message has to come back, but nothing is wrong. */
-export class StillInProgress extends Error {
-  override readonly name = 'StillInProgress';
-}
+import { StillInProgress } from '../site/context.ts';
 
 /**
  * A handler that takes the messages of a queue one by one. One that fails comes back after the
- * queue's visibility timeout and ends in the dead-letter queue; the others are done. The schema of
- * the events comes with the first message, so that a function starts without it.
+ * queue's visibility timeout and ends in the dead-letter queue; the others are done. Where nothing of
+ * a batch could be done the function itself fails: otherwise Lambda would count no error, and no
+ * alarm on errors could fire. The schema of the events comes with the first message, so that a
+ * function starts without it.
  */
 export const eachMessageOf =
   <Event>(loadSchema: () => Promise<z.ZodType<Event>>) =>
@@ -22,15 +20,20 @@ export const eachMessageOf =
     // Settings that are wrong fail the whole batch, before any message is touched.
     const lines = log();
     const batchItemFailures: SQSBatchResponse['batchItemFailures'] = [];
+    const errors: unknown[] = [];
     for (const record of Records)
       try {
         await handle((await loadSchema()).parse(JSON.parse(record.body)), record);
       } catch (error) {
         const fields = { messageId: record.messageId };
-        if (error instanceof StillInProgress) lines.info('in-progress', fields);
-        else lines.error('message-failed', error, fields);
         batchItemFailures.push({ itemIdentifier: record.messageId });
+        if (error instanceof StillInProgress) lines.info('in-progress', fields);
+        else {
+          lines.error('message-failed', error, fields);
+          errors.push(error);
+        }
       }
+    if (errors.length > 0 && errors.length === Records.length) throw errors[0];
     return { batchItemFailures };
   };
 
@@ -38,11 +41,3 @@ export const eachMessageOf =
 export const eachMessage = eachMessageOf(
   async () => (await import('../site/contract/events.ts')).SiteEvent,
 );
-
-/** The id under which X-Ray shows this invocation, or a new one of the same form. */
-export function traceId(now: Date = new Date()): string {
-  const [, root] = /Root=([0-9a-f-]+)/.exec(process.env._X_AMZN_TRACE_ID ?? '') ?? [];
-  if (root !== undefined) return root;
-  const seconds = Math.floor(now.getTime() / 1000).toString(16);
-  return `1-${seconds}-${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`;
-}

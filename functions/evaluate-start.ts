@@ -9,7 +9,7 @@ export const handler = eachMessageOf(
   async () => (await import('../site/contract/evaluation.ts')).StartEvent,
 )(
   async (event) => {
-    const { startRequested } = await import('./start-requested.ts');
+    const { startRequested } = await import('../site/evaluation/start.ts');
     await startRequested(event, context());
   },
   () => context().log,

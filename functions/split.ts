@@ -8,7 +8,7 @@ const context = siteContext('split', SplitEnv);
 export const handler = eachMessage(
   async (event) => {
     if (event.source !== 'aws.s3') return;
-    const { ingestUpload } = await import('./ingest-upload.ts');
+    const { ingestUpload } = await import('../site/ingest.ts');
     await ingestUpload(event, context());
   },
   () => context().log,

@@ -12,8 +12,8 @@ export const handler = eachMessage(
       const { endTraining } = await import('../site/training/end.ts');
       return endTraining(event, { store, usdPerGpuHour: env.SAMMIX_USD_PER_GPU_HOUR, log, emit });
     }
-    const { trainUpload } = await import('./train-upload.ts');
-    await trainUpload(event, context());
+    const { startRequestedTraining } = await import('../site/training/start.ts');
+    await startRequestedTraining(event, context());
   },
   () => context().log,
 );

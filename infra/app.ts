@@ -1,8 +1,7 @@
-import path from 'node:path';
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks, HIPAASecurityChecks } from 'cdk-nag';
 import { ConfigError } from '../core/errors.ts';
-import { loadSite } from './load-site.ts';
+import { loadSite, siteFile } from '../site/site-file.ts';
 import { SiteStack } from './site-stack.ts';
 
 const app = new App();
@@ -15,8 +14,5 @@ if (typeof name !== 'string')
     found: 'none',
     remedy: 'Run "npx cdk <command> -c site=<site>".',
   });
-const file = name.endsWith('.json')
-  ? path.resolve(name)
-  : path.join(import.meta.dirname, 'sites', `${name}.json`);
-new SiteStack(app, loadSite(file));
+new SiteStack(app, loadSite(siteFile(name)));
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new HIPAASecurityChecks(app));

@@ -4,7 +4,7 @@ import { Construct } from 'constructs';
 import { CANARY_DATASET } from '../site/contract/canary.ts';
 import type { Site } from '../site/contract/config.ts';
 import type { CanaryEnv, EnvironmentOf } from '../site/contract/env.ts';
-import { cloudKeys } from '../site/contract/keys.ts';
+import { casesBelow, cloudKeys, PREFIX } from '../site/contract/keys.ts';
 import { objectsLike, route, uploadsTo, workQueue } from './events.ts';
 import { onPrefixes, seesWhatIsMissing } from './grants.ts';
 import { NodeFunction } from './node-function.ts';
@@ -23,7 +23,7 @@ const TIMEOUT = Duration.minutes(5);
 /** A warm function goes on with the bundle that it knows for a minute (site/bundles.ts). */
 const DELAY = Duration.seconds(90);
 
-const CASES = `cases/${CANARY_DATASET}/`;
+const CASES = casesBelow(CANARY_DATASET);
 
 /**
  * Sends synthetic scans through the site whenever its stack or its active bundle has changed, and
@@ -52,8 +52,13 @@ export class Canary extends Construct {
       storage,
       environment,
       grants: [
-        onPrefixes(storage.data, 's3:GetObject', 'models/', CASES),
-        onPrefixes(storage.data, 's3:PutObject', `incoming/${CANARY_DATASET}/`, 'models/canaries/'),
+        onPrefixes(storage.data, 's3:GetObject', PREFIX.models, CASES),
+        onPrefixes(
+          storage.data,
+          's3:PutObject',
+          `${PREFIX.incoming}${CANARY_DATASET}/`,
+          PREFIX.canaries,
+        ),
         seesWhatIsMissing(storage.data),
       ],
       memoryMiB: 1769,

@@ -7,7 +7,7 @@ import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import type { EnvironmentOf, EvaluateFinishEnv, EvaluateStartEnv } from '../site/contract/env.ts';
 import type { EvaluationRequested } from '../site/contract/evaluation.ts';
-import { cloudKeys, EVALUATION_REQUESTS, READY } from '../site/contract/keys.ts';
+import { cloudKeys, JOB_NAME, PREFIX } from '../site/contract/keys.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import { evaluateJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';
@@ -45,11 +45,11 @@ export class Evaluation extends Construct {
       workQueue(this, name, { storage, timeout: TIMEOUT, deadLetters: parked });
     this.queues = { start: queue('Requests'), finish: queue('Ends') };
     this.functions = { evaluateStart: this.start(), evaluateFinish: this.finish() };
-    const asked = uploadsTo(storage, [EVALUATION_REQUESTS, cloudKeys.candidates]);
+    const asked = uploadsTo(storage, [PREFIX.evaluationRequests, PREFIX.candidates]);
     route(this, 'Requested', asked, { queue: this.queues.start, undelivered: parked });
     const ends = { queue: this.queues.finish, undelivered: parked };
-    route(this, 'Ended', jobEnds(gpu, 'evaluate-', 'SUCCEEDED', 'FAILED'), ends);
-    route(this, 'Ready', uploadsTo(storage, [READY]), ends);
+    route(this, 'Ended', jobEnds(gpu, JOB_NAME.evaluate, 'SUCCEEDED', 'FAILED'), ends);
+    route(this, 'Ready', uploadsTo(storage, [PREFIX.evaluationReady]), ends);
     this.schedule();
   }
 
@@ -67,14 +67,20 @@ export class Evaluation extends Construct {
       SAMMIX_JUDGE_TRAINED_ON: site.evaluation.judgeTrainedOn ?? '',
       SAMMIX_LEASE_SECONDS: String(TIMEOUT.toSeconds()),
     };
-    const read = ['incoming/', 'models/', 'cases/', 'evaluations/', 'evaluation-runs/'];
+    const read = [
+      PREFIX.incoming,
+      PREFIX.models,
+      PREFIX.cases,
+      PREFIX.evaluations,
+      PREFIX.evaluationRuns,
+    ];
     return new NodeFunction(this, 'Start', 'evaluate-start', {
       site,
       storage,
       environment,
       grants: [
         onPrefixes(storage.data, 's3:GetObject', ...read),
-        onPrefixes(storage.data, 's3:PutObject', 'evaluations/', 'evaluation-runs/'),
+        onPrefixes(storage.data, 's3:PutObject', PREFIX.evaluations, PREFIX.evaluationRuns),
         seesWhatIsMissing(storage.data),
         {
           actions: ['batch:SubmitJob'],
@@ -98,9 +104,9 @@ export class Evaluation extends Construct {
       SAMMIX_LEASE_SECONDS: String(TIMEOUT.toSeconds()),
     };
     const written = [
-      'evaluations/',
-      'evaluation-runs/',
-      'models/decisions/',
+      PREFIX.evaluations,
+      PREFIX.evaluationRuns,
+      PREFIX.decisions,
       cloudKeys.activeBundle,
     ];
     return new NodeFunction(this, 'Finish', 'evaluate-finish', {
@@ -111,10 +117,10 @@ export class Evaluation extends Construct {
         onPrefixes(
           storage.data,
           's3:GetObject',
-          'models/',
-          'cases/',
-          'evaluations/',
-          'evaluation-runs/',
+          PREFIX.models,
+          PREFIX.cases,
+          PREFIX.evaluations,
+          PREFIX.evaluationRuns,
         ),
         onPrefixes(storage.data, 's3:PutObject', ...written),
         seesWhatIsMissing(storage.data),

@@ -19,6 +19,7 @@ import {
   type SegmentJobDefinitionEnv,
   type TrainJobDefinitionEnv,
 } from '../site/contract/env.ts';
+import { JOB_RECORDS, PREFIX } from '../site/contract/keys.ts';
 import { type Grant, grantAll, onPrefixes, seesWhatIsMissing, usesKey } from './grants.ts';
 import { pulls, segmentImage, trainImage } from './job-image.ts';
 import { siteLogGroup } from './log-group.ts';
@@ -121,8 +122,8 @@ export function segmentJob(scope: Construct, id: string, site: Site, storage: St
     command: ['node', 'segment.mjs'],
     environment: segmentJobEnvironment(site, storage),
     grants: [
-      onPrefixes(storage.data, 's3:GetObject', 'models/', 'runs/', 'work/'),
-      onPrefixes(storage.data, 's3:PutObject', 'runs/*/jobs/', 'work/'),
+      onPrefixes(storage.data, 's3:GetObject', PREFIX.models, PREFIX.runs, PREFIX.work),
+      onPrefixes(storage.data, 's3:PutObject', JOB_RECORDS.runs, PREFIX.work),
     ],
     limits: {
       vcpus: vcpusPerJob,
@@ -160,14 +161,14 @@ export function evaluateJob(scope: Construct, id: string, site: Site, storage: S
       onPrefixes(
         storage.data,
         's3:GetObject',
-        'models/',
-        'work/',
-        'cases/',
-        'evaluations/',
-        'evaluation-runs/',
+        PREFIX.models,
+        PREFIX.work,
+        PREFIX.cases,
+        PREFIX.evaluations,
+        PREFIX.evaluationRuns,
       ),
-      onPrefixes(storage.data, 's3:GetObjectVersion', 'incoming/'),
-      onPrefixes(storage.data, 's3:PutObject', 'work/', 'cases/', 'evaluation-runs/*/jobs/'),
+      onPrefixes(storage.data, 's3:GetObjectVersion', PREFIX.incoming),
+      onPrefixes(storage.data, 's3:PutObject', PREFIX.work, PREFIX.cases, JOB_RECORDS.evaluations),
     ],
     limits: {
       vcpus: vcpusPerJob,
@@ -180,9 +181,6 @@ export function evaluateJob(scope: Construct, id: string, site: Site, storage: S
 
 /** The image's only folder that is written (gpu-jobs/train/Dockerfile). */
 const SCRATCH = '/scratch';
-
-/** Bundles that the trainer makes: not `models/active.json`, and not who is offered for promotion. */
-const BUNDLES = 'models/sammix-';
 
 /** The job that trains a bundle (gpu-jobs/train); undefined at a site that does not train. */
 export function trainJob(
@@ -205,8 +203,8 @@ export function trainJob(
     command: ['python', '-m', 'sammix_train.job'],
     environment,
     grants: [
-      onPrefixes(storage.data, 's3:GetObject', 'training/', 'models/'),
-      onPrefixes(storage.data, 's3:PutObject', 'training/runs/', BUNDLES),
+      onPrefixes(storage.data, 's3:GetObject', PREFIX.training, PREFIX.models),
+      onPrefixes(storage.data, 's3:PutObject', PREFIX.trainingRuns, PREFIX.trainedBundles),
     ],
     limits: {
       vcpus: training.vcpusPerJob,

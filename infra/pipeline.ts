@@ -13,6 +13,7 @@ import type {
   SplitEnv,
   SummaryEnv,
 } from '../site/contract/env.ts';
+import { JOB_NAME, PREFIX, uploadsBelow } from '../site/contract/keys.ts';
 import { endQueue, jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import type { GpuQueue } from './gpu-queue.ts';
 import { onPrefixes, seesWhatIsMissing } from './grants.ts';
@@ -78,11 +79,25 @@ export class Pipeline extends Construct {
       storage,
       environment,
       grants: [
-        onPrefixes(storage.data, 's3:GetObject', 'incoming/', 'models/', 'runs/', 'cases/'),
-        onPrefixes(storage.data, 's3:GetObjectVersion', 'incoming/'),
-        onPrefixes(storage.data, 's3:PutObject', 'work/', 'runs/', 'cases/', 'quarantine/'),
+        onPrefixes(
+          storage.data,
+          's3:GetObject',
+          PREFIX.incoming,
+          PREFIX.models,
+          PREFIX.runs,
+          PREFIX.cases,
+        ),
+        onPrefixes(storage.data, 's3:GetObjectVersion', PREFIX.incoming),
+        onPrefixes(
+          storage.data,
+          's3:PutObject',
+          PREFIX.work,
+          PREFIX.runs,
+          PREFIX.cases,
+          PREFIX.quarantine,
+        ),
         // Moving aside: the version stays, under a delete marker, as long as retention says.
-        onPrefixes(storage.data, 's3:DeleteObject', 'incoming/'),
+        onPrefixes(storage.data, 's3:DeleteObject', PREFIX.incoming),
         seesWhatIsMissing(storage.data),
         {
           actions: ['batch:SubmitJob'],
@@ -108,9 +123,16 @@ export class Pipeline extends Construct {
       storage,
       environment,
       grants: [
-        onPrefixes(storage.data, 's3:GetObject', 'models/', 'runs/', 'work/', 'cases/'),
-        onPrefixes(storage.data, 's3:GetObjectVersion', 'incoming/'),
-        onPrefixes(storage.data, 's3:PutObject', 'runs/', 'cases/'),
+        onPrefixes(
+          storage.data,
+          's3:GetObject',
+          PREFIX.models,
+          PREFIX.runs,
+          PREFIX.work,
+          PREFIX.cases,
+        ),
+        onPrefixes(storage.data, 's3:GetObjectVersion', PREFIX.incoming),
+        onPrefixes(storage.data, 's3:PutObject', PREFIX.runs, PREFIX.cases),
         seesWhatIsMissing(storage.data),
       ],
       // The most that a new account allows.
@@ -132,8 +154,14 @@ export class Pipeline extends Construct {
       storage,
       environment,
       grants: [
-        onPrefixes(storage.data, 's3:GetObject', 'models/', 'runs/', 'cases/'),
-        onPrefixes(storage.data, 's3:PutObject', 'runs/', 'cases/', 'training/requests/'),
+        onPrefixes(storage.data, 's3:GetObject', PREFIX.models, PREFIX.runs, PREFIX.cases),
+        onPrefixes(
+          storage.data,
+          's3:PutObject',
+          PREFIX.runs,
+          PREFIX.cases,
+          PREFIX.trainingRequests,
+        ),
         seesWhatIsMissing(storage.data),
       ],
       memoryMiB: 512,
@@ -154,8 +182,8 @@ export class Pipeline extends Construct {
       storage,
       environment,
       grants: [
-        onPrefixes(storage.data, 's3:GetObject', 'cases/'),
-        onPrefixes(storage.data, 's3:PutObject', 'summaries/'),
+        onPrefixes(storage.data, 's3:GetObject', PREFIX.cases),
+        onPrefixes(storage.data, 's3:PutObject', PREFIX.summaries),
         seesWhatIsMissing(storage.data),
       ],
       memoryMiB: 1024,
@@ -176,11 +204,11 @@ export class Pipeline extends Construct {
       ...site.datasets,
       ...(site.evaluation.canaryCases > 0 ? [CANARY_DATASET] : []),
     ];
-    const below = (folder: string) => datasets.map((name) => `incoming/${name}/${folder}/`);
+    const below = (kind: 'images' | 'labels') => datasets.map((name) => uploadsBelow(name, kind));
     const to = (queue: Queue) => ({ queue, undelivered: parked });
     route(this, 'Image', uploadsTo(storage, below('images')), to(ingest));
     route(this, 'Label', uploadsTo(storage, below('labels')), to(results));
-    route(this, 'Segmented', jobEnds(gpu, 'segment-', 'SUCCEEDED'), to(results));
-    route(this, 'NotSegmented', jobEnds(gpu, 'segment-', 'FAILED'), to(failures));
+    route(this, 'Segmented', jobEnds(gpu, JOB_NAME.segment, 'SUCCEEDED'), to(results));
+    route(this, 'NotSegmented', jobEnds(gpu, JOB_NAME.segment, 'FAILED'), to(failures));
   }
 }

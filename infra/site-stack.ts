@@ -4,7 +4,7 @@ import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
-import type { Site } from '../site/contract/config.ts';
+import { OUTPUT, type Site, stackName } from '../site/contract/config.ts';
 import { Canary } from './canary.ts';
 import { Evaluation } from './evaluation.ts';
 import { segmentJob } from './gpu-job.ts';
@@ -32,8 +32,6 @@ export function noticeTopic(
   if (site.alarmEmail !== null) topic.addSubscription(new EmailSubscription(site.alarmEmail));
   return topic;
 }
-
-export const stackName = (site: string): string => `sammix-${site}`;
 
 /** Of cfn-lint: W3005, CDK states dependencies that references imply; W3010, a site's zones are its own. */
 const LINT_EXCEPTIONS = ['W3005', 'W3010'];
@@ -63,7 +61,7 @@ export class SiteStack extends Stack {
     this.templateOptions.metadata = { 'cfn-lint': { config: { ignore_checks: LINT_EXCEPTIONS } } };
     Tags.of(this).add('sammix:site', site.site);
     for (const [tag, value] of Object.entries(site.tags)) Tags.of(this).add(tag, value);
-    new CfnOutput(this, 'Bucket', { value: storage.data.bucketName });
-    new CfnOutput(this, 'JobQueue', { value: gpu.queue.jobQueueArn });
+    new CfnOutput(this, OUTPUT.bucket, { value: storage.data.bucketName });
+    new CfnOutput(this, OUTPUT.jobQueue, { value: gpu.queue.jobQueueArn });
   }
 }

@@ -13,6 +13,7 @@ import {
 import { Construct } from 'constructs';
 import { CANARY_DATASET } from '../site/contract/canary.ts';
 import type { Site } from '../site/contract/config.ts';
+import { PREFIX } from '../site/contract/keys.ts';
 import { acknowledge } from './acknowledge.ts';
 
 /** The canary's scans can be drawn again at any time. */
@@ -140,13 +141,13 @@ function lifecycle(site: Site): LifecycleRule[] {
       abortIncompleteMultipartUploadAfter: Duration.days(2),
       expiredObjectDeleteMarker: true,
     },
-    ...expire('incoming/', incomingDays),
-    ...['incoming', 'cases'].flatMap((prefix) =>
-      expire(`${prefix}/${CANARY_DATASET}/`, canaryDays),
+    ...expire(PREFIX.incoming, incomingDays),
+    ...[PREFIX.incoming, PREFIX.cases].flatMap((prefix) =>
+      expire(`${prefix}${CANARY_DATASET}/`, canaryDays),
     ),
-    ...expire('cases/', casesDays),
-    ...expire('work/', workDays),
+    ...expire(PREFIX.cases, casesDays),
+    ...expire(PREFIX.work, workDays),
     // State of runs: an upload that comes again after so long is simply processed again.
-    ...expire('runs/', casesDays),
+    ...expire(PREFIX.runs, casesDays),
   ];
 }

@@ -3,7 +3,7 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import type { EnvironmentOf, TrainEnv } from '../site/contract/env.ts';
-import { TRAINING_REQUESTS } from '../site/contract/keys.ts';
+import { JOB_NAME, PREFIX } from '../site/contract/keys.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import { type GpuJob, trainJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';
@@ -47,18 +47,18 @@ export class Training extends Construct {
       storage,
       environment,
       grants: [
-        onPrefixes(storage.data, 's3:GetObject', 'training/', 'models/', 'runs/handled/'),
-        onPrefixes(storage.data, 's3:GetObjectVersion', TRAINING_REQUESTS),
+        onPrefixes(storage.data, 's3:GetObject', PREFIX.training, PREFIX.models, PREFIX.handled),
+        onPrefixes(storage.data, 's3:GetObjectVersion', PREFIX.trainingRequests),
         onPrefixes(
           storage.data,
           's3:PutObject',
-          TRAINING_REQUESTS,
-          'training/jobs/',
-          'models/candidates/',
-          'runs/handled/',
+          PREFIX.trainingRequests,
+          PREFIX.trainingJobs,
+          PREFIX.candidates,
+          PREFIX.handled,
         ),
         // A reason that no longer stands, because the request was corrected.
-        onPrefixes(storage.data, 's3:DeleteObject', TRAINING_REQUESTS),
+        onPrefixes(storage.data, 's3:DeleteObject', PREFIX.trainingRequests),
         seesWhatIsMissing(storage.data),
         ...submits(gpu, job),
       ],
@@ -67,8 +67,8 @@ export class Training extends Construct {
       queue: { source: this.queue, concurrency: 2 },
     });
     const to = { queue: this.queue, undelivered: parked };
-    route(this, 'Request', uploadsTo(storage, [TRAINING_REQUESTS]), to);
-    route(this, 'Ended', jobEnds(gpu, 'train-', 'SUCCEEDED', 'FAILED'), to);
+    route(this, 'Request', uploadsTo(storage, [PREFIX.trainingRequests]), to);
+    route(this, 'Ended', jobEnds(gpu, JOB_NAME.train, 'SUCCEEDED', 'FAILED'), to);
   }
 }
 

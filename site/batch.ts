@@ -1,4 +1,4 @@
-import { BatchClient, SubmitJobCommand, type SubmitJobCommandInput } from '@aws-sdk/client-batch';
+import type { BatchClient, SubmitJobCommandInput } from '@aws-sdk/client-batch';
 import { MAX_ATTEMPTS } from '../adapters/aws-clients.ts';
 import type { RunRecord } from './contract/runs.ts';
 
@@ -28,9 +28,6 @@ export function slabsOfJob(job: number, slabs: number, sizes: Sizes): number[] {
   );
 }
 
-export const createBatchClient = (region?: string): BatchClient =>
-  new BatchClient({ maxAttempts: MAX_ATTEMPTS, ...(region === undefined ? {} : { region }) });
-
 export interface JobRequest {
   readonly name: string;
   readonly queue: string;
@@ -40,21 +37,38 @@ export interface JobRequest {
   readonly children: number;
 }
 
-/** Submits a plain job for one child, an array job for more. Returns Batch's job id. */
-export async function submitJob(client: BatchClient, request: JobRequest): Promise<string> {
-  const { children } = request;
+/**
+ * Submits a plain job for one child, an array job for more, and returns Batch's job id. The client is
+ * loaded at the first of them: a function that answers a duplicate event does not wait for it.
+ */
+export function jobSubmitter(): (request: JobRequest) => Promise<string> {
+  let client: BatchClient | undefined;
+  return async (request) => {
+    const input = submission(request);
+    const { BatchClient, SubmitJobCommand } = await import('@aws-sdk/client-batch');
+    client ??= new BatchClient({ maxAttempts: MAX_ATTEMPTS });
+    const { jobId } = await client.send(new SubmitJobCommand(input));
+    if (jobId === undefined) throw new Error('Batch accepted the job without giving its id');
+    return jobId;
+  };
+}
+
+function submission({
+  name,
+  queue,
+  definition,
+  environment,
+  children,
+}: JobRequest): SubmitJobCommandInput {
   if (!Number.isInteger(children) || children < 1 || children > MAX_CHILDREN)
     throw new RangeError(`children must be 1 to ${MAX_CHILDREN}, got ${children}`);
-  const input: SubmitJobCommandInput = {
-    jobName: request.name,
-    jobQueue: request.queue,
-    jobDefinition: request.definition,
+  return {
+    jobName: name,
+    jobQueue: queue,
+    jobDefinition: definition,
     containerOverrides: {
-      environment: Object.entries(request.environment).map(([name, value]) => ({ name, value })),
+      environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })),
     },
     ...(children > 1 ? { arrayProperties: { size: children } } : {}),
   };
-  const { jobId } = await client.send(new SubmitJobCommand(input));
-  if (jobId === undefined) throw new Error('Batch accepted the job without giving its id');
-  return jobId;
 }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { findJson } from '../adapters/json-object.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import { BundleManifest } from '../core/contract/bundle.ts';
 import { PromotionDecision, type PromotionReason } from '../core/contract/promotion.ts';
@@ -8,6 +7,7 @@ import { fromJsonBytes, toJsonBytes } from '../core/json.ts';
 import { BUNDLE_MANIFEST } from '../core/stage/open-bundle.ts';
 import { cloudKeys } from './contract/keys.ts';
 import { type Activation, ActiveBundle } from './contract/runs.ts';
+import { findJson } from './records.ts';
 
 /** Which bundle a site uses: `models/active.json`, and a decision for every time that it changed. */
 

@@ -4,30 +4,46 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import { metricValue } from '../core/contract/panel.ts';
 import type { SegmentedReport } from '../core/contract/report.ts';
 import { BundleError } from '../core/errors.ts';
-import { fromJsonBytes, toJsonBytes } from '../core/json.ts';
 import { readReport } from '../core/stage/finished-report.ts';
 import { encodePhantom, phantomCase } from '../phantom/phantom.ts';
-import type { RegisteredBundle } from './bundles.ts';
+import { bundleReader, type RegisteredBundle } from './bundles.ts';
+import type { SiteContext } from './context.ts';
 import {
   CANARY_DATASET,
   CANARY_SCAN,
   CANARY_TOLERANCE,
+  type CanaryEvent,
   CanaryReference,
   canaryCase,
   canarySeeds,
   seedOfCanaryCase,
 } from './contract/canary.ts';
-import { cloudKeys } from './contract/keys.ts';
+import type { CanaryEnv } from './contract/env.ts';
+import { cloudKeys, parseLatest } from './contract/keys.ts';
 import type { EmitMetrics } from './metrics.ts';
+import { replaceJson } from './records.ts';
 import { readLatest } from './runs.ts';
 
-export interface CheckCanaryPorts {
+/** Looks at a canary scan's report, or starts the scans after a deployment or an activation. */
+export async function flyCanary(
+  event: CanaryEvent,
+  { env, store, log, emit }: SiteContext<CanaryEnv>,
+): Promise<void> {
+  const key = event.source === 'aws.s3' ? event.detail.object.key : undefined;
+  const scan = key === undefined ? undefined : parseLatest(key);
+  if (scan) await checkCanary(scan.caseId, { store, log, emit });
+  if (key !== undefined && key !== cloudKeys.activeBundle) return;
+  const bundle = bundleReader(store, env.SAMMIX_BUNDLE);
+  await startCanary(env.SAMMIX_CANARY_CASES, { store, bundle, log });
+}
+
+interface CheckCanaryPorts {
   readonly store: S3Store;
   readonly log: Log;
   readonly emit: EmitMetrics;
 }
 
-export type CanaryVerdict = 'as-before' | 'recorded' | 'failed' | 'not-compared' | 'differs';
+type CanaryVerdict = 'as-before' | 'recorded' | 'failed' | 'not-compared' | 'differs';
 
 type Measured = CanaryReference['cases'][number];
 
@@ -35,7 +51,7 @@ type Measured = CanaryReference['cases'][number];
  * Holds a canary scan's report to what the same bundle made of it before: on the machine that
  * registered it, or (for a bundle that was trained here) in the site's first canary with it.
  */
-export async function checkCanary(
+async function checkCanary(
   caseId: string,
   ports: CheckCanaryPorts,
 ): Promise<CanaryVerdict | undefined> {
@@ -80,20 +96,17 @@ async function knownOrRecorded(
   measured: Measured,
   store: S3Store,
 ): Promise<Measured | undefined> {
-  const key = cloudKeys.canaryReference(digest);
-  for (;;) {
-    const found = await store.getTagged(key);
-    const reference: CanaryReference = found
-      ? fromJsonBytes(CanaryReference, found.body)
-      : { schemaVersion: 1, digest, cases: [] };
-    const known = reference.cases.find(({ seed }) => seed === measured.seed);
-    if (known) return known;
-    const next = { ...reference, cases: [...reference.cases, measured] };
-    if ((await store.putIf(key, toJsonBytes(next), found?.etag)) !== undefined) return undefined;
-  }
+  let known: Measured | undefined;
+  await replaceJson(store, cloudKeys.canaryReference(digest), CanaryReference, (found) => {
+    const cases = found?.cases ?? [];
+    known = cases.find(({ seed }) => seed === measured.seed);
+    if (known) return undefined;
+    return { schemaVersion: 1 as const, digest, cases: [...cases, measured] };
+  });
+  return known;
 }
 
-export interface StartCanaryPorts {
+interface StartCanaryPorts {
   readonly store: S3Store;
   readonly bundle: () => Promise<RegisteredBundle>;
   readonly log: Log;
@@ -103,10 +116,7 @@ export interface StartCanaryPorts {
  * Uploads the canary's scans as anyone uploads: what follows is the deployed site at work. A site
  * without a bundle cannot segment yet; its first activation starts the canary.
  */
-export async function startCanary(
-  cases: number,
-  { store, bundle, log }: StartCanaryPorts,
-): Promise<void> {
+async function startCanary(cases: number, { store, bundle, log }: StartCanaryPorts): Promise<void> {
   try {
     await bundle();
   } catch (error) {

@@ -64,3 +64,16 @@ function parseEnvironment<Schema extends $ZodType>(
     { cause: parsed.error },
   );
 }
+
+/** Another attempt is working on the same thing: the message has to come back, but nothing is wrong. */
+export class StillInProgress extends Error {
+  override readonly name = 'StillInProgress';
+}
+
+/** The id under which X-Ray shows this invocation, or a new one of the same form. */
+export function traceId(now: Date = new Date()): string {
+  const [, root] = /Root=([0-9a-f-]+)/.exec(process.env._X_AMZN_TRACE_ID ?? '') ?? [];
+  if (root !== undefined) return root;
+  const seconds = Math.floor(now.getTime() / 1000).toString(16);
+  return `1-${seconds}-${crypto.randomUUID().replaceAll('-', '').slice(0, 24)}`;
+}

@@ -3,6 +3,7 @@ import { provenance } from '../adapters/provenance.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import type { FailedReport } from '../core/contract/report.ts';
 import { type Fault, type InputError, SammixError } from '../core/errors.ts';
+import { putJson } from '../core/json.ts';
 import { reportFailure } from '../core/stage/report.ts';
 import type { RegisteredBundle } from './bundles.ts';
 import type { JobStateChange, ObjectCreated, SiteEvent } from './contract/events.ts';
@@ -34,11 +35,7 @@ export async function quarantine(
   const kept = cloudKeys.quarantined(dataset, runId, input.name);
   await store.put(kept, (await store.open(imageKey, version)).body);
   const reason = { schemaVersion: 1, runId, imageKey, version, kept, fault: error.fault };
-  await store.put(
-    cloudKeys.quarantineReason(dataset, runId),
-    Buffer.from(`${JSON.stringify(reason, null, 2)}\n`),
-    'application/json',
-  );
+  await putJson(store, cloudKeys.quarantineReason(dataset, runId), reason);
   await writeFailure(record, 'preflight', error, store);
   // A newer upload under the same name must not vanish below this delete marker.
   if ((await store.stat(imageKey))?.version === version) await store.remove(imageKey);

@@ -3,26 +3,20 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import type { CaseManifest, RunIdentity } from '../core/contract/manifest.ts';
 import { InputError, StorageError } from '../core/errors.ts';
 import { splitCase } from '../core/stage/split.ts';
-import { StillInProgress } from '../functions/each-message.ts';
-import { jobChildren } from './batch.ts';
-import type { RegisteredBundle } from './bundles.ts';
+import { jobChildren, jobSubmitter } from './batch.ts';
+import { bundleReader, type RegisteredBundle } from './bundles.ts';
+import type { SiteContext } from './context.ts';
+import type { EnvironmentOf, SegmentJobRunEnv, SplitEnv } from './contract/env.ts';
 import type { ObjectCreated } from './contract/events.ts';
-import { cloudRunKeys, parseUpload, type Upload } from './contract/keys.ts';
+import { cloudRunKeys, parseUpload, segmentJobName, type Upload } from './contract/keys.ts';
 import type { RunRecord } from './contract/runs.ts';
 import { quarantine } from './failed-run.ts';
+import { underLease } from './lease.ts';
 import type { EmitMetrics } from './metrics.ts';
-import { once } from './once.ts';
-import {
-  advance,
-  type Claimed,
-  claimRun,
-  imageVersion,
-  newRun,
-  type RunSettings,
-  release,
-} from './runs.ts';
+import { once } from './records.ts';
+import { advance, type Claimed, imageVersion, newRun, type RunSettings, runLease } from './runs.ts';
 
-export interface IngestPorts {
+interface IngestPorts {
   readonly store: S3Store;
   readonly bundle: () => Promise<RegisteredBundle>;
   /** Starts the GPU work and returns its id. */
@@ -31,14 +25,49 @@ export interface IngestPorts {
   readonly emit: EmitMetrics;
 }
 
-export interface IngestSettings extends RunSettings {
+interface IngestSettings extends RunSettings {
   readonly leaseSeconds: number;
 }
 
 export type IngestOutcome = 'ignored' | 'duplicate' | 'withdrawn' | 'quarantined' | 'submitted';
 
+let opened: IngestPorts | undefined;
+
+/** Ingests with what the split function keeps while it is warm: the bundle it knows, its clients. */
+export function ingestUpload(
+  event: ObjectCreated,
+  context: SiteContext<SplitEnv>,
+): Promise<IngestOutcome> {
+  opened ??= openPorts(context);
+  const { env } = context;
+  const settings = {
+    slicesPerJob: env.SAMMIX_SLICES_PER_JOB,
+    slicesPerSlab: env.SAMMIX_SLICES_PER_SLAB,
+    leaseSeconds: env.SAMMIX_LEASE_SECONDS,
+  };
+  return ingestImage(event, settings, opened);
+}
+
+function openPorts({ env, store, log, emit }: SiteContext<SplitEnv>): IngestPorts {
+  const submitJob = jobSubmitter();
+  const submit = ({ runId, traceId }: RunRecord, children: number): Promise<string> => {
+    const environment: EnvironmentOf<typeof SegmentJobRunEnv> = {
+      SAMMIX_RUN_ID: runId,
+      SAMMIX_TRACE_ID: traceId,
+    };
+    return submitJob({
+      name: segmentJobName(runId),
+      queue: env.SAMMIX_JOB_QUEUE,
+      definition: env.SAMMIX_SEGMENT_JOB,
+      environment,
+      children,
+    });
+  };
+  return { store, bundle: bundleReader(store, env.SAMMIX_BUNDLE), submit, log, emit };
+}
+
 /** An uploaded image becomes slabs, a manifest and a GPU job; one that is refused is moved aside. */
-export async function ingestImage(
+async function ingestImage(
   event: ObjectCreated,
   settings: IngestSettings,
   ports: IngestPorts,
@@ -56,16 +85,15 @@ async function ingestOnce(
 ): Promise<IngestOutcome> {
   const bundle = await ports.bundle();
   const draft = newRun(event, upload, bundle, settings);
-  const claim = await claimRun(ports.store, draft, settings.leaseSeconds);
-  if (claim.outcome === 'in-progress') throw new StillInProgress();
-  if (claim.outcome === 'done') {
-    ports.emit({ DuplicateEvents: 1 });
-    return 'duplicate';
-  }
-  const outcome = await splitAndSubmit(claim.claimed, bundle, ports);
+  const lease = runLease(ports.store, draft.runId, settings.leaseSeconds);
+  const outcome = await underLease(
+    lease,
+    () => draft,
+    (claimed) => splitAndSubmit(claimed, bundle, ports),
+  );
   // Once a run, however many attempts it took.
-  ports.emit({ CasesReceived: 1 });
-  return outcome;
+  ports.emit(outcome === undefined ? { DuplicateEvents: 1 } : { CasesReceived: 1 });
+  return outcome ?? 'duplicate';
 }
 
 async function splitAndSubmit(
@@ -95,7 +123,6 @@ async function splitAndSubmit(
       log.info('withdrawn');
       return 'withdrawn';
     }
-    await release(ports.store, claimed);
     throw error;
   }
 }

@@ -7,17 +7,17 @@ import { type GpuCost, gpuCost } from '../core/contract/report.ts';
 import { StorageError } from '../core/errors.ts';
 import { getJson } from '../core/json.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
-import type { LabelInput } from '../core/stage/compare.ts';
 import { reportCase } from '../core/stage/report.ts';
 import { readBundle } from './bundles.ts';
 import type { ObjectCreated } from './contract/events.ts';
 import { cloudKeys, cloudRunKeys, parseUpload, type Upload } from './contract/keys.ts';
 import type { JobRecord, LabelPointer, RunRecord } from './contract/runs.ts';
 import type { EmitMetrics } from './metrics.ts';
-import { once } from './once.ts';
+import { once } from './records.ts';
 import {
   advance,
   type Claimed,
+  labelInput,
   pointLabel,
   pointLatest,
   readJobRecords,
@@ -113,14 +113,6 @@ async function writeReport(
   if (report.comparisonFault)
     log.warn('label-not-compared', { runId: record.runId, code: report.comparisonFault.code });
 }
-
-const labelInput = ({ key, name, version }: LabelPointer, store: S3Store): LabelInput => ({
-  name,
-  version,
-  async *open() {
-    yield* (await store.open(key, version)).body;
-  },
-});
 
 const peakMemoryMiB = (jobs: readonly JobRecord[]): number | null =>
   jobs.length === 0 ? null : Math.max(...jobs.map((job) => job.peakMemoryMiB));

@@ -1,56 +1,35 @@
 import { createHash } from 'node:crypto';
-import type { z } from 'zod';
-import { findJson, replaceJson } from '../adapters/json-object.ts';
+import type * as z from 'zod';
 import type { S3Store } from '../adapters/s3-store.ts';
 import { runId } from '../core/contract/keys.ts';
-import type { Parameters } from '../core/contract/manifest.ts';
-import { fromJsonBytes, getJson, toJsonBytes } from '../core/json.ts';
-import { traceId } from '../functions/each-message.ts';
+import { parametersOf } from '../core/contract/manifest.ts';
+import { fromJsonBytes, getJson, putJson, toJsonBytes } from '../core/json.ts';
+import type { LabelInput } from '../core/stage/compare.ts';
 import type { RegisteredBundle } from './bundles.ts';
+import { traceId } from './context.ts';
 import type { ObjectCreated } from './contract/events.ts';
-import { cloudKeys, type Upload } from './contract/keys.ts';
-import {
-  JobRecord,
-  LabelPointer,
-  LatestPointer,
-  RunRecord,
-  type RunState,
-} from './contract/runs.ts';
+import { cloudKeys, inputVersion, type Upload, versionIdOf } from './contract/keys.ts';
+import { JobRecord, LabelPointer, LatestPointer, RunRecord } from './contract/runs.ts';
+import type { Lease, Tagged } from './lease.ts';
+import { findJson, replaceJson } from './records.ts';
 
-/** Small JSON objects that say where a site's work stands. All writes that could race are conditional. */
+/** Where a site's runs stand, and which of them and which label are a case's newest. */
 
-export interface Claimed {
-  readonly record: RunRecord;
-  /** Of the record as written, for `advance`; undefined where it is not written yet. */
-  readonly etag: string | undefined;
-}
+/** A run's record as it was last written. */
+export type Claimed = Tagged<RunRecord>;
 
-export type Claim =
-  | { readonly outcome: 'mine'; readonly claimed: Claimed }
-  | { readonly outcome: 'done'; readonly state: RunState }
-  | { readonly outcome: 'in-progress' };
-
-/**
- * Takes a run for this invocation. A run that is done costs one request. A claim older than the
- * lease was left by a crash and is taken over; of two that try, one wins.
- */
-export async function claimRun(
+/** The record of a run as a lease: it is worked on while it is `claimed`, and done in any other state. */
+export const runLease = (
   store: S3Store,
-  record: RunRecord,
+  runId: string,
   leaseSeconds: number,
-): Promise<Claim> {
-  const key = cloudKeys.run(record.runId);
-  const found = await store.getTagged(key);
-  if (found) {
-    const { state, claimedAt } = fromJsonBytes(RunRecord, found.body);
-    if (state !== 'claimed') return { outcome: 'done', state };
-    const ageSeconds = (Date.parse(record.claimedAt) - Date.parse(claimedAt)) / 1000;
-    if (ageSeconds < leaseSeconds) return { outcome: 'in-progress' };
-  }
-  const etag = await store.putIf(key, toJsonBytes(record), found?.etag);
-  if (etag === undefined) return { outcome: 'in-progress' };
-  return { outcome: 'mine', claimed: { record, etag } };
-}
+): Lease<typeof RunRecord> => ({
+  store,
+  key: cloudKeys.run(runId),
+  schema: RunRecord,
+  leaseSeconds,
+  stateOf: ({ state }) => (state === 'claimed' ? 'held' : 'done'),
+});
 
 /** Writes the next state of a run, unless something else has moved it on meanwhile. */
 export async function advance(
@@ -62,11 +41,6 @@ export async function advance(
   return (await store.putIf(cloudKeys.run(record.runId), toJsonBytes(next), etag)) !== undefined;
 }
 
-/** Gives a claim back after a failure, so that the next attempt need not wait for the lease to end. */
-export async function release(store: S3Store, claimed: Claimed): Promise<void> {
-  await advance(store, claimed, { claimedAt: new Date(0).toISOString() });
-}
-
 export async function readRun(store: S3Store, runId: string): Promise<Claimed | undefined> {
   const found = await store.getTagged(cloudKeys.run(runId));
   return found && { record: fromJsonBytes(RunRecord, found.body), etag: found.etag };
@@ -74,8 +48,7 @@ export async function readRun(store: S3Store, runId: string): Promise<Claimed | 
 
 /** The run's record again beside its results, where people look for them. */
 export async function writeAccount(store: S3Store, record: RunRecord): Promise<void> {
-  const key = cloudKeys.account(record.dataset, record.caseId, record.runId);
-  await store.put(key, toJsonBytes(record), 'application/json');
+  await putJson(store, cloudKeys.account(record.dataset, record.caseId, record.runId), record);
 }
 
 export async function writeJobRecord(
@@ -83,11 +56,7 @@ export async function writeJobRecord(
   runId: string,
   record: JobRecord,
 ): Promise<void> {
-  await store.put(
-    cloudKeys.jobRecord(runId, record.index, record.attempt),
-    toJsonBytes(record),
-    'application/json',
-  );
+  await putJson(store, cloudKeys.jobRecord(runId, record.index, record.attempt), record);
 }
 
 export async function readJobRecords(store: S3Store, runId: string): Promise<JobRecord[]> {
@@ -115,9 +84,6 @@ export const pointLabel = (
   pointer: LabelPointer,
 ): Promise<boolean> => point(store, cloudKeys.labelPointer(dataset, caseId), LabelPointer, pointer);
 
-/** How often two writers may get in each other's way before that is a failure. */
-const POINT_ATTEMPTS = 8;
-
 /** Moves a pointer forward, never back: an older upload's run that ends later changes nothing. */
 async function point<Schema extends z.ZodType<{ uploadedAt: string }>>(
   store: S3Store,
@@ -125,12 +91,8 @@ async function point<Schema extends z.ZodType<{ uploadedAt: string }>>(
   schema: Schema,
   pointer: z.output<Schema>,
 ): Promise<boolean> {
-  const moved = await replaceJson(
-    store,
-    key,
-    schema,
-    (found) => (found && found.uploadedAt > pointer.uploadedAt ? undefined : pointer),
-    POINT_ATTEMPTS,
+  const moved = await replaceJson(store, key, schema, (found) =>
+    found && found.uploadedAt > pointer.uploadedAt ? undefined : pointer,
   );
   return moved !== undefined;
 }
@@ -151,9 +113,9 @@ export function newRun(
   const input = {
     name: upload.fileName,
     bytes: object.size,
-    version: `s3:${object['version-id']}`,
+    version: inputVersion(object['version-id']),
   };
-  const parameters = parametersOf(bundle);
+  const parameters = bundle ? parametersOf(bundle.manifest) : NO_PARAMETERS;
   const bundleDigest = bundle?.digest ?? NO_BUNDLE;
   return {
     schemaVersion: 1,
@@ -180,12 +142,17 @@ export function newRun(
 /** Stands for the bundle in the run id of an image that came before there was one. */
 const NO_BUNDLE = createHash('sha256').update('no bundle').digest('hex');
 
-export function parametersOf(bundle: RegisteredBundle | undefined): Parameters {
-  if (!bundle) return { largestComponent3d: false, fillHoles: false };
-  const { largestComponent3d, fillHoles } = bundle.manifest.postprocess;
-  return { largestComponent3d, fillHoles };
-}
+const NO_PARAMETERS = { largestComponent3d: false, fillHoles: false };
 
-/** The S3 version of a run's image. */
+/** S3's version id of a run's image. */
 export const imageVersion = ({ input }: Pick<RunRecord, 'input'>): string =>
-  input.version.slice('s3:'.length);
+  versionIdOf(input.version) ?? '';
+
+/** A case's label, to be read when it is compared with. */
+export const labelInput = ({ key, name, version }: LabelPointer, store: S3Store): LabelInput => ({
+  name,
+  version,
+  async *open() {
+    yield* (await store.open(key, version)).body;
+  },
+});

@@ -1,16 +1,15 @@
 import type { S3Store } from '../adapters/s3-store.ts';
 import { CaseReport } from '../core/contract/report.ts';
-import { getJson, toJsonBytes } from '../core/json.ts';
+import { getJson, putJson } from '../core/json.ts';
 import { type SummarisedCase, summarise, summaryCsv } from '../core/stage/summary.ts';
-import { cloudKeys, parseLatest } from './contract/keys.ts';
+import { casesBelow, cloudKeys, parseLatest } from './contract/keys.ts';
 import { LatestPointer } from './contract/runs.ts';
 
 /** Writes the tables of a dataset over the newest run of every case; returns how many there are. */
 export async function summariseDataset(dataset: string, store: S3Store): Promise<number> {
   const cases = await latestCases(store, dataset);
   const summary = summarise(cases, digestOf(cases));
-  const json = toJsonBytes(summary);
-  await store.put(cloudKeys.summary(dataset, 'summary.json'), json, 'application/json');
+  await putJson(store, cloudKeys.summary(dataset, 'summary.json'), summary);
   const csv = Buffer.from(summaryCsv(summary));
   await store.put(cloudKeys.summary(dataset, 'summary.csv'), csv, 'text/csv');
   return cases.length;
@@ -18,7 +17,7 @@ export async function summariseDataset(dataset: string, store: S3Store): Promise
 
 async function latestCases(store: S3Store, dataset: string): Promise<SummarisedCase[]> {
   const cases: SummarisedCase[] = [];
-  for await (const { key } of store.list(`cases/${dataset}/`)) {
+  for await (const { key } of store.list(casesBelow(dataset))) {
     if (!parseLatest(key)) continue;
     const { prefix } = await getJson(store, key, LatestPointer);
     const report = await getJson(store, `${prefix}/report.json`, CaseReport);

@@ -2,10 +2,10 @@ import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { Evaluation } from '../../core/contract/evaluation.ts';
 import { BundleError, ConfigError } from '../../core/errors.ts';
-import { toJsonBytes } from '../../core/json.ts';
+import { putJson } from '../../core/json.ts';
 import { readActive, readBundle } from '../../site/bundles.ts';
 import { EvaluationRequest, evaluationId } from '../../site/contract/evaluation.ts';
-import { cloudKeys } from '../../site/contract/keys.ts';
+import { cloudKeys, uploadsBelow } from '../../site/contract/keys.ts';
 import { readEvaluationRecord } from '../../site/evaluation/records.ts';
 import { readEvaluation } from '../../site/evaluation/rows.ts';
 import { ok, report } from '../command.ts';
@@ -29,7 +29,7 @@ export function define(command: Command): void {
       ) => {
         await report(command, async (progress) => {
           const done = await evaluateSite(await openSite(name, options), options, progress);
-          return ok(done, `evaluations/${done.dataset}/${done.evaluationId}/`);
+          return ok(done, `${cloudKeys.evaluation(done.dataset, done.evaluationId)}/`);
         });
       },
     );
@@ -86,7 +86,7 @@ export async function requestEvaluation(
     requestedAt,
   });
   const id = evaluationId(request, digest);
-  await store.put(cloudKeys.evaluationRequest(id), toJsonBytes(request), 'application/json');
+  await putJson(store, cloudKeys.evaluationRequest(id), request);
   return { evaluationId: id, dataset, digest, requestedAt };
 }
 
@@ -103,11 +103,11 @@ async function activePrefix(store: S3Store): Promise<string> {
 }
 
 async function refuseUnlabelled(store: S3Store, dataset: string): Promise<void> {
-  for await (const _ of store.list(`incoming/${dataset}/labels/`)) return;
+  for await (const _ of store.list(uploadsBelow(dataset, 'labels'))) return;
   throw new ConfigError({
     code: 'nothing-labelled',
     subject: dataset,
-    expected: `labels below incoming/${dataset}/labels/`,
+    expected: `labels below ${uploadsBelow(dataset, 'labels')}`,
     found: 'none',
     remedy: 'Upload labels ("sammix site submit ... --label ..."), or name another dataset.',
   });

@@ -3,7 +3,7 @@ import { DirStore } from '../../adapters/dir-store.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { assertSegment } from '../../core/contract/keys.ts';
 import { getJson } from '../../core/json.ts';
-import { parseLatest } from '../../site/contract/keys.ts';
+import { casesBelow, parseLatest } from '../../site/contract/keys.ts';
 import { LatestPointer } from '../../site/contract/runs.ts';
 import { ok, report } from '../command.ts';
 import type { Progress } from '../progress.ts';
@@ -46,7 +46,7 @@ export async function fetchCases(
   const out = new DirStore(options.out);
   const fetched: Fetched[] = [];
   const wanted = options.case === undefined ? '' : `${assertSegment(options.case, 'the case')}/`;
-  for await (const { key } of store.list(`cases/${options.dataset}/${wanted}`)) {
+  for await (const { key } of store.list(`${casesBelow(options.dataset)}${wanted}`)) {
     const at = parseLatest(key);
     if (!at) continue;
     const pointer = await getJson(store, key, LatestPointer);

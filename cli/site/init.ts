@@ -3,13 +3,14 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { ConfigError } from '../../core/errors.ts';
 import { Site } from '../../site/contract/config.ts';
+import { SITE_FILES } from '../../site/site-file.ts';
 import { ok, report, withOutput } from '../command.ts';
 
 /** `sammix site init` */
 export function define(command: Command): void {
   withOutput(command)
     .argument('<site>', 'name of the site')
-    .option('-d, --dir <dir>', 'folder of site files', SITES)
+    .option('-d, --dir <dir>', 'folder of site files', SITE_FILES)
     .action(async (name: string, options: { readonly dir: string }) => {
       const file = path.join(options.dir, `${name}.json`);
       await report(command, async () =>
@@ -20,8 +21,6 @@ export function define(command: Command): void {
       );
     });
 }
-
-const SITES = path.join(import.meta.dirname, '..', '..', 'infra', 'sites');
 
 /** Comments of the starting file, one for each field that a site is likely to change. */
 const COMMENTS: Readonly<Partial<Record<keyof Site, string>>> = {

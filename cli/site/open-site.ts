@@ -1,12 +1,14 @@
-import { ListBucketsCommand } from '@aws-sdk/client-s3';
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { createS3Client } from '../../adapters/aws-clients.ts';
+import { createS3Client, MAX_ATTEMPTS } from '../../adapters/aws-clients.ts';
 import { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { OUTPUT, stackName } from '../../site/contract/config.ts';
+import { loadSite, siteFile } from '../../site/site-file.ts';
 import { withOutput } from '../command.ts';
 
 export interface SiteOptions {
-  /** Names the bucket where it cannot be found by the site's name. */
+  /** For who may not ask CloudFormation, as an uploader need not. */
   readonly bucket?: string;
   readonly region?: string;
 }
@@ -14,30 +16,71 @@ export interface SiteOptions {
 /** The options of every command that speaks to a deployed site. */
 export const withSite = (command: Command): Command =>
   withOutput(command)
-    .option('--region <region>', 'AWS region of the site (default: that of the credentials)')
-    .option('--bucket <name>', "the site's bucket (default: found by the site's name)");
-
-/** The data bucket's name as CloudFormation makes it from the stack and the construct. */
-const bucketPrefix = (site: string): string => `sammix-${site}-storagedata`;
+    .option(
+      '--region <region>',
+      'AWS region of the site (default: its site file, or that of the credentials)',
+    )
+    .option('--bucket <name>', "the site's bucket (default: the output of its stack)");
 
 /**
- * The bucket of a deployed site. A destroyed site keeps its bucket, so of several the newest counts.
+ * The bucket of a deployed site, as its stack names it, in the region of its site file.
  *
- * @throws ConfigError where this account has no such site
+ * @throws ConfigError where there is no such stack in this account and region
  */
 export async function openSite(site: string, options: SiteOptions): Promise<S3Store> {
-  const client = createS3Client(options.region);
-  if (options.bucket !== undefined) return new S3Store({ client, bucket: options.bucket });
-  const { Buckets } = await client.send(new ListBucketsCommand({ Prefix: bucketPrefix(site) }));
-  const [newest] = (Buckets ?? []).sort(
-    (a, b) => (b.CreationDate?.getTime() ?? 0) - (a.CreationDate?.getTime() ?? 0),
-  );
-  if (newest?.Name !== undefined) return new S3Store({ client, bucket: newest.Name });
-  throw new ConfigError({
-    code: 'no-such-site',
-    subject: site,
-    expected: `a bucket that begins with ${bucketPrefix(site)}`,
-    found: 'none in this account',
-    remedy: `Deploy the site ("npx cdk deploy -c site=${site}"), use its account's credentials, or name its bucket with --bucket.`,
+  const region = options.region ?? regionOf(site);
+  const client = createS3Client({
+    followRegionRedirects: true,
+    ...(region === undefined ? {} : { region }),
   });
+  const bucket = options.bucket ?? (await outputsOf(site, region))[OUTPUT.bucket];
+  if (bucket === undefined) throw noSuchSite(site, region, `a stack without "${OUTPUT.bucket}"`);
+  return new S3Store({ client, bucket });
 }
+
+/** Where the site file says it is; undefined where this checkout has none: the profile's region. */
+function regionOf(site: string): string | undefined {
+  const file = siteFile(site);
+  return existsSync(file) ? loadSite(file).region : undefined;
+}
+
+async function outputsOf(
+  site: string,
+  region: string | undefined,
+): Promise<Readonly<Record<string, string | undefined>>> {
+  const { CloudFormationClient, DescribeStacksCommand } = await import(
+    '@aws-sdk/client-cloudformation'
+  );
+  const client = new CloudFormationClient({
+    maxAttempts: MAX_ATTEMPTS,
+    ...(region === undefined ? {} : { region }),
+  });
+  try {
+    const command = new DescribeStacksCommand({ StackName: stackName(site) });
+    const outputs = (await client.send(command)).Stacks?.[0]?.Outputs ?? [];
+    return Object.fromEntries(
+      outputs.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]),
+    );
+  } catch (cause) {
+    // What CloudFormation answers where there is no stack of the name.
+    if (!(cause instanceof Error) || cause.name !== 'ValidationError') throw cause;
+    throw noSuchSite(site, region, 'none', cause);
+  }
+}
+
+const noSuchSite = (
+  site: string,
+  region: string | undefined,
+  found: string,
+  cause?: unknown,
+): ConfigError =>
+  new ConfigError(
+    {
+      code: 'no-such-site',
+      subject: site,
+      expected: `the stack ${stackName(site)} in ${region ?? "the credentials' region"}`,
+      found,
+      remedy: `Deploy the site ("npx cdk deploy -c site=${site}"), use its account's credentials and --region, or name its bucket with --bucket.`,
+    },
+    { cause },
+  );

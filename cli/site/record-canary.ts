@@ -4,6 +4,7 @@ import path from 'node:path';
 import { DirStore } from '../../adapters/dir-store.ts';
 import { openRuntime } from '../../adapters/onnx.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { parametersOf } from '../../core/contract/manifest.ts';
 import { metricValue } from '../../core/contract/panel.ts';
 import { toJsonBytes } from '../../core/json.ts';
 import { openBundle } from '../../core/stage/open-bundle.ts';
@@ -36,12 +37,11 @@ export async function recordCanary(
   const runtime = await openRuntime(bundle, { threads: 0, providers: ['cpu'] });
   const scratch = await mkdtemp(path.join(tmpdir(), 'sammix-canary-'));
   try {
-    const { largestComponent3d, fillHoles } = bundle.manifest.postprocess;
     const run: LocalRun = {
       store: new DirStore(path.join(scratch, 'out')),
       bundle,
       runtime,
-      parameters: { largestComponent3d, fillHoles },
+      parameters: parametersOf(bundle.manifest),
       slicesPerSlab: CANARY_SCAN.slices,
       force: true,
       progress: silentProgress,

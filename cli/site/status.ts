@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { faultText } from '../../core/errors.ts';
 import { getJson } from '../../core/json.ts';
+import { PREFIX, runIdOfRecord } from '../../site/contract/keys.ts';
 import { RunRecord, type RunState } from '../../site/contract/runs.ts';
 import type { TrainingState } from '../../site/contract/training.ts';
 import { listTrainings } from '../../site/training/records.ts';
@@ -51,8 +52,8 @@ export interface TrainingStatus {
 /** What became of a site's uploads and training requests, from the records of its runs. */
 export async function siteStatus(store: S3Store): Promise<SiteStatus> {
   const runs: RunRecord[] = [];
-  for await (const { key } of store.list('runs/'))
-    if (/^runs\/[0-9a-f]{16}\.json$/.test(key)) runs.push(await getJson(store, key, RunRecord));
+  for await (const { key } of store.list(PREFIX.runs))
+    if (runIdOfRecord(key) !== undefined) runs.push(await getJson(store, key, RunRecord));
   const counts: Partial<Record<RunState, number>> = {};
   for (const { state } of runs) counts[state] = (counts[state] ?? 0) + 1;
   const trainings = await listTrainings(store);

@@ -3,7 +3,8 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { cloudKeys } from '../../site/contract/keys.ts';
+import { putJson } from '../../core/json.ts';
+import { cloudKeys, PREFIX } from '../../site/contract/keys.ts';
 import { parseTrainRequest, type TrainRequest } from '../../site/contract/training.ts';
 import { ok, report } from '../command.ts';
 import { openSite, type SiteOptions, withSite } from './open-site.ts';
@@ -74,7 +75,7 @@ export function trainRequestOf(options: TrainOptions, now: Date = new Date()): T
     ...(steps === undefined ? {} : { steps: Number(steps) }),
     ...(seed === undefined ? {} : { seed: Number(seed) }),
   };
-  const request = { schemaVersion: 1, id, dataPrefix: `training/data/${data}/`, config };
+  const request = { schemaVersion: 1, id, dataPrefix: `${PREFIX.trainingData}${data}/`, config };
   return parseTrainRequest(JSON.stringify(request), id);
 }
 
@@ -84,7 +85,6 @@ export async function requestTraining(
   request: TrainRequest,
 ): Promise<RequestedTraining> {
   const key = cloudKeys.trainingRequest(request.id);
-  const body = Buffer.from(`${JSON.stringify(request, null, 2)}\n`);
-  await store.put(key, body, 'application/json');
+  await putJson(store, key, request);
   return { id: request.id, key };
 }

@@ -1,7 +1,7 @@
 import { deflateRawSync } from 'node:zlib';
 import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { assertSegment, runKeys } from '../../core/contract/keys.ts';
+import { runKeys } from '../../core/contract/keys.ts';
 import {
   type ViewCase,
   ViewedReport,
@@ -11,7 +11,7 @@ import {
 } from '../../core/contract/view.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { getJson } from '../../core/json.ts';
-import { cloudKeys, parseLatest } from '../../site/contract/keys.ts';
+import { casesBelow, cloudKeys, parseLatest, versionIdOf } from '../../site/contract/keys.ts';
 import type { LatestPointer } from '../../site/contract/runs.ts';
 import { readLabelPointer, readLatest, readRun } from '../../site/runs.ts';
 import { type ViewerPage, viewerPage } from '../../viewer/build.ts';
@@ -148,7 +148,7 @@ async function findCases(
 
 async function allCases(store: S3Store, dataset: string): Promise<string[]> {
   const caseIds: string[] = [];
-  for await (const { key } of store.list(`cases/${assertSegment(dataset, 'the dataset')}/`)) {
+  for await (const { key } of store.list(casesBelow(dataset))) {
     const at = parseLatest(key);
     if (at) caseIds.push(at.caseId);
   }
@@ -184,18 +184,13 @@ async function viewCase(
   };
 }
 
-const S3_VERSION = 's3:';
-
 /** The very version that was segmented; a later upload under the same name may show another patient. */
 async function imageOf(store: S3Store, signer: Signer, runId: string): Promise<ViewVolume | null> {
   const run = await readRun(store, runId);
   if (!run) return null;
   const { imageKey, input } = run.record;
   if (!(await store.stat(imageKey))) return null;
-  const version = input.version.startsWith(S3_VERSION)
-    ? input.version.slice(S3_VERSION.length)
-    : undefined;
-  return signer.volume(imageKey, input.name, version);
+  return signer.volume(imageKey, input.name, versionIdOf(input.version));
 }
 
 async function labelOf(

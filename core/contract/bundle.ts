@@ -1,11 +1,11 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { Sha256 } from './ids.ts';
 
 /**
  * `bundle.json`: everything the runtime knows about a trained model. The trainer writes it, the
  * runtime refuses what it does not understand. Model numbers live here and nowhere else.
  */
 
-const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'a sha256 in lower-case hexadecimal');
 const Dim = z.union([z.literal('n'), z.int().positive()]);
 
 /** One tensor of a graph. The first dimension `n` is the batch; all others are fixed. */

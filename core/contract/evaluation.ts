@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BundleDisplay } from './bundle.ts';
 import { FaultSchema } from './fault.ts';
 import { HuSummary } from './manifest.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What is wrong, in which file or setting, and what to do about it (core/errors.ts). */
 export const FaultSchema = z.strictObject({

@@ -1,4 +1,6 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import type { BundleManifest } from './bundle.ts';
+import { RunId, Sha256 } from './ids.ts';
 
 /** What the split stage found and wrote, and all that the later stages need to know of the input. */
 
@@ -9,6 +11,12 @@ export const Parameters = z.strictObject({
   fillHoles: z.boolean(),
 });
 export type Parameters = z.infer<typeof Parameters>;
+
+/** What a bundle asks for; a run of it is named by them. */
+export const parametersOf = ({ postprocess }: Pick<BundleManifest, 'postprocess'>): Parameters => ({
+  largestComponent3d: postprocess.largestComponent3d,
+  fillHoles: postprocess.fillHoles,
+});
 
 export const Problem = z.strictObject({
   code: z.string(),
@@ -88,10 +96,10 @@ export const HuSummary = z.strictObject({
 export type HuSummary = Readonly<z.infer<typeof HuSummary>>;
 
 export const RunIdentity = z.strictObject({
-  runId: z.string().regex(/^[0-9a-f]{16}$/),
+  runId: RunId,
   caseId: z.string(),
   input: InputIdentity,
-  bundleDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  bundleDigest: Sha256,
   parameters: Parameters,
 });
 export type RunIdentity = z.infer<typeof RunIdentity>;
@@ -100,7 +108,7 @@ export const CaseManifest = z.strictObject({
   schemaVersion: z.literal(1),
   run: RunIdentity,
   /** Of the bytes as stored (still compressed), computed while splitting. */
-  inputSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  inputSha256: Sha256,
   geometry: InputGeometry,
   hu: HuSummary,
   problems: z.array(Problem),

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { EstimateInterval, StratumDifference } from './evaluation.ts';
 
 /** When a candidate bundle may replace the active one, and the record of each decision. */

@@ -1,6 +1,7 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BundleDisplay } from './bundle.ts';
 import { FaultSchema } from './fault.ts';
+import { Sha256 } from './ids.ts';
 import {
   Backend,
   HuSummary,
@@ -110,7 +111,7 @@ export const SegmentedReport = z.strictObject({
   ...Common,
   status: z.literal('segmented'),
   input: InputIdentity,
-  inputSha256: z.string().regex(/^[0-9a-f]{64}$/),
+  inputSha256: Sha256,
   geometry: InputGeometry,
   hu: HuSummary,
   problems: z.array(Problem),

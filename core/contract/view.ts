@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { BundleDisplay } from './bundle.ts';
 import { SliceRecord } from './manifest.ts';
 import { ExtendedNumber, fromExtended } from './panel.ts';

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { BundleManifest, type GraphSpec } from '../contract/bundle.ts';
 import { BundleError } from '../errors.ts';
 import type { BlobStore, GraphRole } from '../ports.ts';

@@ -4,7 +4,7 @@ import type { CaseManifest, Letterbox, SliceRecord } from '../contract/manifest.
 import type { FailedReport, GpuCost, Provenance, SegmentedReport } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { type Fault, PreflightError, SammixError } from '../errors.ts';
-import { toJsonBytes } from '../json.ts';
+import { putJson } from '../json.ts';
 import { boundingBox, countSet } from '../mask/bounds.ts';
 import type { BlobStore } from '../ports.ts';
 import { decodeMasks, greySlice } from '../slice/slab-codec.ts';
@@ -137,7 +137,7 @@ export async function reportCase(
   await store.put(keys.thumbnail, draw.renderThumbnailPng(standing.at(-1)!), 'image/png');
   const page = draw.renderCaseReport(report, montage);
   await store.put(keys.reportHtml, Buffer.from(page), 'text/html');
-  await store.put(keys.report, toJsonBytes(report), 'application/json');
+  await putJson(store, keys.report, report);
   return report;
 }
 
@@ -187,7 +187,7 @@ export async function reportFailure(
   const report = failedReport(input);
   const { renderFailureReport } = await import('../report/render.ts');
   await store.put(input.keys.reportHtml, Buffer.from(renderFailureReport(report)), 'text/html');
-  await store.put(input.keys.report, toJsonBytes(report), 'application/json');
+  await putJson(store, input.keys.report, report);
   return report;
 }
 

@@ -2,10 +2,10 @@ import { peakMemoryMiB, provenance } from '../../adapters/provenance.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { RunIdentity } from '../../core/contract/manifest.ts';
 import { BundleError, type SammixError, StorageError } from '../../core/errors.ts';
-import type { LabelInput } from '../../core/stage/compare.ts';
 import { type CaseOutcome, type CaseToRun, runCase } from '../../core/stage/run-case.ts';
 import type { EvaluationPlan, PlannedCase } from '../../site/contract/evaluation.ts';
-import { cloudRunKeys } from '../../site/contract/keys.ts';
+import { cloudRunKeys, inputVersion } from '../../site/contract/keys.ts';
+import { labelInput } from '../../site/runs.ts';
 import { type JobModel, slabQueue } from './job-model.ts';
 import type { SegmentJobPorts } from './segment-job.ts';
 
@@ -58,7 +58,7 @@ function caseToRun(
   const run: RunIdentity = {
     runId,
     caseId,
-    input: { name, bytes, version: `s3:${version}` },
+    input: { name, bytes, version: inputVersion(version) },
     bundleDigest: plan.bundle.digest,
     parameters: plan.parameters,
   };
@@ -76,11 +76,3 @@ function caseToRun(
 const endsTheRun = (error: SammixError): boolean =>
   error instanceof BundleError ||
   (error instanceof StorageError && error.code !== 'blob-missing' && error.code !== 'slab-missing');
-
-const labelInput = ({ key, name, version }: PlannedCase['label'], store: S3Store): LabelInput => ({
-  name,
-  version,
-  async *open() {
-    yield* (await store.open(key, version)).body;
-  },
-});

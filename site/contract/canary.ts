@@ -1,4 +1,5 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { Sha256 } from '../../core/contract/ids.ts';
 import { ObjectCreated } from './events.ts';
 
 /**
@@ -29,7 +30,7 @@ export const CANARY_TOLERANCE = { dice: 0.02, volumeShare: 0.03 } as const;
 /** `models/canaries/<digest>.json`: what a bundle makes of the canary's scans. */
 export const CanaryReference = z.strictObject({
   schemaVersion: z.literal(1),
-  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  digest: Sha256,
   cases: z.array(
     z.strictObject({
       seed: z.int().nonnegative(),

@@ -1,7 +1,8 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { assertSegment } from '../../core/contract/keys.ts';
 import { PromotionPolicy } from '../../core/contract/promotion.ts';
 import { CANARY_DATASET } from './canary.ts';
+import { BundleSetting } from './runs.ts';
 
 /**
  * A site: one JSON file (`infra/sites/<site>.json`) that says how one hospital's deployment differs
@@ -144,9 +145,7 @@ export const Site = z
     /** Names of the folders under `incoming/` that are processed. */
     datasets: z.array(Segment).min(1).default(['liver']),
     /** `active` follows `models/active.json` (promotion without a deploy); a prefix pins one. */
-    bundle: z
-      .union([z.literal('active'), z.string().regex(/^models\/[a-z0-9.-]+\/[0-9a-f]{16}$/)])
-      .default('active'),
+    bundle: BundleSetting.default('active'),
     compute: Compute.prefault({}),
     segmentImage: Image.default({ from: 'dockerfile' }),
     evaluation: EvaluationSettings.prefault({}),
@@ -182,6 +181,12 @@ export const Site = z
     { path: ['evaluation'], message: 'only datasets of the site' },
   );
 export type Site = z.infer<typeof Site>;
+
+/** Of the CloudFormation stack that a site is deployed as. */
+export const stackName = (site: string): string => `sammix-${site}`;
+
+/** What the stack says of itself to whoever uses it: the command line finds the bucket by it. */
+export const OUTPUT = { bucket: 'Bucket', jobQueue: 'JobQueue' } as const;
 
 /** Drops `//` comment keys at every level, so that a site file can explain itself. */
 export function withoutComments(value: unknown): unknown {

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
-import { EvaluationId } from './evaluation.ts';
+import { RUN_ID } from '../../core/contract/hex.ts';
+import { EVALUATION_ID } from './keys.ts';
 
 /**
  * The environment of every function and job, once: handlers parse it, and infra types the
@@ -111,7 +112,7 @@ export const SegmentJobDefinitionEnv = () =>
 /** Set when the job is submitted. Ids only: Batch shows a job's environment in its console. */
 export const SegmentJobRunEnv = () =>
   z.object({
-    SAMMIX_RUN_ID: z.string().check(z.regex(/^[0-9a-f]{16}$/, 'expected 16 hexadecimal digits')),
+    SAMMIX_RUN_ID: z.string().check(z.regex(RUN_ID, 'expected 16 hexadecimal digits')),
     SAMMIX_TRACE_ID: filled(),
   });
 
@@ -131,7 +132,9 @@ export type EnvironmentOf<Schema extends () => z.ZodMiniObject> = {
 /** Set when an evaluation's job is submitted; the job definition's part is the segment job's. */
 export const EvaluateJobRunEnv = () =>
   z.object({
-    SAMMIX_EVALUATION_ID: EvaluationId,
+    SAMMIX_EVALUATION_ID: z
+      .string()
+      .check(z.regex(EVALUATION_ID, 'expected the id of an evaluation')),
     /** Number of the array's first child among the children of all arrays. */
     SAMMIX_FIRST_CHILD: ordinal(),
     SAMMIX_TRACE_ID: filled(),

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 import { FaultSchema } from '../../core/contract/fault.ts';
+import { RunId, Sha256 } from '../../core/contract/ids.ts';
 import { assertSegment } from '../../core/contract/keys.ts';
 import { Parameters } from '../../core/contract/manifest.ts';
 import { ObjectCreated } from './events.ts';
-import { LabelPointer } from './runs.ts';
+import { EVALUATION_ID, JOB_NAME } from './keys.ts';
+import { BundleSetting, LabelPointer } from './runs.ts';
 
 /** How a site evaluates a dataset: what is asked for, what is to be done, and how far it has come. */
-
-export const BundlePrefix = z.string().regex(/^models\/[a-z0-9][a-z0-9.-]*\/[0-9a-f]{16}$/);
 
 const Dataset = z.string().transform((name) => assertSegment(name, 'the dataset'));
 
@@ -16,8 +16,7 @@ const Dataset = z.string().transform((name) => assertSegment(name, 'the dataset'
 export const EvaluationRequest = z.strictObject({
   schemaVersion: z.literal(1),
   dataset: Dataset,
-  /** `active`, or the prefix of a registered bundle. */
-  bundle: z.union([z.literal('active'), BundlePrefix]),
+  bundle: BundleSetting,
   /** Judge the bundle against the active one on the same data, and activate it where the gate lets it. */
   promote: z.boolean(),
   /** Part of the evaluation's id: a message that is delivered twice asks for the same evaluation. */
@@ -37,8 +36,7 @@ export type EvaluationRequested = z.infer<typeof EvaluationRequested>;
 export const StartEvent = z.discriminatedUnion('source', [EvaluationRequested, ObjectCreated]);
 export type StartEvent = z.infer<typeof StartEvent>;
 
-const ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
-export const EvaluationId = z.string().regex(ID);
+export const EvaluationId = z.string().regex(EVALUATION_ID);
 
 /** Begins with the time of the request, so that ids sort by it. */
 export function evaluationId(request: EvaluationRequest, bundleDigest: string): string {
@@ -54,10 +52,15 @@ export const compactTime = (iso: string): string =>
   iso.replace(/[-:]/g, '').replace(/\.\d+Z$/, 'Z');
 
 /** Job names carry the evaluation's id, and the number of the array job among its array jobs. */
-export const evaluateJobName = (id: string, shard: number): string => `evaluate-${id}-${shard}`;
+export const evaluateJobName = (id: string, shard: number): string =>
+  `${JOB_NAME.evaluate}${id}-${shard}`;
+
+const EVALUATE_JOB = new RegExp(
+  `^${JOB_NAME.evaluate}(${EVALUATION_ID.source.slice(1, -1)})-(\\d+)$`,
+);
 
 export function partsOfJobName(jobName: string): { id: string; shard: number } | undefined {
-  const [, id, shard] = /^evaluate-(\d{8}T\d{6}Z-[0-9a-f]{8})-(\d+)$/.exec(jobName) ?? [];
+  const [, id, shard] = EVALUATE_JOB.exec(jobName) ?? [];
   return id === undefined ? undefined : { id, shard: Number(shard) };
 }
 
@@ -76,10 +79,7 @@ export const PlannedCase = z.strictObject({
     })
     .nullable(),
   label: LabelPointer,
-  runId: z
-    .string()
-    .regex(/^[0-9a-f]{16}$/)
-    .nullable(),
+  runId: RunId.nullable(),
   /** `reuse`: its report exists. `compute`: a job makes it. `impossible`: the fault says why. */
   work: z.enum(['reuse', 'compute', 'impossible']),
   fault: FaultSchema.nullable(),
@@ -92,7 +92,7 @@ export const EvaluationPlan = z.strictObject({
   evaluationId: EvaluationId,
   request: EvaluationRequest,
   createdAt: z.iso.datetime(),
-  bundle: z.strictObject({ prefix: z.string(), digest: z.string().regex(/^[0-9a-f]{64}$/) }),
+  bundle: z.strictObject({ prefix: z.string(), digest: Sha256 }),
   parameters: Parameters,
   slicesPerSlab: z.int().positive(),
   casesPerJob: z.int().positive(),

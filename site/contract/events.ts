@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The events that AWS delivers, as far as a site reads them. */
 

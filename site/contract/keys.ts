@@ -1,10 +1,53 @@
 import { createHash } from 'node:crypto';
+import { RUN_ID } from '../../core/contract/hex.ts';
 import {
   assertSegment,
   caseIdFromFileName,
   type RunKeys,
   runKeys,
 } from '../../core/contract/keys.ts';
+
+/**
+ * The folders of a site's bucket: keys begin so, rules match them and roles end at them. They are
+ * written here only, so that none can be renamed for one of the three and not for the others.
+ */
+export const PREFIX = {
+  incoming: 'incoming/',
+  cases: 'cases/',
+  work: 'work/',
+  quarantine: 'quarantine/',
+  runs: 'runs/',
+  handled: 'runs/handled/',
+  models: 'models/',
+  decisions: 'models/decisions/',
+  canaries: 'models/canaries/',
+  candidates: 'models/candidates/',
+  /** Bundles that the trainer makes: not who is active, and not who is offered for promotion. */
+  trainedBundles: 'models/sammix-',
+  training: 'training/',
+  trainingRequests: 'training/requests/',
+  trainingJobs: 'training/jobs/',
+  trainingRuns: 'training/runs/',
+  trainingData: 'training/data/',
+  evaluations: 'evaluations/',
+  evaluationRuns: 'evaluation-runs/',
+  evaluationRequests: 'evaluation-runs/requests/',
+  evaluationReady: 'evaluation-runs/ready/',
+  summaries: 'summaries/',
+  viewer: 'viewer/',
+} as const;
+
+/** Names of the Batch jobs begin so: rules match them, and the ends of jobs are told apart by them. */
+export const JOB_NAME = { segment: 'segment-', evaluate: 'evaluate-', train: 'train-' } as const;
+
+/** Of an evaluation: the time of the request, and a hash. */
+export const EVALUATION_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+
+/** Of any run and any evaluation: the accounts of their jobs' attempts. */
+export const JOB_RECORDS = {
+  runs: `${PREFIX.runs}*/jobs/`,
+  evaluations: `${PREFIX.evaluationRuns}*/jobs/`,
+} as const;
 
 /**
  * The keys of a site's bucket, built and parsed here only:
@@ -27,49 +70,48 @@ import {
  */
 export const cloudKeys = {
   incoming: (dataset: string, kind: 'images' | 'labels', file: string) =>
-    `incoming/${assertSegment(dataset, 'the dataset')}/${kind}/${file}`,
+    `${uploadsBelow(dataset, kind)}${file}`,
   /** Which cases are one patient's; a case that it does not name is a patient by itself. */
-  patients: (dataset: string) => `incoming/${assertSegment(dataset, 'the dataset')}/patients.csv`,
+  patients: (dataset: string) =>
+    `${PREFIX.incoming}${assertSegment(dataset, 'the dataset')}/patients.csv`,
   case: (dataset: string, caseId: string) =>
-    `cases/${assertSegment(dataset, 'the dataset')}/${assertSegment(caseId, 'the case')}`,
+    `${casesBelow(dataset)}${assertSegment(caseId, 'the case')}`,
   runPrefix: (dataset: string, caseId: string, runId: string) =>
     `${cloudKeys.case(dataset, caseId)}/${runId}`,
   latest: (dataset: string, caseId: string) => `${cloudKeys.case(dataset, caseId)}/latest.json`,
   labelPointer: (dataset: string, caseId: string) =>
     `${cloudKeys.case(dataset, caseId)}/label.json`,
   quarantined: (dataset: string, runId: string, file: string) =>
-    `quarantine/${dataset}/${runId}/${file}`,
+    `${PREFIX.quarantine}${dataset}/${runId}/${file}`,
   quarantineReason: (dataset: string, runId: string) =>
-    `quarantine/${dataset}/${runId}/reason.json`,
-  run: (runId: string) => `runs/${runId}.json`,
-  jobRecords: (runId: string) => `runs/${runId}/jobs/`,
+    `${PREFIX.quarantine}${dataset}/${runId}/reason.json`,
+  run: (runId: string) => `${PREFIX.runs}${runId}.json`,
+  jobRecords: (runId: string) => `${PREFIX.runs}${runId}/jobs/`,
   /** Every attempt has its own: an interrupted one has cost GPU time as well. */
   jobRecord: (runId: string, index: number, attempt: number) =>
-    `runs/${runId}/jobs/${index}-${attempt}.json`,
+    `${PREFIX.runs}${runId}/jobs/${index}-${attempt}.json`,
   /** Says that an uploaded version was dealt with. One HEAD finds it: it is empty. */
-  handled: (key: string, version: string) => `runs/handled/${shortHash(`${key}\n${version}`)}`,
+  handled: (key: string, version: string) => `${PREFIX.handled}${shortHash(`${key}\n${version}`)}`,
   /** Says that a run was reported and accounted for. */
-  reported: (runId: string) => `runs/${runId}/reported`,
-  bundle: (name: string, digest: string) => `models/${name}/${digest.slice(0, 16)}`,
-  activeBundle: 'models/active.json',
+  reported: (runId: string) => `${PREFIX.runs}${runId}/reported`,
+  bundle: (name: string, digest: string) => `${PREFIX.models}${name}/${digest.slice(0, 16)}`,
+  activeBundle: `${PREFIX.models}active.json`,
   /** `time` in ISO 8601; to the millisecond, because people's decisions can follow at once. */
   decision: (time: string, digest: string) =>
-    `models/decisions/${new Date(time).toISOString().replace(/[-:.]/g, '')}-${digest.slice(0, 16)}.json`,
-  canaryReference: (digest: string) => `models/canaries/${digest.slice(0, 16)}.json`,
-  candidates: 'models/candidates/',
-  candidate: (digest: string) => `models/candidates/${digest.slice(0, 16)}.json`,
-  trainingRequest: (id: string) => `${TRAINING_REQUESTS}${id}.json`,
-  trainingReason: (id: string) => `${TRAINING_REQUESTS}${id}${REASON}`,
-  trainingJobs: 'training/jobs/',
-  trainingJob: (hash: string) => `training/jobs/${hash}.json`,
-  trainingResult: (id: string) => `training/runs/${id}/result.json`,
+    `${PREFIX.decisions}${new Date(time).toISOString().replace(/[-:.]/g, '')}-${digest.slice(0, 16)}.json`,
+  canaryReference: (digest: string) => `${PREFIX.canaries}${digest.slice(0, 16)}.json`,
+  candidate: (digest: string) => `${PREFIX.candidates}${digest.slice(0, 16)}.json`,
+  trainingRequest: (id: string) => `${PREFIX.trainingRequests}${id}.json`,
+  trainingReason: (id: string) => `${PREFIX.trainingRequests}${id}${REASON}`,
+  trainingJob: (hash: string) => `${PREFIX.trainingJobs}${hash}.json`,
+  trainingResult: (id: string) => `${PREFIX.trainingRuns}${id}/result.json`,
   /** The run's record beside its results: what it cost, and its trace. */
   account: (dataset: string, caseId: string, runId: string) =>
     `${cloudKeys.runPrefix(dataset, caseId, runId)}/run.json`,
-  viewerPage: (sha256: string) => `viewer/${sha256.slice(0, 16)}.html`,
+  viewerPage: (sha256: string) => `${PREFIX.viewer}${sha256.slice(0, 16)}.html`,
   summary: (dataset: string, file: 'summary.json' | 'summary.csv') =>
-    `summaries/${dataset}/${file}`,
-  evaluations: (dataset: string) => `evaluations/${assertSegment(dataset, 'the dataset')}`,
+    `${PREFIX.summaries}${dataset}/${file}`,
+  evaluations: (dataset: string) => `${PREFIX.evaluations}${assertSegment(dataset, 'the dataset')}`,
   evaluation: (dataset: string, id: string) => `${cloudKeys.evaluations(dataset)}/${id}`,
   evaluationPlan: (dataset: string, id: string) => `${cloudKeys.evaluation(dataset, id)}/plan.json`,
   evaluationFile: (
@@ -79,16 +121,15 @@ export const cloudKeys = {
   ) => `${cloudKeys.evaluation(dataset, id)}/${file}`,
   latestEvaluation: (dataset: string) => `${cloudKeys.evaluations(dataset)}/latest.json`,
   evaluationHistory: (dataset: string) => `${cloudKeys.evaluations(dataset)}/history.json`,
-  evaluationRecord: (id: string) => `evaluation-runs/${id}.json`,
-  evaluationRequest: (id: string) => `${EVALUATION_REQUESTS}${id}.json`,
-  evaluationJobs: (id: string) => `evaluation-runs/${id}/jobs/`,
+  evaluationRecord: (id: string) => `${PREFIX.evaluationRuns}${id}.json`,
+  evaluationRequest: (id: string) => `${PREFIX.evaluationRequests}${id}.json`,
+  evaluationJobs: (id: string) => `${PREFIX.evaluationRuns}${id}/jobs/`,
   evaluationJob: (id: string, child: number, attempt: number) =>
-    `evaluation-runs/${id}/jobs/${child}-${attempt}.json`,
+    `${PREFIX.evaluationRuns}${id}/jobs/${child}-${attempt}.json`,
   /** Written where there is nothing to compute, so that the aggregation begins at once. */
-  evaluationReady: (id: string) => `${READY}${id}.json`,
+  evaluationReady: (id: string) => `${PREFIX.evaluationReady}${id}.json`,
 } as const;
 
-export const TRAINING_REQUESTS = 'training/requests/';
 const REASON = '.reason.json';
 
 const shortHash = (text: string): string =>
@@ -99,15 +140,15 @@ export const trainingHash = (id: string): string => shortHash(id);
 
 /** The id that a request's key stands for; undefined where the key is no request. */
 export function parseTrainingRequest(key: string): string | undefined {
-  if (!key.startsWith(TRAINING_REQUESTS) || !key.endsWith('.json') || key.endsWith(REASON))
+  if (!key.startsWith(PREFIX.trainingRequests) || !key.endsWith('.json') || key.endsWith(REASON))
     return undefined;
-  return key.slice(TRAINING_REQUESTS.length, -'.json'.length);
+  return key.slice(PREFIX.trainingRequests.length, -'.json'.length);
 }
 
 /** The id of a request's reason file; undefined where the key is none. */
 export const parseTrainingReason = (key: string): string | undefined =>
-  key.startsWith(TRAINING_REQUESTS) && key.endsWith(REASON)
-    ? key.slice(TRAINING_REQUESTS.length, -REASON.length)
+  key.startsWith(PREFIX.trainingRequests) && key.endsWith(REASON)
+    ? key.slice(PREFIX.trainingRequests.length, -REASON.length)
     : undefined;
 
 /**
@@ -115,7 +156,7 @@ export const parseTrainingReason = (key: string): string | undefined =>
  * one lifecycle rule removes it and the GPU job's role ends.
  */
 export function cloudRunKeys(dataset: string, caseId: string, runId: string): RunKeys {
-  const { work, manifest, slab, slabMasks, slabRecords } = runKeys(`work/${runId}`);
+  const { work, manifest, slab, slabMasks, slabRecords } = runKeys(`${PREFIX.work}${runId}`);
   const results = runKeys(cloudKeys.runPrefix(dataset, caseId, runId));
   return { ...results, work, manifest, slab, slabMasks, slabRecords };
 }
@@ -127,7 +168,15 @@ export interface Upload {
   readonly fileName: string;
 }
 
-const UPLOAD = /^incoming\/([^/]+)\/(images|labels)\/(?:.*\/)?([^/]+)$/;
+/** Below it are the uploads of a dataset. */
+export const uploadsBelow = (dataset: string, kind: 'images' | 'labels'): string =>
+  `${PREFIX.incoming}${assertSegment(dataset, 'the dataset')}/${kind}/`;
+
+/** Below it are the cases of a dataset. */
+export const casesBelow = (dataset: string): string =>
+  `${PREFIX.cases}${assertSegment(dataset, 'the dataset')}/`;
+
+const UPLOAD = new RegExp(`^${PREFIX.incoming}([^/]+)/(images|labels)/(?:.*/)?([^/]+)$`);
 
 /**
  * What an uploaded key means; undefined where it is no upload of ours (a folder marker, a stray
@@ -144,15 +193,11 @@ export function parseUpload(key: string): Upload | undefined {
   };
 }
 
-/** Keys that start and end evaluations, and that offer bundles: what the rules of a site match. */
-export const EVALUATION_REQUESTS = 'evaluation-runs/requests/';
-export const READY = 'evaluation-runs/ready/';
+const READY = new RegExp(`^${PREFIX.evaluationReady}([^/]+)\\.json$`);
 
-export function idOfReady(key: string): string | undefined {
-  return /^evaluation-runs\/ready\/([^/]+)\.json$/.exec(key)?.[1];
-}
+export const idOfReady = (key: string): string | undefined => READY.exec(key)?.[1];
 
-const LATEST = /^cases\/([^/]+)\/([^/]+)\/latest\.json$/;
+const LATEST = new RegExp(`^${PREFIX.cases}([^/]+)/([^/]+)/latest\\.json$`);
 
 export function parseLatest(key: string): { dataset: string; caseId: string } | undefined {
   const [, dataset, caseId] = LATEST.exec(key) ?? [];
@@ -160,15 +205,33 @@ export function parseLatest(key: string): { dataset: string; caseId: string } | 
 }
 
 /** Job names carry the run's id and nothing of the patient. */
-export const segmentJobName = (runId: string): string => `segment-${runId}`;
+export const segmentJobName = (runId: string): string => `${JOB_NAME.segment}${runId}`;
 
-export function runIdOfJobName(jobName: string): string | undefined {
-  return /^segment-([0-9a-f]{16})$/.exec(jobName)?.[1];
+export const runIdOfJobName = (jobName: string): string | undefined =>
+  hexAfter(JOB_NAME.segment, jobName);
+
+/** The rest of a name, where it is as long as a run id and made like one. */
+function hexAfter(prefix: string, jobName: string): string | undefined {
+  const rest = jobName.startsWith(prefix) ? jobName.slice(prefix.length) : '';
+  return RUN_ID.test(rest) ? rest : undefined;
 }
 
 /** `hash`: see `trainingHash`. */
-export const trainJobName = (hash: string): string => `train-${hash}`;
+export const trainJobName = (hash: string): string => `${JOB_NAME.train}${hash}`;
 
-export function trainingHashOfJobName(jobName: string): string | undefined {
-  return /^train-([0-9a-f]{16})$/.exec(jobName)?.[1];
-}
+export const trainingHashOfJobName = (jobName: string): string | undefined =>
+  hexAfter(JOB_NAME.train, jobName);
+
+const RUN_RECORD = new RegExp(`^${PREFIX.runs}([0-9a-f]{16})\\.json$`);
+
+/** The run whose record a key names; undefined where it names something else. */
+export const runIdOfRecord = (key: string): string | undefined => RUN_RECORD.exec(key)?.[1];
+
+const S3_VERSION = 's3:';
+
+/** The version of a run's input, for its run id, from S3's version id. */
+export const inputVersion = (versionId: string): string => `${S3_VERSION}${versionId}`;
+
+/** S3's version id from the version of an input; undefined of an input that was not in a bucket. */
+export const versionIdOf = (version: string): string | undefined =>
+  version.startsWith(S3_VERSION) ? version.slice(S3_VERSION.length) : undefined;

@@ -1,12 +1,22 @@
-import { z } from 'zod';
+import * as z from 'zod';
+import { RunId, Sha256 } from '../../core/contract/ids.ts';
 import { InputIdentity, Parameters } from '../../core/contract/manifest.ts';
 import { GpuCost } from '../../core/contract/report.ts';
+import { PREFIX } from './keys.ts';
 
 /** What functions and jobs tell each other in S3. The events that start them: site/contract/events.ts. */
 
+/** `models/<name>/<digest>`: of a registered bundle, without a `/` at its end. */
+const BundlePrefix = z
+  .string()
+  .regex(new RegExp(`^${PREFIX.models}[a-z0-9][a-z0-9.-]*/[0-9a-f]{16}$`));
+
+/** Which bundle: the active one, or a registered one by its prefix. */
+export const BundleSetting = z.union([z.literal('active'), BundlePrefix]);
+
 const Activation = z.strictObject({
   prefix: z.string(),
-  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  digest: Sha256,
   activatedAt: z.iso.datetime(),
   /** Key of the decision that activated it. */
   decision: z.string(),
@@ -34,7 +44,7 @@ export type RunState = z.infer<typeof RunState>;
 /** `runs/<run>.json`: the whole state of one run. */
 export const RunRecord = z.strictObject({
   schemaVersion: z.literal(1),
-  runId: z.string().regex(/^[0-9a-f]{16}$/),
+  runId: RunId,
   state: RunState,
   dataset: z.string(),
   caseId: z.string(),

@@ -1,5 +1,6 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { FaultSchema } from '../../core/contract/fault.ts';
+import { Sha256 } from '../../core/contract/ids.ts';
 import { SEGMENT } from '../../core/contract/keys.ts';
 import { GpuCost } from '../../core/contract/report.ts';
 import { ConfigError } from '../../core/errors.ts';
@@ -142,7 +143,7 @@ export const TrainResult = z.strictObject({
   schemaVersion: z.literal(1),
   id: z.string(),
   bundlePrefix: z.string(),
-  bundleDigest: z.string().regex(/^[0-9a-f]{64}$/),
+  bundleDigest: Sha256,
   steps: z.int().nonnegative(),
   trainSeconds: z.number().nonnegative(),
   device: z.string(),
@@ -187,7 +188,7 @@ export const CandidateBundle = z.strictObject({
   schemaVersion: z.literal(1),
   name: z.string(),
   prefix: z.string(),
-  digest: z.string().regex(/^[0-9a-f]{64}$/),
+  digest: Sha256,
   registeredAt: z.iso.datetime(),
   /** The request's id; null for a bundle that was registered by hand. */
   trainingId: z.string().nullable(),

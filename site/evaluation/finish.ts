@@ -10,11 +10,11 @@ import { evaluationJson } from '../../core/evaluation/history.ts';
 import type { ReportHref } from '../../core/evaluation/page/cases.ts';
 import { summarise } from '../../core/evaluation/summarise.ts';
 import { readReport } from '../../core/stage/finished-report.ts';
-import { StillInProgress } from '../../functions/each-message.ts';
 import { type RecordedDecision, readActive, readBundle } from '../bundles.ts';
 import { type EvaluationRecord, partsOfJobName } from '../contract/evaluation.ts';
 import type { JobStateChange, SiteEvent } from '../contract/events.ts';
 import { cloudKeys, cloudRunKeys, idOfReady } from '../contract/keys.ts';
+import { type Lease, underLease } from '../lease.ts';
 import type { EmitMetrics } from '../metrics.ts';
 import {
   consoleUrl,
@@ -25,6 +25,7 @@ import {
 } from './decide.ts';
 import {
   evaluationGpuSeconds,
+  evaluationLease,
   readEvaluationRecord,
   readPlan,
   unknownEvaluation,
@@ -143,9 +144,30 @@ export async function finishEvaluation(event: SiteEvent, ports: FinishPorts): Pr
   const id =
     event.source === 'aws.batch' ? await noteEnd(event, ports) : idOfReady(event.detail.object.key);
   if (id === undefined) return;
-  const record = await claim(id, ports);
-  if (!record) return;
-  const log = ports.log.with({ traceId: record.traceId });
+  if (!(await readEvaluationRecord(ports.store, id))) throw unknownEvaluation(id);
+  await underLease(
+    aggregationLease(ports.store, id, ports.leaseSeconds),
+    (now) => ({ ...now!, state: 'aggregating' as const }),
+    ({ record }) => aggregateAndDecide(record, ports),
+  );
+}
+
+/** Free once every job has ended. */
+const aggregationLease = (
+  store: S3Store,
+  id: string,
+  leaseSeconds: number,
+): Lease<typeof EvaluationRecord> => ({
+  ...evaluationLease(store, id, leaseSeconds),
+  stateOf: ({ state, jobs }) => {
+    if (state === 'aggregating') return 'held';
+    return state === 'done' || jobs.some(({ ended }) => ended === null) ? 'done' : 'free';
+  },
+});
+
+async function aggregateAndDecide(record: EvaluationRecord, ports: FinishPorts): Promise<void> {
+  const { evaluationId: id, traceId } = record;
+  const log = ports.log.with({ traceId });
   const evaluation = await aggregateEvaluation(id, ports.store);
   await announce(record, evaluation, ports);
   const decided = await decidePromotion(record, { ...ports, log });
@@ -170,21 +192,6 @@ async function noteEnd(
     return { ...now, jobs };
   });
   return id;
-}
-
-/** Takes the aggregation for this invocation; undefined where it is too early or done. */
-async function claim(
-  id: string,
-  { store, leaseSeconds }: FinishPorts,
-): Promise<EvaluationRecord | undefined> {
-  if (!(await readEvaluationRecord(store, id))) throw unknownEvaluation(id);
-  return updateEvaluation(store, id, (now) => {
-    if (!now || now.state === 'done' || now.jobs.some(({ ended }) => ended === null))
-      return undefined;
-    const ageSeconds = (Date.now() - Date.parse(now.claimedAt)) / 1000;
-    if (now.state === 'aggregating' && ageSeconds < leaseSeconds) throw new StillInProgress();
-    return { ...now, state: 'aggregating', claimedAt: new Date().toISOString() };
-  });
 }
 
 async function announce(

@@ -1,6 +1,7 @@
-import { inOrder } from '../../adapters/in-order.ts';
+import { pMapIterable } from 'p-map';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { runId } from '../../core/contract/keys.ts';
+import { parametersOf } from '../../core/contract/manifest.ts';
 import type { Fault } from '../../core/errors.ts';
 import { patientTable } from '../../core/evaluation/csv.ts';
 import type { BlobInfo } from '../../core/ports.ts';
@@ -12,9 +13,15 @@ import {
   evaluationId,
   type PlannedCase,
 } from '../contract/evaluation.ts';
-import { cloudKeys, cloudRunKeys, parseUpload } from '../contract/keys.ts';
+import {
+  cloudKeys,
+  cloudRunKeys,
+  inputVersion,
+  parseUpload,
+  uploadsBelow,
+} from '../contract/keys.ts';
 import type { LabelPointer } from '../contract/runs.ts';
-import { parametersOf, readLabelPointer } from '../runs.ts';
+import { readLabelPointer } from '../runs.ts';
 
 export interface PlanSettings {
   readonly casesPerJob: number;
@@ -33,8 +40,10 @@ export async function planEvaluation(
   store: S3Store,
 ): Promise<EvaluationPlan> {
   const cases: PlannedCase[] = [];
-  const planned = inOrder(listing.labelled, AT_ONCE, (one) =>
-    planCase(one, request.dataset, bundle, store),
+  const planned = pMapIterable(
+    listing.labelled,
+    (one) => planCase(one, request.dataset, bundle, store),
+    { concurrency: AT_ONCE },
   );
   for await (const one of planned) cases.push(one);
   return {
@@ -43,7 +52,7 @@ export async function planEvaluation(
     request,
     createdAt: new Date().toISOString(),
     bundle: { prefix: bundle.prefix, digest: bundle.digest },
-    parameters: parametersOf(bundle),
+    parameters: parametersOf(bundle.manifest),
     ...settings,
     unlabelledImages: listing.unlabelledImages,
     cases,
@@ -64,7 +73,11 @@ async function planCase(
   const { key, bytes, version } = info;
   const name = key.slice(key.lastIndexOf('/') + 1);
   // The same id as the upload's own run: what the site has already made of it is used again.
-  const id = runId({ name, version: `s3:${version}` }, bundle.digest, parametersOf(bundle));
+  const id = runId(
+    { name, version: inputVersion(version) },
+    bundle.digest,
+    parametersOf(bundle.manifest),
+  );
   const done = await finishedReport(store, cloudRunKeys(dataset, caseId, id), id, label.version);
   return {
     caseId,
@@ -118,16 +131,20 @@ export interface DatasetListing {
  * @throws ConfigError where the dataset's table of patients is not one
  */
 export async function listDataset(store: S3Store, dataset: string): Promise<DatasetListing> {
-  const images = await byCase(store, `incoming/${dataset}/images/`);
-  const labels = await byCase(store, `incoming/${dataset}/labels/`);
+  const images = await byCase(store, uploadsBelow(dataset, 'images'));
+  const labels = await byCase(store, uploadsBelow(dataset, 'labels'));
   const patients = await patientsOf(store, dataset);
   const labelled: LabelledCase[] = [];
-  const cases = inOrder([...labels.keys()].sort(), LISTED_AT_ONCE, async (caseId) => {
-    const label = await readLabelPointer(store, dataset, caseId);
-    const patientId = patients.get(caseId) ?? null;
-    const found = await versions(store, images.get(caseId) ?? []);
-    return label && { caseId, patientId, label, images: found };
-  });
+  const cases = pMapIterable(
+    [...labels.keys()].sort(),
+    async (caseId) => {
+      const label = await readLabelPointer(store, dataset, caseId);
+      const patientId = patients.get(caseId) ?? null;
+      const found = await versions(store, images.get(caseId) ?? []);
+      return label && { caseId, patientId, label, images: found };
+    },
+    { concurrency: LISTED_AT_ONCE },
+  );
   for await (const one of cases) if (one) labelled.push(one);
   const unlabelledImages = [...images.keys()].filter((caseId) => !labels.has(caseId)).length;
   return { labelled, unlabelledImages };

@@ -1,10 +1,11 @@
-import { findJson, replaceJson } from '../../adapters/json-object.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { StorageError } from '../../core/errors.ts';
-import { getJson, toJsonBytes } from '../../core/json.ts';
+import { getJson, putJson } from '../../core/json.ts';
 import { EvaluationPlan, EvaluationRecord } from '../contract/evaluation.ts';
 import { cloudKeys } from '../contract/keys.ts';
 import { JobRecord } from '../contract/runs.ts';
+import type { Lease } from '../lease.ts';
+import { findJson, replaceJson } from '../records.ts';
 
 /** How far evaluations have come. All writes that could race are conditional. */
 
@@ -20,10 +21,19 @@ export const updateEvaluation = (
   id: string,
   change: (current: EvaluationRecord | undefined) => EvaluationRecord | undefined,
 ): Promise<EvaluationRecord | undefined> =>
-  replaceJson(store, cloudKeys.evaluationRecord(id), EvaluationRecord, (current) => {
-    const next = change(current);
-    return next && EvaluationRecord.parse(next);
-  });
+  replaceJson(store, cloudKeys.evaluationRecord(id), EvaluationRecord, change);
+
+/** The record of an evaluation as a lease, but for what its states mean to whoever claims it. */
+export const evaluationLease = (
+  store: S3Store,
+  id: string,
+  leaseSeconds: number,
+): Omit<Lease<typeof EvaluationRecord>, 'stateOf'> => ({
+  store,
+  key: cloudKeys.evaluationRecord(id),
+  schema: EvaluationRecord,
+  leaseSeconds,
+});
 
 export async function writePlan(store: S3Store, plan: EvaluationPlan): Promise<void> {
   const key = cloudKeys.evaluationPlan(plan.request.dataset, plan.evaluationId);
@@ -47,7 +57,7 @@ export async function writeEvaluationJob(
   record: JobRecord,
 ): Promise<void> {
   const key = cloudKeys.evaluationJob(id, record.index, record.attempt);
-  await store.put(key, toJsonBytes(record), 'application/json');
+  await putJson(store, key, record);
 }
 
 /** GPU time of all attempts of all jobs. */

@@ -1,5 +1,4 @@
-import { inOrder } from '../../adapters/in-order.ts';
-import { findJson, replaceJson } from '../../adapters/json-object.ts';
+import { pMapIterable } from 'p-map';
 import { provenance } from '../../adapters/provenance.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { type EvaluatedCase, Evaluation, History } from '../../core/contract/evaluation.ts';
@@ -17,6 +16,7 @@ import {
   shardsByCase,
 } from '../contract/evaluation.ts';
 import { cloudKeys, cloudRunKeys } from '../contract/keys.ts';
+import { findJson, replaceJson } from '../records.ts';
 
 type Job = EvaluationRecord['jobs'][number];
 
@@ -31,7 +31,7 @@ export async function evaluatedRows(
 ): Promise<EvaluatedCase[]> {
   const rows: EvaluatedCase[] = [];
   const shards = shardsByCase(plan, MAX_CHILDREN);
-  const loaded = inOrder(plan.cases, AT_ONCE, async (planned) => {
+  const row = async (planned: PlannedCase) => {
     const { patientId, label } = planned;
     const job = record.jobs[shards.get(planned.caseId) ?? -1];
     const report = (await currentReport(planned, plan, store)) ?? noReport(planned, plan, job);
@@ -39,8 +39,9 @@ export async function evaluatedRows(
       labelVersion: label.version,
       ...(patientId === null ? {} : { patientId }),
     });
-  });
-  for await (const row of loaded) rows.push(row);
+  };
+  const loaded = pMapIterable(plan.cases, row, { concurrency: AT_ONCE });
+  for await (const one of loaded) rows.push(one);
   return rows;
 }
 

@@ -1,22 +1,25 @@
 import type { Log } from '../../adapters/log.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { fromJsonBytes } from '../../core/json.ts';
-import { StillInProgress, traceId } from '../../functions/each-message.ts';
-import { MAX_CHILDREN } from '../batch.ts';
-import { type RegisteredBundle, readActive, readBundle } from '../bundles.ts';
+import { jobSubmitter, MAX_CHILDREN } from '../batch.ts';
+import { bundleReader, type RegisteredBundle, readActive, readBundle } from '../bundles.ts';
+import { type SiteContext, traceId } from '../context.ts';
+import type { EnvironmentOf, EvaluateJobRunEnv, EvaluateStartEnv } from '../contract/env.ts';
 import {
   type EvaluationRecord,
   EvaluationRequest,
+  evaluateJobName,
   evaluationId,
   type StartEvent,
   shardsOf,
 } from '../contract/evaluation.ts';
-import { cloudKeys } from '../contract/keys.ts';
+import { cloudKeys, PREFIX } from '../contract/keys.ts';
 import { CandidateBundle } from '../contract/training.ts';
+import { type Lease, underLease } from '../lease.ts';
 import { type DatasetListing, listDataset, type PlanSettings, planEvaluation } from './plan.ts';
-import { updateEvaluation, writePlan } from './records.ts';
+import { evaluationLease, updateEvaluation, writePlan } from './records.ts';
 
-export interface StartPorts {
+interface StartPorts {
   readonly store: S3Store;
   /** The site's bundle: the active one, or the one that its settings pin. */
   readonly bundle: () => Promise<RegisteredBundle>;
@@ -25,15 +28,54 @@ export interface StartPorts {
   readonly log: Log;
 }
 
-export interface StartSettings extends PlanSettings {
+interface StartSettings extends PlanSettings {
   readonly leaseSeconds: number;
 }
+
+const submitJob = jobSubmitter();
+
+/** Starts what an event asks for; nothing where it is none of ours. */
+export async function startRequested(
+  event: StartEvent,
+  { env, store, log }: SiteContext<EvaluateStartEnv>,
+): Promise<void> {
+  const heldOut = env.SAMMIX_JUDGE_TRAINED_ON;
+  const request = await requestOf(event, store, heldOut === '' ? undefined : heldOut);
+  if (!request) return;
+  await startEvaluation(
+    request,
+    {
+      casesPerJob: env.SAMMIX_CASES_PER_JOB,
+      slicesPerSlab: env.SAMMIX_SLICES_PER_SLAB,
+      leaseSeconds: env.SAMMIX_LEASE_SECONDS,
+    },
+    { store, bundle: bundleReader(store, env.SAMMIX_BUNDLE), submit: submitTo(env), log },
+  );
+}
+
+const submitTo =
+  (env: EvaluateStartEnv) =>
+  (record: EvaluationRecord, shard: number): Promise<string> => {
+    const job = record.jobs[shard]!;
+    const environment: EnvironmentOf<typeof EvaluateJobRunEnv> = {
+      SAMMIX_EVALUATION_ID: record.evaluationId,
+      SAMMIX_FIRST_CHILD: String(job.firstChild),
+      SAMMIX_TRACE_ID: record.traceId,
+    };
+    return submitJob({
+      name: evaluateJobName(record.evaluationId, shard),
+      queue: env.SAMMIX_JOB_QUEUE,
+      definition: env.SAMMIX_EVALUATE_JOB,
+      environment,
+      children: job.children,
+    });
+  };
 
 /**
  * Plans what a request asks for and submits its jobs. A bundle that is to be promoted is measured
  * beside the active one, from one listing, so that both see the same cases. Returns the ids.
  */
-export async function startEvaluation(
+async function startEvaluation(
   request: EvaluationRequest,
   settings: StartSettings,
   ports: StartPorts,
@@ -63,55 +105,48 @@ async function startOne(
   judged: EvaluationRecord['judged'],
   listing: DatasetListing,
   settings: StartSettings,
-  { store, submit, log: siteLog }: StartPorts,
+  { store, submit, log }: StartPorts,
 ): Promise<void> {
   const id = evaluationId(request, bundle.digest);
-  const claimed = await claim(store, id, request, bundle, judged, settings.leaseSeconds);
-  if (!claimed) return;
-  const log = siteLog.with({ traceId: claimed.traceId });
-  try {
-    const planned = await plan(claimed, bundle, listing, settings, store);
-    await submitShards(planned, store, submit);
-    const children = planned.jobs.reduce((sum, job) => sum + job.children, 0);
-    log.info('evaluation-started', { evaluationId: id, count: children });
-  } catch (error) {
-    await updateEvaluation(store, id, (now) =>
-      now?.state === 'planning' ? { ...now, claimedAt: new Date(0).toISOString() } : undefined,
-    );
-    throw error;
-  }
+  await underLease(
+    planningLease(store, id, settings.leaseSeconds),
+    // What an attempt before this one has submitted stays.
+    (now) => now ?? newEvaluation(id, request, bundle, judged),
+    async ({ record }) => {
+      const planned = await plan(record, bundle, listing, settings, store);
+      await submitShards(planned, store, submit);
+      const count = planned.jobs.reduce((sum, { children }) => sum + children, 0);
+      log.info('evaluation-started', { traceId: record.traceId, evaluationId: id, count });
+    },
+  );
 }
 
-/** Undefined where it has been started before. */
-async function claim(
+const planningLease = (
   store: S3Store,
   id: string,
-  request: EvaluationRequest,
-  bundle: RegisteredBundle,
-  judged: EvaluationRecord['judged'],
   leaseSeconds: number,
-): Promise<EvaluationRecord | undefined> {
-  return updateEvaluation(store, id, (now) => {
-    const claimedAt = new Date().toISOString();
-    if (now && now.state !== 'planning') return undefined;
-    if (now && Date.now() - Date.parse(now.claimedAt) < leaseSeconds * 1000)
-      throw new StillInProgress();
-    // What an attempt before this one has submitted stays.
-    if (now) return { ...now, claimedAt };
-    return {
-      schemaVersion: 1,
-      evaluationId: id,
-      request,
-      bundle: { prefix: bundle.prefix, digest: bundle.digest },
-      state: 'planning',
-      claimedAt,
-      traceId: traceId(),
-      jobs: [],
-      judged,
-      finishedAt: null,
-    };
-  });
-}
+): Lease<typeof EvaluationRecord> => ({
+  ...evaluationLease(store, id, leaseSeconds),
+  stateOf: ({ state }) => (state === 'planning' ? 'held' : 'done'),
+});
+
+const newEvaluation = (
+  evaluationId: string,
+  request: EvaluationRequest,
+  { prefix, digest }: RegisteredBundle,
+  judged: EvaluationRecord['judged'],
+): EvaluationRecord => ({
+  schemaVersion: 1,
+  evaluationId,
+  request,
+  bundle: { prefix, digest },
+  state: 'planning',
+  claimedAt: new Date().toISOString(),
+  traceId: traceId(),
+  jobs: [],
+  judged,
+  finishedAt: null,
+});
 
 /** A plan stands once its jobs are listed: an attempt after a crash submits the missing ones of it. */
 async function plan(
@@ -168,7 +203,7 @@ async function submitShards(
  * What an event asks for. A candidate that was trained here asks to be judged on the site's held-out
  * dataset, if there is one; one that was registered by hand waits for `sammix site promote`.
  */
-export async function requestOf(
+async function requestOf(
   event: StartEvent,
   store: S3Store,
   heldOut: string | undefined,
@@ -176,7 +211,7 @@ export async function requestOf(
   if (event.source === 'sammix.evaluation') return event.detail;
   const { key } = event.detail.object;
   const bytes = await store.get(key);
-  if (!key.startsWith(cloudKeys.candidates)) return fromJsonBytes(EvaluationRequest, bytes);
+  if (!key.startsWith(PREFIX.candidates)) return fromJsonBytes(EvaluationRequest, bytes);
   const { prefix, trainingId, registeredAt } = fromJsonBytes(CandidateBundle, bytes);
   if (heldOut === undefined || trainingId === null) return undefined;
   return {

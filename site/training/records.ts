@@ -1,21 +1,21 @@
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { Fault } from '../../core/errors.ts';
-import { fromJsonBytes, getJson, toJsonBytes } from '../../core/json.ts';
+import { fromJsonBytes, getJson, putJson, toJsonBytes } from '../../core/json.ts';
 import type { RegisteredBundle } from '../bundles.ts';
 import {
   cloudKeys,
+  PREFIX,
   parseTrainingReason,
   parseTrainingRequest,
   trainingHash,
 } from '../contract/keys.ts';
 import { type CandidateBundle, TrainingReason, TrainingRecord } from '../contract/training.ts';
 
+import type { Tagged } from '../lease.ts';
+
 /** Small JSON objects that say what became of training requests, and which bundles came out. */
 
-export interface TaggedTraining {
-  readonly record: TrainingRecord;
-  readonly etag: string;
-}
+export type TaggedTraining = Tagged<TrainingRecord>;
 
 /** By the hash of the request's id, as the job's name has it. */
 export async function readTraining(
@@ -26,15 +26,15 @@ export async function readTraining(
   return found && { record: fromJsonBytes(TrainingRecord, found.body), etag: found.etag };
 }
 
-/** Writes a record where it is still as it was read; undefined where something else was first. */
+/** Writes a record where it is still as it was read; false where something else was first. */
 export async function writeTraining(
   store: S3Store,
   record: TrainingRecord,
   replaces: string | undefined,
-): Promise<TaggedTraining | undefined> {
+): Promise<boolean> {
   const key = cloudKeys.trainingJob(trainingHash(record.id));
-  const etag = await store.putIf(key, toJsonBytes(TrainingRecord.parse(record)), replaces);
-  return etag === undefined ? undefined : { record, etag };
+  const body = toJsonBytes(TrainingRecord.parse(record));
+  return (await store.putIf(key, body, replaces)) !== undefined;
 }
 
 /** Says beside a request why it came to nothing. */
@@ -52,7 +52,7 @@ export async function writeTrainingReason(
     at: new Date().toISOString(),
     fault,
   };
-  await store.put(cloudKeys.trainingReason(id), toJsonBytes(reason), 'application/json');
+  await putJson(store, cloudKeys.trainingReason(id), reason);
 }
 
 /** A corrected request is on its way: the old reason does not stand any more. */
@@ -66,10 +66,10 @@ export async function listTrainings(
   store: S3Store,
 ): Promise<{ readonly records: TrainingRecord[]; readonly reasons: Map<string, TrainingReason> }> {
   const records: TrainingRecord[] = [];
-  for await (const { key } of store.list(cloudKeys.trainingJobs))
+  for await (const { key } of store.list(PREFIX.trainingJobs))
     records.push(await getJson(store, key, TrainingRecord));
   const reasons = new Map<string, TrainingReason>();
-  for await (const { key } of store.list('training/requests/')) {
+  for await (const { key } of store.list(PREFIX.trainingRequests)) {
     const id = parseTrainingReason(key);
     if (id !== undefined) reasons.set(id, await getJson(store, key, TrainingReason));
   }

@@ -1,21 +1,23 @@
 import type { Log } from '../../adapters/log.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError, type Fault, StorageError } from '../../core/errors.ts';
-import { StillInProgress, traceId } from '../../functions/each-message.ts';
+import { jobSubmitter } from '../batch.ts';
+import { type SiteContext, traceId } from '../context.ts';
+import type { EnvironmentOf, TrainEnv, TrainJobRunEnv } from '../contract/env.ts';
 import type { ObjectCreated } from '../contract/events.ts';
-import { parseTrainingRequest, trainingHash } from '../contract/keys.ts';
-import { parseTrainRequest, type TrainingRecord } from '../contract/training.ts';
+import { cloudKeys, parseTrainingRequest, trainingHash, trainJobName } from '../contract/keys.ts';
+import { parseTrainRequest, TrainingRecord } from '../contract/training.ts';
+import { type Lease, underLease } from '../lease.ts';
 import type { EmitMetrics } from '../metrics.ts';
-import { once } from '../once.ts';
+import { once } from '../records.ts';
 import {
   readTraining,
   removeTrainingReason,
-  type TaggedTraining,
   writeTraining,
   writeTrainingReason,
 } from './records.ts';
 
-export interface TrainingPorts {
+interface TrainingPorts {
   readonly store: S3Store;
   /** Starts the GPU work and returns its id; undefined at a site that does not train. */
   readonly submit: ((record: TrainingRecord) => Promise<string>) | undefined;
@@ -24,7 +26,7 @@ export interface TrainingPorts {
   readonly emit: EmitMetrics;
 }
 
-export type TrainingOutcome = 'ignored' | 'duplicate' | 'withdrawn' | 'refused' | 'submitted';
+type TrainingOutcome = 'ignored' | 'duplicate' | 'withdrawn' | 'refused' | 'submitted';
 
 interface Request {
   readonly id: string;
@@ -33,11 +35,37 @@ interface Request {
   readonly uploadedAt: string;
 }
 
-/** An uploaded request becomes a GPU job; one that is refused gets its reason written beside it. */
-export async function startTraining(
+const submitJob = jobSubmitter();
+
+/** Starts the training that an uploaded request asks for. */
+export async function startRequestedTraining(
   event: ObjectCreated,
-  ports: TrainingPorts,
-): Promise<TrainingOutcome> {
+  { env, store, log, emit }: SiteContext<TrainEnv>,
+): Promise<void> {
+  // A site without training refuses requests with that reason.
+  const submit = env.SAMMIX_TRAIN_JOB === '' ? undefined : submitTo(env);
+  const leaseSeconds = env.SAMMIX_LEASE_SECONDS;
+  await startTraining(event, { store, submit, leaseSeconds, log, emit });
+}
+
+const submitTo =
+  (env: TrainEnv) =>
+  ({ id, requestKey, traceId }: TrainingRecord): Promise<string> => {
+    const environment: EnvironmentOf<typeof TrainJobRunEnv> = {
+      SAMMIX_TRAINING_REQUEST: requestKey,
+      SAMMIX_TRACE_ID: traceId,
+    };
+    return submitJob({
+      name: trainJobName(trainingHash(id)),
+      queue: env.SAMMIX_JOB_QUEUE,
+      definition: env.SAMMIX_TRAIN_JOB,
+      environment,
+      children: 1,
+    });
+  };
+
+/** An uploaded request becomes a GPU job; one that is refused gets its reason written beside it. */
+async function startTraining(event: ObjectCreated, ports: TrainingPorts): Promise<TrainingOutcome> {
   const { key, 'version-id': version } = event.detail.object;
   const id = parseTrainingRequest(key);
   if (id === undefined) return 'ignored';
@@ -48,12 +76,11 @@ export async function startTraining(
 async function checkAndSubmit(request: Request, ports: TrainingPorts): Promise<TrainingOutcome> {
   try {
     const found = await readTraining(ports.store, trainingHash(request.id));
-    if (isSubmitted(found, request)) return 'duplicate';
+    if (isSubmitted(found?.record, request)) return 'duplicate';
     const submit = ports.submit ?? refuse(notHere(request));
     if (found && isTaken(found.record)) refuse(idTaken(found.record));
     parseTrainRequest(await textOf(request, ports.store), request.id);
-    await claimAndSubmit(request, found, { ...ports, submit });
-    return 'submitted';
+    return (await claimAndSubmit(request, { ...ports, submit })) ?? 'duplicate';
   } catch (error) {
     if (error instanceof StorageError && error.code === 'blob-missing') return 'withdrawn';
     if (!(error instanceof ConfigError)) throw error;
@@ -64,8 +91,8 @@ async function checkAndSubmit(request: Request, ports: TrainingPorts): Promise<T
   }
 }
 
-const isSubmitted = (found: TaggedTraining | undefined, { version }: Request): boolean =>
-  found?.record.requestVersion === version && found.record.state !== 'claimed';
+const isSubmitted = (found: TrainingRecord | undefined, { version }: Request): boolean =>
+  found?.requestVersion === version && found.state !== 'claimed';
 
 /** A failed training may be asked for again under its id: it goes on from its last checkpoint. */
 const isTaken = ({ state }: TrainingRecord): boolean =>
@@ -77,31 +104,33 @@ async function textOf({ key, version }: Request, store: S3Store): Promise<string
   return Buffer.concat(chunks).toString('utf8');
 }
 
-/** The record is claimed by a conditional write, so that of two invocations one submits. */
-async function claimAndSubmit(
+/** Undefined where another invocation has submitted it. */
+function claimAndSubmit(
   request: Request,
-  found: TaggedTraining | undefined,
-  ports: TrainingPorts & { readonly submit: NonNullable<TrainingPorts['submit']> },
-): Promise<void> {
-  if (found?.record.state === 'claimed' && isLeased(found.record, ports.leaseSeconds))
-    throw new StillInProgress();
-  const claimed = await writeTraining(ports.store, claimOf(request), found?.etag);
-  if (!claimed) throw new StillInProgress();
-  const { record, etag } = claimed;
-  try {
-    const jobId = await ports.submit(record);
-    await writeTraining(ports.store, { ...record, state: 'submitted', jobId }, etag);
-    ports.log.info('training-submitted', { jobId, traceId: record.traceId });
-  } catch (error) {
-    const released = { ...record, claimedAt: new Date(0).toISOString() };
-    await writeTraining(ports.store, released, etag);
-    throw error;
-  }
-  await removeTrainingReason(ports.store, request.id);
+  { store, submit, leaseSeconds, log }: TrainingPorts & Required<Pick<TrainingPorts, 'submit'>>,
+): Promise<'submitted' | undefined> {
+  const lease: Lease<typeof TrainingRecord> = {
+    store,
+    key: cloudKeys.trainingJob(trainingHash(request.id)),
+    schema: TrainingRecord,
+    leaseSeconds,
+    stateOf: (record) => {
+      if (record.state === 'claimed') return 'held';
+      return isTaken(record) || isSubmitted(record, request) ? 'done' : 'free';
+    },
+  };
+  return underLease(
+    lease,
+    () => claimOf(request),
+    async ({ record, etag }) => {
+      const jobId = await submit!(record);
+      await writeTraining(store, { ...record, state: 'submitted', jobId }, etag);
+      log.info('training-submitted', { jobId, traceId: record.traceId });
+      await removeTrainingReason(store, request.id);
+      return 'submitted' as const;
+    },
+  );
 }
-
-const isLeased = ({ claimedAt }: TrainingRecord, leaseSeconds: number): boolean =>
-  Date.now() - Date.parse(claimedAt) < leaseSeconds * 1000;
 
 const claimOf = ({ id, key, version, uploadedAt }: Request): TrainingRecord => ({
   schemaVersion: 1,

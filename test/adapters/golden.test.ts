@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { DirStore } from '../../adapters/dir-store.ts';
 import { openRuntime, type Runtime } from '../../adapters/onnx.ts';
 import type { BundleManifest } from '../../core/contract/bundle.ts';

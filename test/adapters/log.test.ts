@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
+import * as z from 'zod';
 import { createLog } from '../../adapters/log.ts';
 import { InputError } from '../../core/errors.ts';
 import { createMetrics } from '../../site/metrics.ts';

@@ -1,7 +1,8 @@
 import type { SQSEvent } from 'aws-lambda';
 import { describe, expect, it } from 'vitest';
 import { createLog } from '../../adapters/log.ts';
-import { eachMessage, StillInProgress, traceId } from '../../functions/each-message.ts';
+import { eachMessage } from '../../functions/each-message.ts';
+import { StillInProgress } from '../../site/context.ts';
 import type { SiteEvent } from '../../site/contract/events.ts';
 
 /** As EventBridge delivers it (Amazon S3 User Guide, "EventBridge event message structure"). */
@@ -63,20 +64,18 @@ describe('eachMessage', () => {
   });
 
   it('gives back what it cannot read', async () => {
-    expect((await handled(async () => {}, [{ source: 'aws.ec2' }])).failed).toEqual(['m0']);
+    const { failed } = await handled(async () => {}, [{ source: 'aws.ec2' }, UPLOAD]);
+    expect(failed).toEqual(['m0']);
+  });
+
+  it('fails itself where nothing of the batch could be done, so that Lambda counts an error', async () => {
+    const refused = handled(() => Promise.reject(new Error('no permission')), [UPLOAD]);
+    await expect(refused).rejects.toThrow('no permission');
   });
 
   it('does not call work in progress an error', async () => {
     const { failed, lines } = await handled(() => Promise.reject(new StillInProgress()), [UPLOAD]);
     expect(failed).toEqual(['m0']);
     expect(lines.map((line) => JSON.parse(line).level)).toEqual(['info']);
-  });
-});
-
-describe('traceId', () => {
-  it("has the form of X-Ray's, which begins with the time in seconds", () => {
-    const id = traceId(new Date('2026-01-01T00:00:00Z'));
-    expect(id).toMatch(/^1-[0-9a-f]{8}-[0-9a-f]{24}$/);
-    expect(Number.parseInt(id.split('-')[1] ?? '', 16) * 1000).toBe(Date.UTC(2026, 0, 1));
   });
 });

@@ -88,6 +88,12 @@ describe('security', () => {
     });
   });
 
+  it('says where its bucket is: the command line finds it by the name of the stack', () => {
+    site.hasOutput('Bucket', { Value: { Ref: Match.stringLikeRegexp('^StorageData') } });
+    const app = removeAfterTest(newApp());
+    expect(new SiteStack(app, siteOf()).stackName).toBe('sammix-north');
+  });
+
   it('gives every role single actions, and a wildcard resource only where AWS has no other', () => {
     const policies = Object.values(site.findResources('AWS::IAM::ManagedPolicy'));
     const statements: Statement[] = policies.flatMap(

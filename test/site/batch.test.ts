@@ -1,13 +1,13 @@
 import { BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
 import { mockClient } from 'aws-sdk-client-mock';
 import { describe, expect, it } from 'vitest';
-import { MAX_CHILDREN, submitJob } from '../../site/batch.ts';
+import { jobSubmitter, MAX_CHILDREN } from '../../site/batch.ts';
 
 async function submitted(children: number) {
-  const client = new BatchClient({ region: 'us-east-1' });
-  const mock = mockClient(client);
+  process.env.AWS_REGION = 'us-east-1';
+  const mock = mockClient(BatchClient);
   mock.on(SubmitJobCommand).resolves({ jobId: 'job-1' });
-  const id = await submitJob(client, {
+  const id = await jobSubmitter()({
     name: 'segment-0',
     queue: 'queue',
     definition: 'definition',
@@ -17,7 +17,7 @@ async function submitted(children: number) {
   return { id, input: mock.commandCalls(SubmitJobCommand)[0]?.args[0].input };
 }
 
-describe('submitJob', () => {
+describe('jobSubmitter', () => {
   it('submits one child as a plain job, because an array needs two', async () => {
     const { id, input } = await submitted(1);
     expect(id).toBe('job-1');

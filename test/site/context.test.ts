@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { siteContext } from '../../site/context.ts';
+import { siteContext, traceId } from '../../site/context.ts';
 import { AssembleEnv } from '../../site/contract/env.ts';
 
 describe('siteContext', () => {
@@ -21,5 +21,13 @@ describe('siteContext', () => {
     const context = siteContext('assemble', AssembleEnv);
     expect(context().env.SAMMIX_USD_PER_GPU_HOUR).toBe(0.7);
     expect(context()).toBe(context());
+  });
+});
+
+describe('traceId', () => {
+  it("has the form of X-Ray's, which begins with the time in seconds", () => {
+    const id = traceId(new Date('2026-01-01T00:00:00Z'));
+    expect(id).toMatch(/^1-[0-9a-f]{8}-[0-9a-f]{24}$/);
+    expect(Number.parseInt(id.split('-')[1] ?? '', 16) * 1000).toBe(Date.UTC(2026, 0, 1));
   });
 });

@@ -1,9 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { requestEvaluation } from '../../cli/site/evaluate.ts';
 import { readActive, readBundle } from '../../site/bundles.ts';
-import { StartEvent } from '../../site/contract/evaluation.ts';
-import { cloudKeys } from '../../site/contract/keys.ts';
-import { requestOf } from '../../site/evaluation/start.ts';
+import { EvaluationRecord } from '../../site/contract/evaluation.ts';
+import { cloudKeys, PREFIX } from '../../site/contract/keys.ts';
 import { offerCandidate } from '../../site/training/records.ts';
 import { labelKey, World } from './world.ts';
 
@@ -12,60 +11,64 @@ async function activeBundle({ store }: World) {
   return readBundle(store, active!.prefix);
 }
 
-/** As EventBridge announces what is at a key. */
-const written = (world: World, key: string): StartEvent =>
-  StartEvent.parse({
-    source: 'aws.s3',
-    'detail-type': 'Object Created',
-    time: '2026-01-01T00:00:00Z',
-    detail: {
-      bucket: { name: 'bucket' },
-      object: { key, size: 1, 'version-id': world.bucket.versionOf(key) },
-    },
-  });
+/** What an event made the function plan: dataset, bundle, and whether it is to be promoted. */
+async function asked(world: World, key: string): Promise<unknown[]> {
+  await world.deliver('evaluate-start', world.created(key));
+  const records = world.bucket.keys(PREFIX.evaluationRuns).filter((one) => RECORD.test(one));
+  const read = records.map(async (one) => EvaluationRecord.parse(await world.json(one)).request);
+  return Promise.all(read);
+}
 
-describe('requestOf', () => {
-  it('reads what the command line has asked for', async () => {
-    const world = await World.open();
-    await world.upload(labelKey('c1.nii'), Buffer.from('a label'));
+const RECORD = /^evaluation-runs\/[^/]+\.json$/;
+
+let site: World;
+beforeAll(async () => {
+  site = await World.open();
+});
+const open = () => new World(site.bucket.copy());
+
+describe('what asks for an evaluation', () => {
+  it('is a request of the command line', async () => {
+    const world = open();
+    await world.label(await world.upload(labelKey('c1.nii'), Buffer.from('a label')));
     const { prefix } = await activeBundle(world);
-    const asked = await requestEvaluation(world.store, 'liver', prefix, true);
-    const key = cloudKeys.evaluationRequest(asked.evaluationId);
-    expect(await requestOf(written(world, key), world.store, undefined)).toEqual({
-      schemaVersion: 1,
-      dataset: 'liver',
-      bundle: prefix,
-      promote: true,
-      requestedAt: asked.requestedAt,
-    });
+    const request = await requestEvaluation(world.store, 'liver', prefix, true);
+    const key = cloudKeys.evaluationRequest(request.evaluationId);
+    expect(await asked(world, key)).toEqual([
+      {
+        schemaVersion: 1,
+        dataset: 'liver',
+        bundle: prefix,
+        promote: true,
+        requestedAt: request.requestedAt,
+      },
+    ]);
   });
 
   it('is not asked for a dataset without labels', async () => {
-    const world = await World.open();
+    const world = open();
     const { prefix } = await activeBundle(world);
     await expect(requestEvaluation(world.store, 'liver', prefix, false)).rejects.toMatchObject({
       code: 'nothing-labelled',
     });
   });
 
-  it('has a bundle judged that was trained here, at a site with held-out data', async () => {
-    const world = await World.open();
+  it('is a bundle that was trained here, at a site with held-out data', async () => {
+    const world = open();
     const bundle = await activeBundle(world);
     await offerCandidate(world.store, bundle, 'liver-50');
-    const event = written(world, cloudKeys.candidate(bundle.digest));
-    expect(await requestOf(event, world.store, 'held-out')).toMatchObject({
-      dataset: 'held-out',
-      bundle: bundle.prefix,
-      promote: true,
-    });
-    expect(await requestOf(event, world.store, undefined)).toBeUndefined();
+    expect(await asked(world, cloudKeys.candidate(bundle.digest))).toEqual([]);
+    world.coldStart({ SAMMIX_JUDGE_TRAINED_ON: 'held-out' });
+    expect(await asked(world, cloudKeys.candidate(bundle.digest))).toMatchObject([
+      { dataset: 'held-out', bundle: bundle.prefix, promote: true },
+    ]);
   });
 
-  it('leaves a bundle that was registered by hand to a person', async () => {
-    const world = await World.open();
+  it('is not a bundle that was registered by hand: that waits for a person', async () => {
+    const world = open();
+    world.coldStart({ SAMMIX_JUDGE_TRAINED_ON: 'held-out' });
     const bundle = await activeBundle(world);
     await offerCandidate(world.store, bundle, null);
-    const event = written(world, cloudKeys.candidate(bundle.digest));
-    expect(await requestOf(event, world.store, 'held-out')).toBeUndefined();
+    expect(await asked(world, cloudKeys.candidate(bundle.digest))).toEqual([]);
   });
 });

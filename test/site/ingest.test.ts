@@ -1,79 +1,102 @@
-import { describe, expect, it } from 'vitest';
-import { StillInProgress } from '../../functions/each-message.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { phantomFile } from '../support/case.ts';
 import { imageKey, World } from './world.ts';
 
-const { image } = phantomFile({ seed: 1, columns: 48, rows: 40, slices: 8 });
+const { image } = phantomFile({ seed: 1, columns: 24, rows: 20, slices: 8 });
 
-describe('ingestImage', () => {
-  it('writes slabs and a manifest and submits their jobs', async () => {
-    const world = await World.open();
-    expect(await world.ingest(await world.upload(imageKey('c1.nii'), image))).toBe('submitted');
+describe('an uploaded image', () => {
+  let site: World;
+  beforeAll(async () => {
+    site = await World.open();
+  });
+  const open = () => new World(site.bucket.copy());
+
+  it('becomes slabs and a manifest, and their jobs are submitted', async () => {
+    const world = open();
+    expect(await world.ingest(await world.upload(imageKey('c1.nii'), image))).toContain(
+      'submitted',
+    );
     const [{ runId, children } = { runId: '', children: 0 }] = world.submitted;
-    // 8 slices, 2 a slab, 4 a job.
+    // 8 slices, 4 a slab, 4 a job.
     expect(children).toBe(2);
-    expect(world.bucket.keys(`work/${runId}/`)).toHaveLength(5);
+    expect(world.bucket.keys(`work/${runId}/`)).toHaveLength(3);
     expect(await world.state(runId)).toBe('submitted');
+    expect(world.jobs[0]).toMatchObject({ definition: 'segment', name: `segment-${runId}` });
   });
 
-  it('answers a duplicate with one request and changes nothing', async () => {
-    const world = await World.open();
+  it('announced twice costs one request and changes nothing', async () => {
+    const world = open();
     const event = await world.upload(imageKey('c1.nii'), image);
     await world.ingest(event);
     const before = world.bucket.keys();
     world.bucket.requests();
-    expect(await world.ingest(event)).toBe('duplicate');
-    expect(world.bucket.requests()).toEqual(['HeadObjectCommand']);
+    expect(await world.ingest(event)).toEqual(['DuplicateEvents']);
+    expect(world.bucket.requests()).toEqual(['HeadObject']);
     expect(world.submitted).toHaveLength(1);
     expect(world.bucket.keys()).toEqual(before);
   });
 
-  it('finds a duplicate by the record of the run where a crash left no mark', async () => {
-    const world = await World.open();
+  it('is found by the record of its run where a crash left no mark', async () => {
+    const world = open();
     const event = await world.upload(imageKey('c1.nii'), image);
     await world.ingest(event);
     for (const mark of world.bucket.keys('runs/handled/')) await world.store.remove(mark);
-    expect(await world.ingest(event)).toBe('duplicate');
+    expect(await world.ingest(event)).toEqual(['DuplicateEvents']);
     expect(world.submitted).toHaveLength(1);
   });
 
-  it('makes a new run of a new upload under the same name', async () => {
-    const world = await World.open();
+  it('is a new run where it comes again under the same name', async () => {
+    const world = open();
     await world.ingest(await world.upload(imageKey('c1.nii'), image));
     await world.ingest(await world.upload(imageKey('c1.nii'), image));
     const [first, second] = world.submitted;
     expect(second?.runId).not.toBe(first?.runId);
   });
 
-  it('leaves a run alone that another invocation has just claimed', async () => {
-    const world = await World.open();
+  it('is left alone by an invocation while another has it', async () => {
+    const world = open();
     const event = await world.upload(imageKey('c1.nii'), image);
-    const second: unknown[] = [];
-    const { submit } = world;
-    world.submit = async (runId, children) => {
-      second.push(await world.ingest(event).catch((error: unknown) => error));
-      return submit(runId, children);
-    };
+    const second: string[] = [];
+    world.onSubmit = async () => void second.push(...(await world.ingest(event)));
     await world.ingest(event);
-    expect(second).toEqual([expect.any(StillInProgress)]);
+    expect(second).toEqual(['in-progress']);
     expect(world.submitted).toHaveLength(1);
   });
 
-  it('can be repeated at once after a failure', async () => {
-    const world = await World.open();
+  it('can be taken again at once after a failure', async () => {
+    const world = open();
     const event = await world.upload(imageKey('c1.nii'), image);
-    const { submit } = world;
-    world.submit = () => Promise.reject(new Error('throttled'));
+    world.onSubmit = () => Promise.reject(new Error('throttled'));
     await expect(world.ingest(event)).rejects.toThrow('throttled');
-    world.submit = submit;
-    expect(await world.ingest(event)).toBe('submitted');
+    world.onSubmit = async () => {};
+    expect(await world.ingest(event)).toContain('submitted');
   });
 
-  it('moves a refused image aside, with the reason, and reports it', async () => {
-    const world = await World.open();
+  it('is taken over where a crash has left its claim, and the lease is over', async () => {
+    const world = open();
+    const event = await world.upload(imageKey('c1.nii'), image);
+    world.onSubmit = () => Promise.reject(new Error('throttled'));
+    await expect(world.ingest(event)).rejects.toThrow('throttled');
+    world.onSubmit = async () => {};
+    const [key = ''] = world.bucket.keys('runs/');
+    const record = await world.json(key);
+    const claimedAgo = (seconds: number) => new Date(Date.now() - seconds * 1000).toISOString();
+    const crashed = (seconds: number) =>
+      world.store.put(
+        key,
+        Buffer.from(JSON.stringify({ ...(record as object), claimedAt: claimedAgo(seconds) })),
+      );
+    await crashed(890);
+    expect(await world.ingest(event)).toEqual(['in-progress']);
+    await crashed(910);
+    expect(await world.ingest(event)).toContain('submitted');
+  });
+
+  it('is moved aside where it is refused, with the reason, and reported', async () => {
+    const world = open();
     const event = await world.upload(imageKey('c1.nii'), image.subarray(0, image.length / 2));
-    expect(await world.ingest(event)).toBe('quarantined');
+    expect(await world.ingest(event)).toContain('quarantined');
     const report = await world.latestReport('c1');
     expect(report).toMatchObject({ status: 'failed', stage: 'preflight' });
     const runId = report.runId ?? '';
@@ -83,31 +106,39 @@ describe('ingestImage', () => {
     ]);
     expect(world.bucket.keys('incoming/')).toEqual([]);
     expect(await world.state(runId)).toBe('quarantined');
-    expect(await world.ingest(event)).toBe('duplicate');
+    expect(await world.ingest(event)).toEqual(['DuplicateEvents']);
   });
 
   it.each(['c1.hdr', 'c1.img', 'c1.img.gz'])(
-    'refuses %s, half of a pair, by its name',
+    '%s, half of a pair, is refused by its name',
     async (name) => {
-      const world = await World.open();
-      expect(await world.ingest(await world.upload(imageKey(name), image))).toBe('quarantined');
+      const world = open();
+      expect(await world.ingest(await world.upload(imageKey(name), image))).toContain(
+        'quarantined',
+      );
       expect(await world.latestReport('c1')).toMatchObject({ fault: { code: 'half-of-a-pair' } });
     },
   );
 
-  it('does not move a newer upload aside with the refused one', async () => {
-    const world = await World.open();
+  it('is not moved aside with an older one of its name that is refused', async () => {
+    const world = open();
     const refused = await world.upload(imageKey('c1.nii'), image.subarray(0, 400));
     await world.upload(imageKey('c1.nii'), image);
-    expect(await world.ingest(refused)).toBe('quarantined');
+    expect(await world.ingest(refused)).toContain('quarantined');
     expect(world.bucket.keys('incoming/')).toEqual([imageKey('c1.nii')]);
   });
 
-  it('takes an upload that was removed before its turn for withdrawn', async () => {
-    const world = await World.open();
+  it('that was removed before its turn is taken for withdrawn', async () => {
+    const world = open();
     const event = await world.upload(imageKey('c1.nii'), image);
     event.detail.object['version-id'] = 'gone';
-    expect(await world.ingest(event)).toBe('withdrawn');
+    expect(await world.ingest(event)).toContain('withdrawn');
     expect(world.submitted).toEqual([]);
+  });
+
+  it('of another bucket, or another service, is none of ours', async () => {
+    const world = open();
+    await expect(world.deliver('split', { source: 'aws.ec2' })).rejects.toThrow();
+    expect(await world.ingest(await world.upload('incoming/liver/x.nii', image))).toEqual([]);
   });
 });

@@ -1,31 +1,25 @@
 import { describe, expect, it } from 'vitest';
 import { RunSummary } from '../../core/contract/report.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
-import { summariseDataset } from '../../site/summary.ts';
 import { phantomFile } from '../support/case.ts';
 import { imageKey, labelKey, World } from './world.ts';
 
-const { image, label } = phantomFile({ seed: 3, columns: 48, rows: 40, slices: 8 });
-
-async function reported(world: World, file: string): Promise<void> {
-  await world.ingest(await world.upload(imageKey(file), image));
-  await world.report(await world.runJobs());
-}
+const { image, label } = phantomFile({ seed: 3, columns: 24, rows: 20, slices: 8 });
 
 async function summaryOf(world: World): Promise<RunSummary> {
   const bytes = await world.store.get(cloudKeys.summary('liver', 'summary.json'));
   return RunSummary.parse(JSON.parse(Buffer.from(bytes).toString('utf8')));
 }
 
-describe('summariseDataset', () => {
+describe('the summary of a dataset', () => {
   it('has a row for the newest run of every case, failed ones too', async () => {
     const world = await World.open();
     await world.label(await world.upload(labelKey('c1.nii'), label));
-    await reported(world, 'c1.nii');
+    await world.segmented(imageKey('c1.nii'), image);
     // The same case again: only its newest run counts.
-    await reported(world, 'c1.nii');
+    await world.segmented(imageKey('c1.nii'), image);
     await world.ingest(await world.upload(imageKey('c2.nii'), image.subarray(0, 400)));
-    expect(await summariseDataset('liver', world.store)).toBe(2);
+    await world.summarise();
 
     const summary = await summaryOf(world);
     expect(summary).toMatchObject({ segmented: 1, failed: 1 });
@@ -47,8 +41,9 @@ describe('summariseDataset', () => {
 
   it('leaves other datasets alone, and is empty where there is nothing', async () => {
     const world = await World.open();
-    await reported(world, 'c1.nii');
-    expect(await summariseDataset('spleen', world.store)).toBe(0);
+    world.coldStart({ SAMMIX_DATASETS: '["spleen"]' });
+    await world.upload('cases/liver/c1/latest.json', Buffer.from('not read'));
+    await world.summarise();
     expect(world.bucket.keys('summaries/')).toEqual([
       cloudKeys.summary('spleen', 'summary.csv'),
       cloudKeys.summary('spleen', 'summary.json'),

@@ -1,50 +1,29 @@
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { siteStatus, statusText } from '../../cli/site/status.ts';
 import { requestTraining, trainRequestOf } from '../../cli/site/train.ts';
-import { StillInProgress } from '../../functions/each-message.ts';
-import type { JobStateChange } from '../../site/contract/events.ts';
-import { cloudKeys, trainingHash, trainJobName } from '../../site/contract/keys.ts';
+import { readActive } from '../../site/bundles.ts';
+import type { JobStateChange, ObjectCreated } from '../../site/contract/events.ts';
+import { cloudKeys, PREFIX, trainingHash, trainJobName } from '../../site/contract/keys.ts';
 import {
   CandidateBundle,
   type TrainingRecord,
   type TrainResult,
 } from '../../site/contract/training.ts';
-import { endTraining } from '../../site/training/end.ts';
 import { listTrainings, readTraining } from '../../site/training/records.ts';
-import { startTraining, type TrainingPorts } from '../../site/training/start.ts';
-import { World } from './world.ts';
+import { endOfJob, World } from './world.ts';
 
 const ID = 'liver-50';
 const KEY = cloudKeys.trainingRequest(ID);
 const request = trainRequestOf({ id: ID, data: 'liver', labels: '50', size: 'tiny' });
 const body = Buffer.from(JSON.stringify(request));
 
-/** A site whose Batch answers to training jobs. */
 class TrainingWorld extends World {
-  readonly trainings: TrainingRecord[] = [];
-  submitTraining: TrainingPorts['submit'] = async (record) => {
-    this.trainings.push(record);
-    return `job-${this.trainings.length}`;
-  };
-
-  static override async open(): Promise<TrainingWorld> {
-    return Object.assign(new TrainingWorld(), await World.open());
-  }
-
   async request(content: Uint8Array = body, key = KEY) {
     const event = await this.upload(key, content);
-    return { event, outcome: await this.start(event) };
+    return { event, said: await this.train(event) };
   }
 
-  start(event: Awaited<ReturnType<World['upload']>>) {
-    return startTraining(event, {
-      ...this.ports(),
-      submit: this.submitTraining,
-      leaseSeconds: 60,
-    });
-  }
-
-  end = (event: JobStateChange): Promise<void> => endTraining(event, this.ports());
+  train = (event: ObjectCreated | JobStateChange) => this.deliver('train', event);
 
   async record(id = ID): Promise<TrainingRecord | undefined> {
     return (await readTraining(this.store, trainingHash(id)))?.record;
@@ -56,12 +35,12 @@ class TrainingWorld extends World {
 
   /** What the trainer leaves; the bundle is the one that the world registered. */
   async result(change: Partial<TrainResult> = {}): Promise<TrainResult> {
-    const active = JSON.parse(Buffer.from(await this.store.get(cloudKeys.activeBundle)).toString());
+    const { active } = await readActive(this.store);
     const result: TrainResult = {
       schemaVersion: 1,
       id: ID,
-      bundlePrefix: active.prefix,
-      bundleDigest: active.digest,
+      bundlePrefix: active!.prefix,
+      bundleDigest: active!.digest,
       steps: 4000,
       trainSeconds: 3600,
       device: 'NVIDIA T4',
@@ -76,32 +55,36 @@ class TrainingWorld extends World {
 const ended = (
   status: JobStateChange['detail']['status'],
   detail: Partial<JobStateChange['detail']> = {},
-): JobStateChange => ({
-  source: 'aws.batch',
-  'detail-type': 'Batch Job State Change',
-  detail: { jobId: 'job-1', jobName: trainJobName(trainingHash(ID)), status, ...detail },
+): JobStateChange => endOfJob(trainJobName(trainingHash(ID)), status, detail);
+
+let site: TrainingWorld;
+beforeAll(async () => {
+  site = await TrainingWorld.open();
 });
+const open = () => new TrainingWorld(site.bucket.copy());
 
 describe('a training request', () => {
   it('as "sammix site train" writes it becomes a job', async () => {
-    const world = await TrainingWorld.open();
+    const world = open();
     const { key } = await requestTraining(world.store, request);
     const stored = await world.store.get(key);
-    expect((await world.request(stored, key)).outcome).toBe('submitted');
-    expect(world.trainings).toMatchObject([{ id: ID, requestKey: KEY }]);
+    expect((await world.request(stored, key)).said).toEqual(['training-submitted']);
+    expect(world.jobs).toMatchObject([
+      { definition: 'train', children: 1, environment: { SAMMIX_TRAINING_REQUEST: KEY } },
+    ]);
     expect(await world.record()).toMatchObject({ state: 'submitted', jobId: 'job-1' });
     expect(statusText(await siteStatus(world.store))).toContain(`training ${ID}`);
   });
 
   it('announced twice costs one request and changes nothing', async () => {
-    const world = await TrainingWorld.open();
+    const world = open();
     const { event } = await world.request();
     const before = world.bucket.keys();
     world.bucket.requests();
-    expect(await world.start(event)).toBe('duplicate');
-    expect(world.bucket.requests()).toEqual(['HeadObjectCommand']);
+    expect(await world.train(event)).toEqual(['DuplicateEvents']);
+    expect(world.bucket.requests()).toEqual(['HeadObject']);
     expect(world.bucket.keys()).toEqual(before);
-    expect(world.trainings).toHaveLength(1);
+    expect(world.jobs).toHaveLength(1);
   });
 
   it.each([
@@ -110,64 +93,60 @@ describe('a training request', () => {
     ['another id', JSON.stringify({ ...request, id: 'other' }), 'the id "other"'],
     ['another folder', JSON.stringify({ ...request, dataPrefix: 'cases/liver/' }), 'dataPrefix'],
   ])('with %s is refused, and its reason stands beside it', async (_what, text, found) => {
-    const world = await TrainingWorld.open();
-    expect((await world.request(Buffer.from(text))).outcome).toBe('refused');
+    const world = open();
+    expect((await world.request(Buffer.from(text))).said).toContain('training-refused');
     const { reasons } = await listTrainings(world.store);
     expect(reasons.get(ID)?.fault.found).toContain(found);
     expect(world.bucket.keys('training/requests/')).toContain(KEY);
-    expect(world.trainings).toEqual([]);
+    expect(world.jobs).toEqual([]);
     expect(world.metrics.get('TrainingsFailed')).toBe(1);
     expect(statusText(await siteStatus(world.store))).toMatch(/refused .*liver-50.*found/);
   });
 
   it('that was corrected loses its reason', async () => {
-    const world = await TrainingWorld.open();
+    const world = open();
     await world.request(Buffer.from('{}'));
     expect(await world.reason()).toBe('bad-training-request');
-    expect((await world.request()).outcome).toBe('submitted');
+    expect((await world.request()).said).toEqual(['training-submitted']);
     expect(await world.reason()).toBeUndefined();
   });
 
   it('under an id that is taken is refused, and the training goes on', async () => {
-    const world = await TrainingWorld.open();
+    const world = open();
     await world.request();
-    expect((await world.request()).outcome).toBe('refused');
+    expect((await world.request()).said).toContain('training-refused');
     expect(await world.reason()).toBe('training-id-taken');
     expect(await world.record()).toMatchObject({ state: 'submitted', jobId: 'job-1' });
   });
 
   it('at a site that does not train is told so', async () => {
-    const world = await TrainingWorld.open();
-    world.submitTraining = undefined;
-    expect((await world.request()).outcome).toBe('refused');
+    const world = open();
+    world.coldStart({ SAMMIX_TRAIN_JOB: '' });
+    expect((await world.request()).said).toContain('training-refused');
     expect(await world.reason()).toBe('site-does-not-train');
   });
 
   it('ignores its own reason files', async () => {
-    const world = await TrainingWorld.open();
-    expect((await world.request(body, cloudKeys.trainingReason(ID))).outcome).toBe('ignored');
+    const world = open();
+    expect((await world.request(body, cloudKeys.trainingReason(ID))).said).toEqual([]);
   });
 
   it('can be repeated at once after a failure, but not while another invocation has it', async () => {
-    const world = await TrainingWorld.open();
-    const { submitTraining } = world;
-    world.submitTraining = () => Promise.reject(new Error('throttled'));
+    const world = open();
     const event = await world.upload(KEY, body);
-    await expect(world.start(event)).rejects.toThrow('throttled');
-    const second: unknown[] = [];
-    world.submitTraining = async (record) => {
-      second.push(await world.start(event).catch((error: unknown) => error));
-      return submitTraining!(record);
-    };
-    expect(await world.start(event)).toBe('submitted');
-    expect(second).toEqual([expect.any(StillInProgress)]);
-    expect(world.trainings).toHaveLength(1);
+    world.onSubmit = () => Promise.reject(new Error('throttled'));
+    await expect(world.train(event)).rejects.toThrow('throttled');
+    const second: string[] = [];
+    world.onSubmit = async () => void second.push(...(await world.train(event)));
+    expect(await world.train(event)).toContain('training-submitted');
+    expect(second).toEqual(['in-progress']);
+    expect(world.jobs).toHaveLength(1);
   });
 });
 
 describe('the end of a training', () => {
   it('offers its bundle as a candidate, and leaves the active one', async () => {
-    const world = await TrainingWorld.open();
+    const world = open();
     await world.request();
     const { bundlePrefix, bundleDigest } = await world.result();
     const active = await world.store.get(cloudKeys.activeBundle);
@@ -175,7 +154,7 @@ describe('the end of a training', () => {
       { startedAt: 0, stoppedAt: 1_800_000 },
       { startedAt: 2_000_000, stoppedAt: 3_800_000 },
     ];
-    await world.end(ended('SUCCEEDED', { attempts }));
+    await world.train(ended('SUCCEEDED', { attempts }));
     const stored = await world.store.get(cloudKeys.candidate(bundleDigest));
     expect(CandidateBundle.parse(JSON.parse(Buffer.from(stored).toString()))).toMatchObject({
       prefix: bundlePrefix,
@@ -189,41 +168,41 @@ describe('the end of a training', () => {
       cost: { gpuSeconds: 3600, estimatedUsd: 0.5 },
     });
     expect(await world.store.get(cloudKeys.activeBundle)).toEqual(active);
-    await world.end(ended('SUCCEEDED', { attempts }));
+    await world.train(ended('SUCCEEDED', { attempts }));
     expect(world.metrics.get('TrainingsFinished')).toBe(1);
     expect(world.metrics.get('GpuSeconds')).toBe(3600);
   });
 
   it('that failed leaves the reason beside the request, which may be repeated', async () => {
-    const world = await TrainingWorld.open();
+    const world = open();
     await world.request();
-    await world.end(ended('FAILED', { statusReason: 'Host EC2 (i-1) terminated.' }));
+    await world.train(ended('FAILED', { statusReason: 'Host EC2 (i-1) terminated.' }));
     expect(await world.reason()).toBe('training-failed');
-    expect((await world.request()).outcome).toBe('submitted');
+    expect((await world.request()).said).toEqual(['training-submitted']);
     // The first job's end, announced again, is not the second one's.
-    await world.end(ended('FAILED'));
+    await world.train(ended('FAILED'));
     expect(await world.record()).toMatchObject({ state: 'submitted', jobId: 'job-2' });
   });
 
   it('that the trainer refused says so', async () => {
-    const world = await TrainingWorld.open();
+    const world = open();
     await world.request();
-    await world.end(ended('FAILED', { container: { exitCode: 3 } }));
+    await world.train(ended('FAILED', { container: { exitCode: 3 } }));
     expect(await world.reason()).toBe('training-refused');
   });
 
   it('with a bundle that is not what the trainer says offers nothing', async () => {
-    const world = await TrainingWorld.open();
+    const world = open();
     await world.request();
     await world.result({ bundleDigest: 'f'.repeat(64) });
-    await world.end(ended('SUCCEEDED'));
+    await world.train(ended('SUCCEEDED'));
     expect(await world.reason()).toBe('bundle-changed');
-    expect(world.bucket.keys(cloudKeys.candidates)).toEqual([]);
+    expect(world.bucket.keys(PREFIX.candidates)).toEqual([]);
     expect(await world.record()).toMatchObject({ state: 'failed' });
   });
 
   it('is a dead letter at last, which also leaves a reason', async () => {
-    const world = await TrainingWorld.open();
+    const world = open();
     await world.fail(await world.upload(KEY, body));
     expect(await world.reason()).toBe('training-not-started');
   });

@@ -18,6 +18,23 @@ interface Version {
   readonly body: Uint8Array | null;
 }
 
+interface GetInput {
+  readonly Key: string;
+  readonly VersionId?: string;
+}
+
+interface PutInput {
+  readonly Key: string;
+  readonly Body: Uint8Array | Readable;
+  readonly IfMatch?: string;
+  readonly IfNoneMatch?: string;
+}
+
+interface ListInput {
+  readonly Prefix: string;
+  readonly ContinuationToken?: string;
+}
+
 /** A versioned bucket behind the real client's commands: what S3 documents, held in memory. */
 export class MemoryBucket {
   readonly client = new S3Client({
@@ -25,23 +42,43 @@ export class MemoryBucket {
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
   });
   readonly store = new S3Store({ client: this.client, bucket: 'bucket' });
-  private readonly mock = mockClient(this.client);
   private readonly objects = new Map<string, Version[]>();
   private writes = 0;
+  private seen: string[] = [];
 
   constructor() {
-    this.mock.on(GetObjectCommand).callsFake((input) => this.get(input));
-    this.mock.on(HeadObjectCommand).callsFake((input) => this.head(input));
-    this.mock.on(PutObjectCommand).callsFake((input) => this.put(input));
-    this.mock.on(DeleteObjectCommand).callsFake((input) => this.add(input.Key, null));
-    this.mock.on(ListObjectsV2Command).callsFake((input) => this.list(input));
+    buckets.set(this.client, this);
+  }
+
+  /** From now on every client that is nobody's own, whoever makes it, has this bucket. */
+  answerAll(): void {
+    everyonesBucket = this;
+  }
+
+  /** Another bucket with the same objects and versions. */
+  copy(): MemoryBucket {
+    const other = new MemoryBucket();
+    for (const [key, versions] of this.objects) other.objects.set(key, [...versions]);
+    other.writes = this.writes;
+    return other;
+  }
+
+  /** What S3 answers to a request. */
+  answer = {
+    GetObject: (input: GetInput) => this.get(input),
+    HeadObject: (input: GetInput) => this.head(input),
+    PutObject: (input: PutInput) => this.put(input),
+    DeleteObject: ({ Key }: { Key: string }) => this.add(Key, null),
+    ListObjectsV2: (input: ListInput) => this.list(input),
+  } as const;
+
+  note(request: string): void {
+    this.seen.push(request);
   }
 
   /** Requests since the last call. */
   requests(): string[] {
-    const names = this.mock.calls().map((call) => call.args[0].constructor.name);
-    this.mock.resetHistory();
-    return names;
+    return this.seen.splice(0);
   }
 
   below = (prefix: string): S3Store =>
@@ -49,6 +86,10 @@ export class MemoryBucket {
 
   versionOf(key: string): string {
     return this.newest(key).id;
+  }
+
+  bytesOf(key: string): number {
+    return this.newest(key).body.length;
   }
 
   /** Removes a version for good, as a lifecycle rule does. */
@@ -73,7 +114,7 @@ export class MemoryBucket {
     return { ...found, body: found.body };
   }
 
-  private get({ Key, VersionId }: { Key: string; VersionId?: string }) {
+  private get({ Key, VersionId }: GetInput) {
     const { body, etag, id } = this.newest(Key, VersionId);
     const stream = Object.assign(Readable.from([Buffer.from(body)]), {
       transformToByteArray: async () => body,
@@ -81,17 +122,12 @@ export class MemoryBucket {
     return { Body: stream, ContentLength: body.length, ETag: etag, VersionId: id };
   }
 
-  private head({ Key, VersionId }: { Key: string; VersionId?: string }) {
+  private head({ Key, VersionId }: GetInput) {
     const { body, etag, id } = this.newest(Key, VersionId);
     return { ContentLength: body.length, ETag: etag, VersionId: id };
   }
 
-  private async put(input: {
-    Key: string;
-    Body: Uint8Array | Readable;
-    IfMatch?: string;
-    IfNoneMatch?: string;
-  }) {
+  private async put(input: PutInput) {
     const body = await toBytes(input.Body);
     const current = this.objects.get(input.Key)?.at(-1);
     if (input.IfNoneMatch === '*' && current?.body) throw failure('PreconditionFailed', 412);
@@ -108,7 +144,7 @@ export class MemoryBucket {
     return { ETag: etag, VersionId: version.id };
   }
 
-  private list({ Prefix, ContinuationToken }: { Prefix: string; ContinuationToken?: string }) {
+  private list({ Prefix, ContinuationToken }: ListInput) {
     // Two a page, so that a listing of three has to go on.
     const first = Number(ContinuationToken ?? 0);
     const keys = this.keys(Prefix);
@@ -120,6 +156,30 @@ export class MemoryBucket {
     return { Contents, ...(more ? { NextContinuationToken: String(first + 2) } : {}) };
   }
 }
+
+const buckets = new WeakMap<object, MemoryBucket>();
+let everyonesBucket: MemoryBucket | undefined;
+
+const COMMANDS = {
+  GetObject: GetObjectCommand,
+  HeadObject: HeadObjectCommand,
+  PutObject: PutObjectCommand,
+  DeleteObject: DeleteObjectCommand,
+  ListObjectsV2: ListObjectsV2Command,
+} as const;
+
+// The class and not each client: a second mock of a client would undo that of the class.
+const mock = mockClient(S3Client);
+for (const [name, command] of Object.entries(COMMANDS) as [
+  keyof typeof COMMANDS,
+  typeof GetObjectCommand,
+][])
+  mock.on(command).callsFake((input, client) => {
+    const bucket = buckets.get(client()) ?? everyonesBucket;
+    if (!bucket) throw new Error('no bucket in memory answers this client');
+    bucket.note(name);
+    return bucket.answer[name](input);
+  });
 
 const failure = (name: string, status: number): S3ServiceException =>
   new S3ServiceException({

@@ -4,10 +4,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { initSite } from '../../cli/site/init.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { loadSite } from '../../infra/load-site.ts';
 import { Site } from '../../site/contract/config.ts';
-
-const SITES = path.join(import.meta.dirname, '..', '..', 'infra', 'sites');
+import { loadSite, SITE_FILES as SITES } from '../../site/site-file.ts';
 
 let folder: string;
 beforeAll(async () => {

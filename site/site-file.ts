@@ -1,8 +1,15 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { z } from 'zod';
+import * as z from 'zod';
 import { ConfigError } from '../core/errors.ts';
-import { Site, withoutComments } from '../site/contract/config.ts';
+import { Site, withoutComments } from './contract/config.ts';
+
+/** Where a checkout keeps its site files. */
+export const SITE_FILES = path.join(import.meta.dirname, '..', 'infra', 'sites');
+
+/** The file of a site by its name, or by its path. */
+export const siteFile = (name: string): string =>
+  name.endsWith('.json') ? path.resolve(name) : path.join(SITE_FILES, `${name}.json`);
 
 /**
  * Reads and validates a site file.
