@@ -116,7 +116,10 @@ describe('a case', () => {
     const store = await newStore();
     await attempt(store);
     expect(await keysIn(store)).toEqual(
-      [keys.cam, keys.mask, keys.overlay, keys.report, keys.reportHtml].sort(),
+      [
+        ...[keys.cam, keys.mask, keys.overlay, keys.gallery, keys.thumbnail],
+        ...[keys.report, keys.reportHtml],
+      ].sort(),
     );
   });
 
