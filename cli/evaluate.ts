@@ -99,10 +99,14 @@ export async function evaluateCommand(
   const { labelled, unlabelled, leftOut, notes } = await findCases(dataset, options);
   for (const note of notes) progress.line(note);
   const out = new DirStore(options.out);
-  const release = await lockFolder(options.out);
+  const masks = await openMasks(labelled, options, progress);
+  let release = async (): Promise<void> => undefined;
   try {
-    return await evaluateInto(out, name, { labelled, unlabelled, leftOut }, options, progress);
+    release = await lockFolder(options.out);
+    const found = { labelled, unlabelled, leftOut };
+    return await evaluateInto(out, name, found, masks, options, progress);
   } finally {
+    await masks.close();
     await release();
   }
 }
@@ -111,19 +115,15 @@ async function evaluateInto(
   out: DirStore,
   name: string,
   { labelled, unlabelled, leftOut }: Omit<Found, 'notes'>,
+  masks: MaskSource,
   options: EvaluateOptions,
   progress: Progress,
 ): Promise<{ evaluation: Evaluation; exitCode: number }> {
   await out.sweep('', { deep: false });
   const earlier = await earlierEvaluation(out, name, options.against);
-  const masks = await openMasks(labelled, options, progress);
   const rows = unlabelled.map(unlabelledRow);
   if (rows.length > 0) progress.line(`without a label and not segmented: ${rows.length}`);
-  try {
-    await measureAll(labelled, masks, progress, rows);
-  } finally {
-    await masks.close();
-  }
+  await measureAll(labelled, masks, progress, rows);
   const createdAt = new Date().toISOString();
   const evaluation = summarise(rows, {
     evaluationId: evaluationId(createdAt, name, masks.bundle),

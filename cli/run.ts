@@ -63,13 +63,11 @@ export async function runCommand(
 ): Promise<{ summary: RunSummary; exitCode: number }> {
   const { cases, leftOut, notes } = await collectCases(paths, options, { labelsBeside: false });
   for (const note of notes) progress.line(note);
-  const release = await lockFolder(options.out);
-  const run = await openRun(options, progress).catch(async (error: unknown) => {
-    await release();
-    throw error;
-  });
+  const run = await openRun(options, progress);
   const outcomes: LocalOutcome[] = [];
+  let release = async (): Promise<void> => undefined;
   try {
+    release = await lockFolder(options.out);
     // First of all: an output that cannot be written is found before hours of work, not after.
     await run.store.sweep('', { deep: false });
     await writeSummary(run, outcomes, leftOut);

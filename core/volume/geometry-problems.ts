@@ -20,7 +20,7 @@ const SPACING_CONTRADICTION = 0.02;
 const PATIENT_IN_PLANE_MM = [30, 2500] as const;
 const PATIENT_AXIAL_MM = 3000;
 /** Most of the patient lies between such slices: nothing can be measured. */
-const SPARSE_SLICE_MM = 25;
+const SPARSE_SLICE_MM = 40;
 /** A localizer is one picture, or two; its "axial slices" are its rows. */
 const LEAST_ACROSS = 8;
 /** A field of view of an adult's abdomen lies well inside. */
