@@ -63,12 +63,7 @@ export async function claimCase(store: S3Store, upload: Upload, key: string): Pr
   const found = await findJson(store, owner, CaseImage);
   if (found === undefined || found.key === key) return caseId;
   if (!found.contested)
-    await replaceJson(
-      store,
-      owner,
-      CaseImage,
-      (now) => now && { ...now, contested: true },
-    );
+    await replaceJson(store, owner, CaseImage, (now) => now && { ...now, contested: true });
   return hashed(caseId, upload.place);
 }
 

@@ -56,6 +56,7 @@ export const JOB_RECORDS = {
  *     quarantine/<dataset>/<run>/<file>              rejected uploads, with reason.json beside
  *     runs/<run>.json, runs/<run>/jobs/<index>.json  state of a run and of its jobs
  *     runs/handled/<hash>, runs/<run>/reported       marks of events that were dealt with
+ *     runs/images/<hash>.json                        which image has a case's name
  *     models/<name>/<digest>/…, models/active.json   bundles
  *     models/candidates/<digest>.json                bundles that may be promoted
  *     training/requests/<id>{,.reason}.json          requests, and why one came to nothing
