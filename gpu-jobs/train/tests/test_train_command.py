@@ -26,7 +26,7 @@ TINY = TrainConfig(size="tiny", model=MODEL_SIZES["tiny"])
 def options(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_train_command(parser.add_subparsers())
-    return parser.parse_args(["train", "--device", "cpu", "--out", "run", *arguments])
+    return parser.parse_args(["train", "--data", "d", "--device", "cpu", "--out", "run", *arguments])
 
 
 def saved_run(path: Path) -> Path:
@@ -49,7 +49,7 @@ def test_starts_from_sam_at_the_image_size_asked_for(tmp_path: Path, pool: Slice
     assert state.base["checkpoint"] == "sam.pth"
 
     # the record, and a resumed run, still know
-    write_run_record(tmp_path / "run.json", state, StepSampler(pool, state.config))
+    write_run_record(tmp_path / "run.json", state, StepSampler(pool, state.config), None)
     assert json.loads((tmp_path / "run.json").read_text())["base"] == state.base
     save_state(state, tmp_path / "last.pt")
     assert load_state(tmp_path / "last.pt", "cpu").base == state.base

@@ -47,7 +47,6 @@ class TrainRequest:
 
     id: str
     data_prefix: str
-    phantoms_prefix: str | None
     checkpoint: BaseCheckpoint | None
     image_size: int | None
     config: dict
@@ -92,7 +91,6 @@ def parse_request(text: str | bytes, expected_id: str) -> TrainRequest:
     request = TrainRequest(
         id=raw["id"],
         data_prefix=raw["dataPrefix"],
-        phantoms_prefix=raw.get("phantomsPrefix"),
         checkpoint=BaseCheckpoint(**checkpoint) if checkpoint else None,
         image_size=raw.get("imageSize"),
         # JSON has one kind of number: 1 may stand for a float, 1.0 for an integer
