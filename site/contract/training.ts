@@ -25,10 +25,12 @@ const Shares = z
   .string()
   .regex(/^([^=,]+=[0-9]*\.?[0-9]+(,(?=.)|$))*$/, 'source=share,source=share');
 
+const SAM_SIZES: ReadonlySet<string> = new Set(['vit_b', 'lite_medsam']);
+
 /** Fields of the trainer's `TrainConfig` (gpu-jobs/train/sammix_train/config.py), all with defaults there. */
 export const TrainConfig = z
   .strictObject({
-    size: z.enum(['tiny', 'mini', 'small', 'vit_b']),
+    size: z.enum(['tiny', 'mini', 'small', 'vit_b', 'lite_medsam']),
     /** Labelled slices to learn from, or all. */
     labels: z.union([z.literal('all'), z.string().regex(/^[1-9][0-9]*$/)]),
     /** Name of the label to segment; `liver+cancer` joins two. */
@@ -101,9 +103,9 @@ export const TrainRequest = z
     /** Whether to score the test patients too, and not only the validation patients. */
     measureTest: z.boolean().optional(),
   })
-  .refine(({ checkpoint, config }) => !checkpoint || (config.size ?? 'vit_b') === 'vit_b', {
+  .refine(({ checkpoint, config }) => !checkpoint || SAM_SIZES.has(config.size ?? 'vit_b'), {
     path: ['config', 'size'],
-    message: 'vit_b, the only size that a SAM checkpoint fits',
+    message: 'vit_b or lite_medsam, the sizes that a SAM checkpoint fits',
   })
   .refine(({ checkpoint, config }) => checkpoint || (config.adapt ?? 'all') === 'all', {
     path: ['config', 'adapt'],

@@ -22,7 +22,7 @@ const noDots = <T>(arbitrary: fc.Arbitrary<T>) =>
   arbitrary.filter((value) => !String(value).includes('..'));
 
 const FIELDS: Record<keyof TrainConfig, fc.Arbitrary<unknown>> = {
-  size: fc.constantFrom('tiny', 'mini', 'small', 'vit_b'),
+  size: fc.constantFrom('tiny', 'mini', 'small', 'vit_b', 'lite_medsam'),
   labels: fc.oneof(fc.constant('all'), count.map(String)),
   target: fc.constantFrom('liver', 'liver+cancer'),
   adapt: fc.constantFrom('all', 'lora', 'lora+decoder'),

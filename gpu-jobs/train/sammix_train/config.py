@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 SLICE_SIZE_PX = 256
 WINDOW_HU = (0.0, 255.0)
 CAM_THRESHOLD_OF_MAX = 0.2
+EMBEDDING_STRIDES = {"hybrid": 8, "vit": 16, "tiny_vit": 4}
 ADAPTATIONS = ("all", "lora", "lora+decoder")
 
 
@@ -17,7 +18,8 @@ class ModelConfig:
 
     Attributes:
         name: bundle name.
-        encoder: "hybrid" (convolutions + ViT, trained whole) or "vit" (SAM's, adapted by LoRA).
+        encoder: "hybrid" (convolutions + ViT, trained whole), "vit" (SAM's, adapted by LoRA) or
+            "tiny_vit" (LiteMedSAM's, trained whole).
         image_size: side S the slice is enlarged to before the image encoder.
         classifier_width: channels of the classifier's first stage; ResNet-38 has 64.
         classifier_blocks: residual blocks per stage; ResNet-38 has 3, 4, 8, 3.
@@ -50,8 +52,11 @@ class ModelConfig:
     lora_rank: int = 0
 
     def __post_init__(self) -> None:
-        if self.encoder not in ("hybrid", "vit"):
-            raise ValueError(f'encoder must be "hybrid" or "vit", got {self.encoder!r}')
+        if self.encoder not in EMBEDDING_STRIDES:
+            known = ", ".join(EMBEDDING_STRIDES)
+            raise ValueError(f"encoder must be one of {known}, got {self.encoder!r}")
+        if self.encoder == "tiny_vit" and (self.image_size, self.lora_rank) != (256, 0):
+            raise ValueError("tiny_vit takes images of 256 pixels and has no LoRA")
         if self.cam_grid not in (8, 16):
             raise ValueError(f"cam_grid must be 8 or 16, got {self.cam_grid}")
         if self.encoder == "hybrid" and self.vit_dim != self.widths[3]:
@@ -60,7 +65,7 @@ class ModelConfig:
     @property
     def embedding_grid(self) -> int:
         """Side E of the embedding; mask prompts and low-resolution masks have 4E."""
-        return self.image_size // (8 if self.encoder == "hybrid" else 16)
+        return self.image_size // EMBEDDING_STRIDES[self.encoder]
 
 
 MODEL_SIZES = {
@@ -102,6 +107,9 @@ MODEL_SIZES = {
         channels=256,
         decoder_mlp=2048,
         lora_rank=8,
+    ),
+    "lite_medsam": ModelConfig(
+        name="sammix-lite-medsam", encoder="tiny_vit", channels=256, decoder_mlp=2048
     ),
 }
 

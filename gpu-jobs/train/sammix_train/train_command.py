@@ -31,7 +31,7 @@ def add_train_command(commands: argparse._SubParsersAction) -> None:
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
     start.add_argument("--start-from", type=Path, help="a bundle, or best.pt of another run")
-    start.add_argument("--checkpoint", type=Path, help="SAM or MedSAM file: its weights")
+    start.add_argument("--checkpoint", type=Path, help="SAM, MedSAM or LiteMedSAM file")
     parser.add_argument("--checkpoint-input", choices=INPUT_RANGES, default="sam")
     parser.add_argument("--checkpoint-licence", default="Apache-2.0")
     parser.add_argument("--image-size", type=int, help="side that slices are enlarged to (ViT)")
@@ -74,7 +74,8 @@ def initial_state(options: argparse.Namespace) -> RunState:
     if options.checkpoint:
         size = options.image_size or MODEL_SIZES["vit_b"].image_size
         model = vit_config(read_checkpoint(options.checkpoint)[0], size)
-        config = overridden(TrainConfig(size="vit_b", model=model), options)
+        name = "lite_medsam" if model.encoder == "tiny_vit" else "vit_b"
+        config = overridden(TrainConfig(size=name, model=model), options)
         state = new_state(config, options.device)
         licence = options.checkpoint_licence
         report = start_from_sam(state, options.checkpoint, options.checkpoint_input, licence)

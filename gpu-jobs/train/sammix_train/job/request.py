@@ -19,6 +19,7 @@ from ..model.sam.checkpoint import read_checkpoint, vit_config
 
 SCHEMA = json.loads(resources.files(__package__).joinpath("train-request.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
+SAM_SIZES = ("vit_b", "lite_medsam")
 CONFIG_TYPES = {f.name: f.type for f in dataclasses.fields(TrainConfig) if f.name != "model"}
 
 
@@ -55,8 +56,8 @@ class TrainRequest:
     def train_config(self, checkpoint: Path | None = None) -> TrainConfig:
         """The run's configuration; a downloaded checkpoint decides the ViT's shape."""
         size = self.config.get("size", "vit_b" if self.checkpoint else "small")
-        if self.checkpoint and size != "vit_b":
-            raise RequestError(f"config.size: a SAM checkpoint fits vit_b, not {size}")
+        if self.checkpoint and size not in SAM_SIZES:
+            raise RequestError(f"config.size: a SAM checkpoint fits {SAM_SIZES}, not {size}")
         try:
             model = _model(size, self.image_size, checkpoint)
             return TrainConfig(**{**self.config, "size": size}, model=model)
