@@ -20,15 +20,21 @@ const DataPrefix = z
   );
 const Count = z.int().nonnegative();
 const Share = z.number().min(0).max(1);
+/** How often sources of a data set are drawn, such as `ct1=.4,ct2=.6`; empty for all alike. */
+const Shares = z
+  .string()
+  .regex(/^([^=,]+=[0-9]*\.?[0-9]+(,(?=.)|$))*$/, 'source=share,source=share');
+
+const SAM_SIZES: ReadonlySet<string> = new Set(['vit_b', 'lite_medsam']);
 
 /** Fields of the trainer's `TrainConfig` (gpu-jobs/train/sammix_train/config.py), all with defaults there. */
 export const TrainConfig = z
   .strictObject({
-    size: z.enum(['tiny', 'mini', 'small', 'vit_b']),
+    size: z.enum(['tiny', 'mini', 'small', 'vit_b', 'lite_medsam']),
     /** Labelled slices to learn from, or all. */
     labels: z.union([z.literal('all'), z.string().regex(/^[1-9][0-9]*$/)]),
-    /** Which slices a count of labels is drawn from. */
-    label_source: z.enum(['lits', 'ircad']),
+    /** Name of the label to segment; `liver+cancer` joins two. */
+    target: z.string().min(1),
     /** `all`, or what is fitted to a site of a model that has LoRA; the rest stays as it is. */
     adapt: z.enum(['all', 'lora', 'lora+decoder']),
     seed: Count,
@@ -52,10 +58,13 @@ export const TrainConfig = z
     cam_weight: z.number().nonnegative(),
     outline_weight: z.number().nonnegative(),
     real_cam_max: Share,
+    real_cam_ramp: Share,
     ema_decay: Share,
-    phantom_share: Share,
-    ircad_share: Share,
-    small_liver_exponent: z.number().nonnegative(),
+    source_shares: Shares,
+    negative_shares: Shares,
+    small_target_exponent: z.number().nonnegative(),
+    small_positive_exponent: z.number().nonnegative(),
+    crops_per_step: Count,
     clean_share: Share,
     overlap: z.boolean(),
     bfloat16: z.boolean(),
@@ -85,10 +94,8 @@ export const TrainRequest = z
       .string()
       .regex(SEGMENT, 'letters, digits and ._+-, at most 128')
       .regex(/^(?!.*\.\.)/, 'no ".."'),
-    /** A data folder, see gpu-jobs/train/README.md. */
+    /** A data set in nnU-Net's layout, see gpu-jobs/train/README.md. */
     dataPrefix: DataPrefix,
-    /** Synthetic scans to learn from as well. */
-    phantomsPrefix: DataPrefix.nullable().optional(),
     checkpoint: BaseCheckpoint.nullable().optional(),
     /** Side in pixels to which a slice is enlarged before the image encoder. */
     imageSize: z.int().positive().multipleOf(16).max(2048).nullable().optional(),
@@ -96,9 +103,9 @@ export const TrainRequest = z
     /** Whether to score the test patients too, and not only the validation patients. */
     measureTest: z.boolean().optional(),
   })
-  .refine(({ checkpoint, config }) => !checkpoint || (config.size ?? 'vit_b') === 'vit_b', {
+  .refine(({ checkpoint, config }) => !checkpoint || SAM_SIZES.has(config.size ?? 'vit_b'), {
     path: ['config', 'size'],
-    message: 'vit_b, the only size that a SAM checkpoint fits',
+    message: 'vit_b or lite_medsam, the sizes that a SAM checkpoint fits',
   })
   .refine(({ checkpoint, config }) => checkpoint || (config.adapt ?? 'all') === 'all', {
     path: ['config', 'adapt'],

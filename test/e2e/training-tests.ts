@@ -95,7 +95,7 @@ const ended = (
     return found?.state === state ? found : undefined;
   });
 
-/** A data folder as the trainer's README describes it, made by the trainer's own tests. */
+/** A data set as the trainer's README describes it, made by the trainer's own tests. */
 async function uploadDrawings(site: S3Store, work: string): Promise<void> {
   const folder = path.join(work, 'drawings');
   const code =

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .data.slices import load_lits, read_split
+from .data.dataset import SIDES, read_dataset, read_split
+from .data.slices import load_training
 from .export.bundle_model import BundleModel
-from .export.export_run import export_run, measure_bundle
+from .export.export_run import export_run, measure_bundle, test_side
 from .export.golden import GOLDEN_CASES, golden_images
 from .train_command import add_data_argument, add_train_command
 
@@ -32,7 +33,10 @@ def add_export_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("export", help="write a run's bundle")
     parser.add_argument("--run", type=Path, required=True, dest="run_folder", help="run folder")
     parser.add_argument("--out", type=Path, required=True, help="bundle folder")
-    parser.add_argument("--data", type=Path, help="data folder; sets the gate and the scores")
+    parser.add_argument("--data", type=Path, help="the run's data set: sets gate and scores")
+    parser.add_argument(
+        "--elsewhere", type=Path, nargs="+", default=[], help="data sets whose test side is scored"
+    )
     parser.add_argument("--checkpoint", choices=("best", "last"), default="best")
     parser.add_argument("--test", action="store_true", help="score test patients too")
     parser.add_argument("--golden-cases", nargs="+", choices=GOLDEN_CASES, default=GOLDEN_CASES)
@@ -48,6 +52,7 @@ def run_export(options: argparse.Namespace) -> None:
         options.checkpoint,
         options.test,
         tuple(options.golden_cases),
+        tuple(options.elsewhere),
     )
     for name, error in errors.items():
         print(f"{name}: {error:.1e} from PyTorch")
@@ -58,16 +63,21 @@ def add_measure_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("measure", help="score a bundle")
     add_data_argument(parser)
     parser.add_argument("--bundle", type=Path, required=True, help="bundle folder")
-    parser.add_argument("--test", action="store_true", help="score test patients too")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, if it is to be drawn")
+    parser.add_argument("--side", choices=SIDES, nargs="+", default=["val"])
     parser.set_defaults(run=run_measure)
 
 
 def run_measure(options: argparse.Namespace) -> None:
     """Prints one line per score."""
-    if options.data is None:
-        raise SystemExit("measure needs --data or SAMMIX_DATA")
-    threshold = BundleModel(options.bundle).manifest["classifier"]["threshold"]
-    for m in measure_bundle(options.bundle, options.data, threshold, options.test):
+    if options.side == ["test"]:
+        dataset, split = test_side(options.data)
+    else:
+        dataset = read_dataset(options.data)
+        split = read_split(dataset, options.seed)
+    target = BundleModel(options.bundle).manifest["target"]["name"]
+    sides = {side: split[side] for side in options.side}
+    for m in measure_bundle(options.bundle, dataset, sides, target):
         print(f"{m['value']:.4f}  {m['name']}  {m['dataset']}  n={m['n']}")
 
 
@@ -88,20 +98,23 @@ def run_curves(options: argparse.Namespace) -> None:
 def add_quantize_command(commands: argparse._SubParsersAction) -> None:
     """`quantize`: an int8 copy of a bundle."""
     parser = commands.add_parser("quantize", help="write an int8 variant of a bundle")
-    add_data_argument(parser)
+    add_data_argument(parser, required=False)
     parser.add_argument("--bundle", type=Path, required=True, help="float32 bundle")
     parser.add_argument("--out", type=Path, required=True, help="new bundle folder")
+    parser.add_argument("--seed", type=int, default=0, help="of the split, if it is to be drawn")
     parser.set_defaults(run=run_quantize)
 
 
 def run_quantize(options: argparse.Namespace) -> None:
-    """Calibrates on LiTS training slices, or on drawings without data."""
+    """Calibrates on training slices with the target, or on drawings without data."""
     from .export.quantize import quantize_bundle
 
     if options.data is None:
         images = np.stack(list(golden_images().values()))
     else:
-        patients = set(read_split(options.data)["lits_slices"]["train"])
-        pool = load_lits(options.data / "lits_slices", patients)
-        images = pool.images[:: max(1, len(pool) // CALIBRATION_SLICES)] / np.float32(255)
+        target = BundleModel(options.bundle).manifest["target"]["name"]
+        pool = load_training(options.data, target, options.seed).train
+        chosen = pool.indices(has_target=True)
+        chosen = chosen[:: max(1, len(chosen) // CALIBRATION_SLICES)]
+        images = pool.images[chosen] / np.float32(255)
     quantize_bundle(options.bundle, options.out, images)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 SLICE_SIZE_PX = 256
 WINDOW_HU = (0.0, 255.0)
 CAM_THRESHOLD_OF_MAX = 0.2
+EMBEDDING_STRIDES = {"hybrid": 8, "vit": 16, "tiny_vit": 4}
 ADAPTATIONS = ("all", "lora", "lora+decoder")
-NUM_SEEDED_LABELS = (5, 50, 100)
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class ModelConfig:
 
     Attributes:
         name: bundle name.
-        encoder: "hybrid" (convolutions + ViT, trained whole) or "vit" (SAM's, adapted by LoRA).
+        encoder: "hybrid" (convolutions + ViT, trained whole), "vit" (SAM's, adapted by LoRA) or
+            "tiny_vit" (LiteMedSAM's, trained whole).
         image_size: side S the slice is enlarged to before the image encoder.
         classifier_width: channels of the classifier's first stage; ResNet-38 has 64.
         classifier_blocks: residual blocks per stage; ResNet-38 has 3, 4, 8, 3.
@@ -51,8 +52,11 @@ class ModelConfig:
     lora_rank: int = 0
 
     def __post_init__(self) -> None:
-        if self.encoder not in ("hybrid", "vit"):
-            raise ValueError(f'encoder must be "hybrid" or "vit", got {self.encoder!r}')
+        if self.encoder not in EMBEDDING_STRIDES:
+            known = ", ".join(EMBEDDING_STRIDES)
+            raise ValueError(f"encoder must be one of {known}, got {self.encoder!r}")
+        if self.encoder == "tiny_vit" and (self.image_size, self.lora_rank) != (256, 0):
+            raise ValueError("tiny_vit takes images of 256 pixels and has no LoRA")
         if self.cam_grid not in (8, 16):
             raise ValueError(f"cam_grid must be 8 or 16, got {self.cam_grid}")
         if self.encoder == "hybrid" and self.vit_dim != self.widths[3]:
@@ -61,7 +65,7 @@ class ModelConfig:
     @property
     def embedding_grid(self) -> int:
         """Side E of the embedding; mask prompts and low-resolution masks have 4E."""
-        return self.image_size // (8 if self.encoder == "hybrid" else 16)
+        return self.image_size // EMBEDDING_STRIDES[self.encoder]
 
 
 MODEL_SIZES = {
@@ -104,6 +108,9 @@ MODEL_SIZES = {
         decoder_mlp=2048,
         lora_rank=8,
     ),
+    "lite_medsam": ModelConfig(
+        name="sammix-lite-medsam", encoder="tiny_vit", channels=256, decoder_mlp=2048
+    ),
 }
 
 
@@ -114,7 +121,7 @@ class TrainConfig:
     Attributes:
         size: key of `MODEL_SIZES`.
         labels: "all" or the number of labelled slices (5 in 50 in 100, nested).
-        label_source: source that a count of labelled slices is drawn from: "lits" or "ircad".
+        target: name of the label to segment; "liver+cancer" joins two.
         adapt: "all" trains the three networks (of an encoder with LoRA: LoRA alone); "lora" and
             "lora+decoder" fit a trained model to a site and change nothing else, the statistics
             of batch norms included.
@@ -135,12 +142,17 @@ class TrainConfig:
         cam_weight: weight of the CAM overlap loss on labelled slices; 0 is the paper's method.
         outline_weight: weight of a mask loss on the hybrid encoder's finest features, before any
             prompt: deep supervision, dropped at export; 0 is the paper's method.
-        real_cam_max: share of real CAM prompts after 30 % of the schedule.
+        real_cam_max: share of real CAM prompts once their ramp is done.
+        real_cam_ramp: share of the schedule that the ramp takes; 0 for a model that has learnt.
         ema_decay: final decay of the averaged weights, used as teacher and for export.
-        phantom_share: share of synthetic phantoms among labelled slices, when a folder is given.
-        ircad_share: share of whole-scan slices among labelled slices; the rest are LiTS slices.
-        small_liver_exponent: x of area^-x, the weight of a slice among those of its patient: slices
-            at the dome and the tip are few, and a per-slice mean counts them like any other.
+        source_shares, negative_shares: how often a source of the data set is drawn, among slices
+            with and without the target: "lits=.4,btcv=.3". Sources that are not named have 1.
+        small_target_exponent: x of area^-x, the weight of a slice among those of its patient in
+            the mask loss: slices at an organ's ends are few, and a per-slice mean counts them like
+            any other.
+        small_positive_exponent: the same among the classifier's slices with the target.
+        crops_per_step: further slices of the classifier: windows beside the target of slices that
+            show it, which make it look at the organ itself.
         clean_share: share of training slices without changes of grey value, as at run time.
         overlap: compute classifier and mask gradients in two threads, and prepare ahead.
         bfloat16: compute classifier and encoder in bfloat16 on a CPU too, as always on a GPU:
@@ -150,7 +162,7 @@ class TrainConfig:
 
     size: str = "small"
     labels: str = "all"
-    label_source: str = "lits"
+    target: str = "liver"
     adapt: str = "all"
     seed: int = 0
     steps: int = 4000
@@ -172,10 +184,13 @@ class TrainConfig:
     cam_weight: float = 0.3
     outline_weight: float = 0.0
     real_cam_max: float = 0.75
+    real_cam_ramp: float = 0.3
     ema_decay: float = 0.998
-    phantom_share: float = 0.05
-    ircad_share: float = 0.5
-    small_liver_exponent: float = 0.0
+    source_shares: str = ""
+    negative_shares: str = ""
+    small_target_exponent: float = 0.0
+    small_positive_exponent: float = 0.0
+    crops_per_step: int = 0
     clean_share: float = 0.0
     overlap: bool = False
     bfloat16: bool = False
@@ -191,8 +206,15 @@ class TrainConfig:
             raise ValueError(f"adapt must be one of {ADAPTATIONS}, got {self.adapt!r}")
         if self.adapt != "all" and not self.model.lora_rank:
             raise ValueError(f'adapt "{self.adapt}" needs a model with lora_rank > 0')
+        parse_shares(self.source_shares), parse_shares(self.negative_shares)
         if self.pixel_loss not in ("bce", "focal"):
             raise ValueError(f'pixel_loss must be "bce" or "focal", got {self.pixel_loss!r}')
+
+
+def parse_shares(text: str) -> dict[str, float]:
+    """ "a=.4,b=.6" -> {"a": 0.4, "b": 0.6}; ValueError where it is not that."""
+    pairs = (entry.partition("=") for entry in text.split(",") if entry)
+    return {name.strip(): float(share) for name, _, share in pairs}
 
 
 def config_to_dict(config: TrainConfig) -> dict:

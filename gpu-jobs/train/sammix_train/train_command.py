@@ -2,13 +2,13 @@
 
 import argparse
 import dataclasses
-import os
 from pathlib import Path
 
 import torch
 
 from .config import MODEL_SIZES, TrainConfig, config_from_dict
-from .data.slices import SlicePool, load_phantom_pool, load_pool, thinned
+from .data.sampling import StepSampler
+from .data.slices import load_training
 from .export.checkpoint import read_bundle
 from .model.sam.checkpoint import INPUT_RANGES, read_checkpoint, start_from_sam, vit_config
 from .step.loop import train
@@ -17,10 +17,10 @@ from .step.state import Origin, RunState, load_state, new_state, read_run, start
 FIELDS = [field for field in dataclasses.fields(TrainConfig) if field.name != "model"]
 
 
-def add_data_argument(parser: argparse.ArgumentParser) -> None:
-    """--data, or the environment variable SAMMIX_DATA; None where neither is given."""
-    default = os.environ.get("SAMMIX_DATA") or None
-    parser.add_argument("--data", type=Path, default=default, help="data folder")
+def add_data_argument(parser: argparse.ArgumentParser, required: bool = True) -> None:
+    """--data."""
+    text = "data set in nnU-Net's layout"
+    parser.add_argument("--data", type=Path, required=required, help=text)
 
 
 def add_train_command(commands: argparse._SubParsersAction) -> None:
@@ -28,11 +28,10 @@ def add_train_command(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser("train", help="train a model or resume a run")
     add_data_argument(parser)
     parser.add_argument("--out", type=Path, required=True, help="run folder")
-    parser.add_argument("--phantoms", type=Path, help="folder of synthetic scans")
     start = parser.add_mutually_exclusive_group()
     start.add_argument("--resume", action="store_true", help="go on from OUT/last.pt")
     start.add_argument("--start-from", type=Path, help="a bundle, or best.pt of another run")
-    start.add_argument("--checkpoint", type=Path, help="SAM or MedSAM file: its weights")
+    start.add_argument("--checkpoint", type=Path, help="SAM, MedSAM or LiteMedSAM file")
     parser.add_argument("--checkpoint-input", choices=INPUT_RANGES, default="sam")
     parser.add_argument("--checkpoint-licence", default="Apache-2.0")
     parser.add_argument("--image-size", type=int, help="side that slices are enlarged to (ViT)")
@@ -50,20 +49,15 @@ def add_train_command(commands: argparse._SubParsersAction) -> None:
 
 def run_train(options: argparse.Namespace) -> None:
     """Loads data, builds or restores the state, trains."""
-    if options.data is None and options.phantoms is None:
-        raise SystemExit("train needs --data (or SAMMIX_DATA), --phantoms, or both")
-    state = initial_state(options)
-    pool, validation = pools(options.data, options.phantoms)
-    print(f"{len(pool)} training slices, {len(validation)} validation slices", flush=True)
-    train(state, pool, validation, options.out, options.device)
-
-
-def pools(data: Path | None, phantoms: Path | None) -> tuple[SlicePool, SlicePool]:
-    """Training and validation slices; synthetic ones alone where there is no data folder."""
-    if data is None:
-        train_side = load_phantom_pool(phantoms, "train")
-        return train_side, thinned(load_phantom_pool(phantoms, "val"))
-    return load_pool(data, "train", phantoms), thinned(load_pool(data, "val"))
+    try:
+        state = initial_state(options)
+        data = load_training(options.data, state.config.target, state.config.seed)
+        StepSampler(data.train, state.config)  # its own checks
+    except ValueError as error:
+        raise SystemExit(f"Not trained: {error}") from error
+    counts = f"{len(data.train)} training slices, {len(data.validation)} validation slices"
+    print(counts, flush=True)
+    train(state, data.train, data.validation, options.out, options.device, data.record)
 
 
 def initial_state(options: argparse.Namespace) -> RunState:
@@ -80,7 +74,8 @@ def initial_state(options: argparse.Namespace) -> RunState:
     if options.checkpoint:
         size = options.image_size or MODEL_SIZES["vit_b"].image_size
         model = vit_config(read_checkpoint(options.checkpoint)[0], size)
-        config = overridden(TrainConfig(size="vit_b", model=model), options)
+        name = "lite_medsam" if model.encoder == "tiny_vit" else "vit_b"
+        config = overridden(TrainConfig(size=name, model=model), options)
         state = new_state(config, options.device)
         licence = options.checkpoint_licence
         report = start_from_sam(state, options.checkpoint, options.checkpoint_input, licence)

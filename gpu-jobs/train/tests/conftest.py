@@ -33,13 +33,13 @@ def drawn_pool(patients: int = 6, per_patient: int = 3) -> SlicePool:
                 radius = 0.02 if source == "negative" else 0.25 + 0.02 * k
                 centre = (-0.4 + 0.02 * p, 0.02 * k)
                 image = drawn_slice(centre, radius, seed=100 * p + k)
-                has_liver = {"negative": False, "unlabelled": None}.get(source, True)
-                mask = (np.abs(image - 0.42) < 0.1) if has_liver else np.zeros_like(image)
+                has_target = {"negative": False, "unlabelled": None}.get(source, True)
+                mask = (np.abs(image - 0.42) < 0.1) if has_target else np.zeros_like(image)
                 images.append((image * 255).astype(np.uint8))
                 masks.append(mask.astype(np.uint8))
-                slice_id = f"{source}/{p}/{k:03d}"
+                slice_id = f"{source}_{p}/{k:03d}"
                 has_mask = source != "unlabelled"
-                records.append(SliceRecord(source, f"{p}", slice_id, has_liver, has_mask))
+                records.append(SliceRecord(source, f"{p}", slice_id, has_target, has_mask))
     return SlicePool(np.stack(images), np.stack(masks), tuple(records))
 
 

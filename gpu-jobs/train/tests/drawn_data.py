@@ -1,4 +1,4 @@
-"""A data folder of the real layout with drawings in it, for tests that train a few steps."""
+"""A data set in nnU-Net's layout with drawings in it, for tests that train a few steps."""
 
 import csv
 import json
@@ -6,11 +6,12 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from PIL import Image
 
 from sammix_train.export.golden import drawn_slice
 
 LIVER_LEVEL, LIVER_BAND = 0.42, 0.1
+AFFINE = np.diag([-1.0, -1.0, 3.0, 1.0])  # voxel axes run to L, P and S
+STACK, SCAN = "stack", "scan"
 
 
 def drawn(seed: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
@@ -21,43 +22,69 @@ def drawn(seed: int, radius: float) -> tuple[np.ndarray, np.ndarray]:
     return (image * 255).astype(np.uint8), mask
 
 
-def write_scan(folder: Path, name: str, seed: int, planes: int = 6) -> None:
+def save(slices: np.ndarray, path: Path) -> None:
+    """Canonical slices [k, rows A-P, cols R-L] as NIfTI."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nib.save(nib.Nifti1Image(slices.transpose(2, 1, 0), AFFINE), path)
+
+
+def write_case(root: Path, side: str, case: str, pairs: list, labelled: bool = True) -> None:
+    """A file of slices, and its label."""
+    image = np.stack([image for image, _ in pairs]).astype(np.int16)
+    save(image, root / f"images{side}/{case}_0000.nii.gz")
+    if labelled:
+        mask = np.stack([mask for _, mask in pairs]).astype(np.uint8)
+        save(mask, root / f"labels{side}/{case}.nii.gz")
+
+
+def stack(patient: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Three slices with liver."""
+    return [drawn(10 * patient + k, 0.22 + 0.03 * k) for k in range(3)]
+
+
+def scan(seed: int, planes: int = 6) -> list[tuple[np.ndarray, np.ndarray]]:
     """A scan whose lower two planes show no liver."""
     pairs = [drawn(seed + k, 0.02 if k < 2 else 0.3) for k in range(planes)]
-    ct = np.stack([image for image, _ in pairs]).astype(np.int16)
-    liver = np.stack([mask & (k >= 2) for k, (_, mask) in enumerate(pairs)])
-    affine = np.diag([-1.0, -1.0, 3.0, 1.0])  # slices [k, rows A-P, cols R-L] as x = L, y = P
-    for kind, array in (("ct", ct), ("liver", liver.astype(np.uint8))):
-        image = nib.Nifti1Image(array.transpose(2, 1, 0), affine)
-        nib.save(image, folder / f"{name}_{kind}.nii.gz")
+    return [(image, mask & (k >= 2)) for k, (image, mask) in enumerate(pairs)]
 
 
 def write_data_folder(root: Path) -> Path:
-    """A data folder of the real layout, with drawings in it."""
-    sides = {"train": range(18), "val": range(18, 20), "test": range(20, 22)}
-    lits = root / "lits_slices"
-    for folder in (lits / "images", lits / "masks", root / "unlabelled_slices"):
-        folder.mkdir(parents=True)
-    with (lits / "manifest.csv").open("w", newline="") as handle:
-        writer = csv.DictWriter(handle, ["file", "patient", "slice"])
+    """22 patients of three single slices and three of a scan; 18 and one of them to train on."""
+    rows = []
+    for patient in range(22):
+        case = f"s{patient:03d}"
+        write_case(root, "Ts" if patient >= 20 else "Tr", case, stack(patient))
+        rows.append({"case": case, "patient": f"p{patient}", "source": STACK})
+    for i, side in enumerate(("Tr", "Tr", "Ts")):
+        write_case(root, side, f"scan{i}", scan(500 + 10 * i))
+        rows.append({"case": f"scan{i}", "patient": f"q{i}", "source": SCAN})
+    write_case(root, "Un", "loose", [drawn(900 + k, 0.25) for k in range(3)], labelled=False)
+    rows.append({"case": "loose", "patient": "r", "source": STACK})
+    with (root / "patients.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, list(rows[0]))
         writer.writeheader()
-        for patient in range(22):
-            for k in range(3):
-                name = f"{patient:03d}_{k}.png"
-                image, mask = drawn(10 * patient + k, 0.22 + 0.03 * k)
-                Image.fromarray(image).save(lits / "images" / name)
-                Image.fromarray(mask.astype(np.uint8) * 255).save(lits / "masks" / name)
-                writer.writerow({"file": name, "patient": str(patient), "slice": k})
-    for k in range(3):
-        Image.fromarray(drawn(900 + k, 0.25)[0]).save(root / f"unlabelled_slices/nih_1_{k}.png")
-    for folder in (root / "volumes_ircad", root / "volumes"):
-        folder.mkdir()
-    for i, patient in enumerate(("01", "02", "03")):
-        write_scan(root / "volumes_ircad", f"ircad_{patient}", 500 + 10 * i)
-    write_scan(root / "volumes", "totalseg_3mm", 700)
-    split = {
-        "lits_slices": {side: [str(p) for p in patients] for side, patients in sides.items()},
-        "volumes_ircad": {"train": ["01"], "val": ["02"], "test": ["03"]},
+        writer.writerows(rows)
+    train = [f"s{p:03d}" for p in range(18)]
+    fold = {"train": [*train, "scan0"], "val": ["s018", "s019", "scan1"]}
+    (root / "splits_final.json").write_text(json.dumps([fold]))
+    described = {
+        "name": "Drawings",
+        "channel_names": {"0": "CT"},
+        "labels": {"background": 0, "liver": 1, "ignore": 2},
+        "numTraining": 21,
+        "file_ending": ".nii.gz",
+        "sources": {
+            STACK: {"name": "Drawn slices", "licence": "Apache-2.0", "stacked": True},
+            SCAN: {"name": "Drawn scans", "licence": "Apache-2.0"},
+        },
     }
-    (root / "split.json").write_text(json.dumps(split))
+    (root / "dataset.json").write_text(json.dumps(described))
+    return root
+
+
+def write_elsewhere(root: Path) -> Path:
+    """Another data set: one test scan."""
+    write_case(root, "Ts", "other", scan(700))
+    described = {"labels": {"background": 0, "liver": 1}, "licence": "Apache-2.0"}
+    (root / "dataset.json").write_text(json.dumps(described))
     return root

@@ -227,7 +227,7 @@ def test_other_widths_fail_by_shape(tmp_path: Path, tiny_sam: torch.nn.Module) -
     ("key", "model"),
     [
         ("image_encoder.blocks.0.Adapter.channel.0.weight", "SAM-Med2D"),
-        ("image_encoder.patch_embed.seq.0.c.weight", "MobileSAM, TinySAM"),
+        ("image_encoder.patch_embed.seq.0.c.weight", "MobileSAM or TinySAM"),
         ("prompt_encoder.invalid_points.weight", "EfficientSAM"),
         ("image_encoder.features.3.token_mixer.0.conv.c.weight", "EdgeSAM"),
         ("mask_decoder.hf_token.weight", "SAM-HQ"),

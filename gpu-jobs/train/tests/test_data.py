@@ -1,15 +1,19 @@
-"""Patient split, labelled sets, sampling."""
-
-import csv
-from pathlib import Path
+"""Labelled sets and what a step draws."""
 
 import numpy as np
 import pytest
 
-import sammix_train.data.slices as data
-from sammix_train.config import TrainConfig
-from sammix_train.data.sampling import PatientSampler, StepSampler, labelled_indices
-from sammix_train.data.slices import LIVER_FREE_RANGES, SlicePool, load_pool, read_split
+from sammix_train.config import TrainConfig, parse_shares
+from sammix_train.data.augment import augment_geometry
+from sammix_train.data.sampling import (
+    PatientSampler,
+    StepSampler,
+    labelled_indices,
+    near_target_weights,
+)
+from sammix_train.data.slices import SlicePool, SliceRecord
+
+from .drawn_data import drawn
 
 
 def test_labelled_sets_are_nested(pool: SlicePool) -> None:
@@ -20,9 +24,20 @@ def test_labelled_sets_are_nested(pool: SlicePool) -> None:
     assert five != set(labelled_indices(pool, "5", seed=4))
 
 
-def test_asking_for_more_labels_than_there_are_fails(pool: SlicePool) -> None:
-    with pytest.raises(ValueError, match="asked for 1000 labelled slices of 18"):
+def test_too_few_labels_are_refused(pool: SlicePool) -> None:
+    with pytest.raises(ValueError, match="asked for 1000 labelled slices of 36"):
         labelled_indices(pool, "1000", seed=0)
+    with pytest.raises(ValueError, match="at least 5 labelled slices with the target, found 4"):
+        labelled_indices(pool, "4", seed=0)
+    few = pool.subset(np.concatenate([pool.indices(has_target=True)[:3], pool.indices()[-9:]]))
+    with pytest.raises(ValueError, match="found 3; label more"):
+        labelled_indices(few, "all", seed=0)
+
+
+def test_a_pool_without_negatives_is_refused(pool: SlicePool) -> None:
+    positives = pool.subset(pool.indices(has_target=True))
+    with pytest.raises(ValueError, match="slices without the target, found none"):
+        StepSampler(positives, TrainConfig())
 
 
 def test_few_labels_leave_the_rest_unlabelled(pool: SlicePool) -> None:
@@ -32,15 +47,28 @@ def test_few_labels_leave_the_rest_unlabelled(pool: SlicePool) -> None:
     rng = np.random.default_rng(0)
     for _ in range(20):
         drawn = sampler.masked(rng)
-        liver = [i for i in drawn if pool.records[i].has_liver]
+        liver = [i for i in drawn if pool.records[i].has_target]
         assert set(liver) <= set(sampler.labelled)
 
 
 def test_class_batches_hold_both_classes(pool: SlicePool) -> None:
-    config = TrainConfig(classifier_positives_per_step=4, negatives_per_step=4)
-    drawn = StepSampler(pool, config).classified(np.random.default_rng(0))
-    classes = [pool.records[i].has_liver for i in drawn]
-    assert classes == [True] * 4 + [False] * 4
+    config = TrainConfig(classifier_positives_per_step=4, negatives_per_step=4, crops_per_step=2)
+    sampler = StepSampler(pool, config)
+    drawn, cuts = sampler.classified(np.random.default_rng(0))
+    classes = [pool.records[i].has_target for i in drawn]
+    assert classes == [True] * 4 + [False] * 4 + [True] * 2
+    assert cuts == ["plain"] * 4 + ["free"] * 4 + ["beside"] * 2
+    assert set(drawn[-2:]) <= set(sampler.labelled)
+
+
+def test_windows_beside_the_target_show_body_and_not_the_target() -> None:
+    image, mask = drawn(3, 0.3)
+    images, masks = np.stack([image] * 20), np.stack([mask] * 20)
+    rng = np.random.default_rng(1)
+    moved, shown = augment_geometry(images, masks, rng, ["beside"] * 20)
+    empty = (shown.sum(dim=(1, 2, 3)) == 0).float().mean()
+    assert empty > 0.8  # the rest found no window and show what they show
+    assert (moved > 0.03).float().mean(dim=(1, 2, 3)).min() > 0.05
 
 
 def test_patients_are_drawn_evenly_whatever_their_slice_count(pool: SlicePool) -> None:
@@ -51,56 +79,22 @@ def test_patients_are_drawn_evenly_whatever_their_slice_count(pool: SlicePool) -
     assert share == pytest.approx(0.5, abs=0.05)
 
 
-def test_no_patient_is_on_two_sides(data_root: Path) -> None:
-    split = read_split(data_root)
-    for source in ("lits_slices", "volumes_ircad"):
-        sides = [set(split[source][side]) for side in ("train", "val", "test")]
-        assert not sides[0] & sides[1]
-        assert not sides[0] & sides[2]
-        assert not sides[1] & sides[2]
+def test_sources_are_drawn_by_their_share(pool: SlicePool) -> None:
+    shares = parse_shares("lits=3, ircad=1,")
+    both = pool.indices(has_target=True)
+    drawn = PatientSampler(pool, both, shares).draw(4000, np.random.default_rng(0))
+    share = np.mean([pool.records[i].source == "lits" for i in drawn])
+    assert share == pytest.approx(0.75, abs=0.03)
+    with pytest.raises(ValueError, match="could not convert"):
+        TrainConfig(source_shares="lits=much")
 
 
-def test_training_never_opens_a_test_patients_file(
-    data_root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Loads the training side with readers that only note the path."""
-    opened: list[str] = []
-
-    def no_scan(path: Path) -> np.ndarray:
-        opened.append(path.name)
-        return np.zeros((200, 2, 2), dtype=np.uint8)
-
-    def no_png(path: Path) -> np.ndarray:
-        opened.append(path.name)
-        return np.zeros((2, 2), dtype=np.uint8)
-
-    monkeypatch.setattr(data, "scan_to_input", no_scan)
-    monkeypatch.setattr(data, "label_to_input", no_scan)
-    monkeypatch.setattr(data, "read_grey_png", no_png)
-    pool = load_pool(data_root, "train")
-    split = read_split(data_root)
-    kept_out = {f"ircad_{p}_ct.nii.gz" for p in split["volumes_ircad"]["test"]}
-    kept_out |= {f"ircad_{p}_ct.nii.gz" for p in split["volumes_ircad"]["val"]}
-    assert not kept_out & set(opened)
-    assert not [name for name in opened if name.startswith("totalseg")]
-    held = {*split["lits_slices"]["test"], *split["lits_slices"]["val"]}
-    assert not [name for name in opened if name.split("_")[0] in held]
-    used = {r.patient for r in pool.records if r.source == "lits"}
-    assert used == set(split["lits_slices"]["train"])
-
-
-def test_patients_in_both_sources_stay_on_one_side(data_root: Path) -> None:
-
-    split = read_split(data_root)
-    side_of = {p: side for side in ("train", "val", "test") for p in split["volumes_ircad"][side]}
-    with (data_root / "lits_slices" / "manifest.csv").open() as handle:
-        for row in csv.DictReader(handle):
-            if row["ircad_patient"]:
-                side = side_of[row["ircad_patient"].removeprefix("e")]
-                assert row["patient"] in split["lits_slices"][side]
-
-
-def test_liver_free_ranges_are_half_open_and_ordered() -> None:
-    for ranges in LIVER_FREE_RANGES.values():
-        flat = [edge for pair in ranges for edge in pair]
-        assert flat == sorted(flat)
+def test_negatives_near_the_target_weigh_more() -> None:
+    records = [SliceRecord("s", "p", f"c/{k:03d}", k < 2, True, 5.0 * k) for k in range(6)]
+    records.append(SliceRecord("s", "p", "other/000", False, True))
+    blank = np.zeros((7, 4, 4), dtype=np.uint8)
+    pool = SlicePool(blank, blank, tuple(records))
+    weights = near_target_weights(pool, [2, 3, 4, 5, 6])
+    assert weights[1] == pytest.approx(1 / (1 + 10 / 15))
+    assert list(weights[:4]) == sorted(weights[:4], reverse=True)
+    assert weights[4] == 1  # a case that never shows the target

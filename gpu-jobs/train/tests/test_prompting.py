@@ -27,7 +27,7 @@ def test_simulated_map_is_as_coarse_as_the_real_one() -> None:
 
 
 def test_share_of_real_maps_rises_then_stays() -> None:
-    shares = [real_cam_share(t, 0.75) for t in (0, 0.15, 0.3, 1)]
+    shares = [real_cam_share(t, 0.75, 0.3) for t in (0, 0.15, 0.3, 1)]
     assert np.allclose(shares, [0, 0.375, 0.75, 0.75])
 
 

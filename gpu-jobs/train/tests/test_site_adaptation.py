@@ -36,7 +36,6 @@ SITE = dataclasses.replace(
     BASE,
     model=dataclasses.replace(BASE.model, lora_rank=4),
     adapt="lora",
-    label_source="ircad",
     labels="5",
     learning_rate=2e-2,
 )

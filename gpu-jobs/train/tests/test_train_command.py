@@ -26,7 +26,8 @@ TINY = TrainConfig(size="tiny", model=MODEL_SIZES["tiny"])
 def options(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_train_command(parser.add_subparsers())
-    return parser.parse_args(["train", "--device", "cpu", "--out", "run", *arguments])
+    where = ("--data", "data", "--out", "run", "--device", "cpu")
+    return parser.parse_args(["train", *where, *arguments])
 
 
 def saved_run(path: Path) -> Path:
@@ -49,7 +50,7 @@ def test_starts_from_sam_at_the_image_size_asked_for(tmp_path: Path, pool: Slice
     assert state.base["checkpoint"] == "sam.pth"
 
     # the record, and a resumed run, still know
-    write_run_record(tmp_path / "run.json", state, StepSampler(pool, state.config))
+    write_run_record(tmp_path / "run.json", state, StepSampler(pool, state.config), None)
     assert json.loads((tmp_path / "run.json").read_text())["base"] == state.base
     save_state(state, tmp_path / "last.pt")
     assert load_state(tmp_path / "last.pt", "cpu").base == state.base
@@ -79,7 +80,7 @@ def test_the_documented_commands_are_understood() -> None:
 
 def test_a_small_model_does_not_take_sam(tmp_path: Path) -> None:
     torch.save(reference_sam(256).state_dict(), tmp_path / "sam.pth")
-    with pytest.raises(CheckpointError, match="vit encoder"):
+    with pytest.raises(CheckpointError, match="not 'hybrid'"):
         initial_state(options("--checkpoint", str(tmp_path / "sam.pth"), "--size", "small"))
 
 

@@ -14,7 +14,7 @@ from sammix_train.config import (
     config_sha256,
     config_to_dict,
 )
-from sammix_train.data.sampling import StepSampler, small_liver_weights
+from sammix_train.data.sampling import StepSampler, small_target_weights
 from sammix_train.data.slices import SlicePool
 from sammix_train.evaluate.slices import predict_slices, slice_scores
 from sammix_train.model.sam_mix import SamMix
@@ -198,7 +198,7 @@ def test_unlabelled_masks_are_never_read(pool: SlicePool) -> None:
     config = dataclasses.replace(CONFIG, labels="5", steps=2)
     sampler = StepSampler(pool, config)
     hidden = np.setdiff1d(np.arange(len(pool)), sampler.labelled)
-    hidden = np.array([i for i in hidden if pool.records[i].has_liver is not False])
+    hidden = np.array([i for i in hidden if pool.records[i].has_target is not False])
     garbage = pool.masks.copy()
     garbage[hidden] = np.random.default_rng(9).integers(0, 2, garbage[hidden].shape)
     spoilt = SlicePool(pool.images, garbage, pool.records)
@@ -210,9 +210,10 @@ def test_small_livers_are_drawn_more_often(pool: SlicePool) -> None:
     for i, side in enumerate((2, 16, 64)):
         masks[i, :side, :side] = 1
     few = SlicePool(pool.images[:3], masks, pool.records[:3])
-    assert np.allclose(small_liver_weights(few, [0, 1, 2], 0.0), 1 / 3)
+    assert np.allclose(small_target_weights(few, [0, 1, 2], 0.0), 1)
     # areas 4 (counted as 64), 256 and 4096: with x = 1/2 the weights are 1/8, 1/16 and 1/64
-    assert np.allclose(small_liver_weights(few, [0, 1, 2], 0.5), np.array([8, 4, 1]) / 13)
+    weights = small_target_weights(few, [0, 1, 2], 0.5)
+    assert np.allclose(weights / weights[2], [8, 4, 1])
 
 
 def test_evaluation_survives_poisoned_truth(pool: SlicePool) -> None:

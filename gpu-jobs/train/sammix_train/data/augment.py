@@ -17,6 +17,12 @@ MAX_SHIFT = 0.08  # share of the image side
 BODY_CROP_SHARE = 0.25
 BODY_THRESHOLD = 0.06
 MAX_BLUR_FACTOR = 3.0
+# How a slice is cut out: "plain"; "free" for slices without the target, which may show a limb or a
+# head that lies anyhow; "beside", a window of a slice that shows body and not its target.
+CUTS = ("plain", "free", "beside")
+FREE_CHANCE, FREE_TURN_CHANCE, FREE_FLIP_CHANCE = 0.5, 0.3, 0.2
+FREE_SCALE_RANGE, FREE_SHIFT = (0.7, 2.5), 0.7  # the shift in half sides of the body
+BESIDE_SCALE_RANGE, BESIDE_ROTATION_DEG, BESIDE_MARGIN, BESIDE_TRIES = (1.4, 3.0), 6.0, 1.2, 12
 WARP_KNOTS = 6  # control points across the slice
 WARP_SIGMA = 0.025  # of [-1, 1]: 3 px at 256
 
@@ -49,15 +55,62 @@ def random_affine(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         centre = np.array([cx, cy]) + rng.uniform(-0.05, 0.05, size=2)
     stretch = math.exp(rng.uniform(-ANISOTROPY, ANISOTROPY))
     zoom = np.diag([stretch / scale, 1 / (stretch * scale)])
-    rotation = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
-    return np.concatenate([rotation @ zoom, centre[:, None]], axis=1)
+    return np.concatenate([rotation(angle) @ zoom, centre[:, None]], axis=1)
+
+
+def free_affine(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """As `random_affine`, half of the time with any zoom, turn and flip."""
+    if rng.random() > FREE_CHANCE:
+        return random_affine(image, rng)
+    angle = math.radians(rng.uniform(-MAX_ROTATION_DEG, MAX_ROTATION_DEG))
+    if rng.random() < FREE_TURN_CHANCE:
+        angle = rng.uniform(-math.pi, math.pi)
+    scale = math.exp(rng.uniform(*np.log(FREE_SCALE_RANGE)))
+    flip = -1.0 if rng.random() < FREE_FLIP_CHANCE else 1.0
+    cx, cy, half = body_bounds(image)
+    reach = FREE_SHIFT * half * max(0.2, 1 - 1 / scale)
+    centre = np.array([cx, cy]) + rng.uniform(-reach, reach, size=2)
+    zoom = np.diag([flip / scale, 1 / scale])
+    return np.concatenate([rotation(angle) @ zoom, centre[:, None]], axis=1)
+
+
+def beside_affine(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A window around a pixel of the body without any of the mask; any window if none is found."""
+    h, w = mask.shape
+    ys, xs = np.nonzero(image > 255 * BODY_THRESHOLD)
+    for _ in range(BESIDE_TRIES if len(xs) else 0):
+        scale = math.exp(rng.uniform(*np.log(BESIDE_SCALE_RANGE)))
+        i = rng.integers(len(xs))
+        reach = BESIDE_MARGIN * w / 2 / scale
+        y0, x0 = max(0, int(ys[i] - reach)), max(0, int(xs[i] - reach))
+        if not mask[y0 : int(ys[i] + reach) + 1, x0 : int(xs[i] + reach) + 1].any():
+            turn = math.radians(rng.uniform(-BESIDE_ROTATION_DEG, BESIDE_ROTATION_DEG))
+            centre = np.array([2 * (xs[i] + 0.5) / w - 1, 2 * (ys[i] + 0.5) / h - 1])
+            return np.concatenate([rotation(turn) / scale, centre[:, None]], axis=1)
+    return random_affine(image, rng)
+
+
+def rotation(angle: float) -> np.ndarray:
+    """float64[2, 2] of an angle in radians."""
+    return np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
 
 
 def augment_geometry(
-    images: np.ndarray, masks: np.ndarray, rng: np.random.Generator
+    images: np.ndarray,
+    masks: np.ndarray,
+    rng: np.random.Generator,
+    cuts: list[str] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """uint8[n, h, w] twice -> image float32[n, 1, h, w] in [0, 1] and mask of 0 and 1."""
-    theta = torch.from_numpy(np.stack([random_affine(i, rng) for i in images])).float()
+    affines = []
+    for image, mask, cut in zip(images, masks, cuts or ["plain"] * len(images), strict=True):
+        if cut == "free":
+            affines.append(free_affine(image, rng))
+        elif cut == "beside":
+            affines.append(beside_affine(image, mask, rng))
+        else:
+            affines.append(random_affine(image, rng))
+    theta = torch.from_numpy(np.stack(affines)).float()
     both = torch.from_numpy(np.stack([images, masks * np.uint8(255)], axis=1)).float() / 255
     grid = F.affine_grid(theta, list(both.shape), align_corners=False)
     grid = grid + smooth_warp(len(images), images.shape[-1], rng)

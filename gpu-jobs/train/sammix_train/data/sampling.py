@@ -2,26 +2,34 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Callable
 
 import numpy as np
 
-from ..config import NUM_SEEDED_LABELS, TrainConfig
-from .slices import SlicePool, SliceRecord
+from ..config import TrainConfig, parse_shares
+from .slices import SlicePool
+
+MIN_LABELLED_SLICES = 5
+NEAR_MM = 15.0  # slices without the target are drawn half as often at this distance from it
 
 
-def labelled_indices(pool: SlicePool, labels: str, seed: int, source: str = "lits") -> np.ndarray:
+def labelled_indices(pool: SlicePool, labels: str, seed: int) -> np.ndarray:
     """Pool indices whose masks may be used in training.
 
-    "all" takes every labelled slice with liver. A count takes that many slices of one source,
-    nested over counts: the 5 are among the 50, the 50 among the 100, for one seed.
+    "all" takes every labelled slice with the target. A count takes that many of them, nested over
+    counts: the 5 are among the 50, the 50 among the 100, for one seed.
     """
-    if labels == "all":
-        return pool.indices(has_liver=True, has_mask=True)
-    count = int(labels)
-    candidates = pool.indices(source=source, has_liver=True, has_mask=True)
+    candidates = pool.indices(has_target=True, has_mask=True)
+    count = len(candidates) if labels == "all" else int(labels)
     if count > len(candidates):
-        known = ", ".join(str(n) for n in NUM_SEEDED_LABELS)
-        raise ValueError(f"asked for {count} labelled slices of {len(candidates)} (usual: {known})")
+        raise ValueError(f"asked for {count} labelled slices of {len(candidates)}")
+    if count < MIN_LABELLED_SLICES:
+        raise ValueError(
+            f"expected at least {MIN_LABELLED_SLICES} labelled slices with the target, found"
+            f" {count}; label more"
+        )
+    if labels == "all":
+        return candidates
     order = np.random.default_rng(seed).permutation(len(candidates))
     return np.sort(candidates[order[:count]])
 
@@ -32,14 +40,17 @@ def slice_ids_sha256(pool: SlicePool, indices: np.ndarray) -> str:
     return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 
-NEGATIVE_SHARES = {"ircad": 0.85, "negative": 0.12, "phantom": 0.03}
-SMALLEST_AREA_PX = 64  # smaller livers are not drawn more often still: their outline is guesswork
+SMALLEST_AREA_PX = 64  # smaller targets are not drawn more often still: their outline is guesswork
 
 
 class PatientSampler:
     """Draws slices: first a source by its share, then a patient, then one of its slices.
 
-    `small_exponent` x weighs a patient's slices by area^-x of their liver; 0 weighs them equally.
+    Args:
+        pool: slices.
+        indices: those that may be drawn.
+        shares: of sources; those not named have 1.
+        weigh: weights of one patient's slices (pool indices); by default all alike.
     """
 
     def __init__(
@@ -47,82 +58,110 @@ class PatientSampler:
         pool: SlicePool,
         indices: np.ndarray,
         shares: dict[str, float],
-        small_exponent: float = 0.0,
+        weigh: Callable[[list[int]], np.ndarray] | None = None,
     ) -> None:
         groups: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
         for i in indices:
-            record: SliceRecord = pool.records[i]
+            record = pool.records[i]
             groups[record.source][record.patient].append(int(i))
-        if not groups:
-            raise ValueError("nothing to sample from: no slice fits")
-        self._slices = {s: [groups[s][p] for p in sorted(groups[s])] for s in sorted(groups)}
-        self._weights = {
-            source: [small_liver_weights(pool, slices, small_exponent) for slices in patients]
-            for source, patients in self._slices.items()
+        self._patients = {
+            source: [
+                (slices, _normalised(weigh(slices) if weigh else np.ones(len(slices))))
+                for _, slices in sorted(groups[source].items())
+            ]
+            for source in sorted(groups)
         }
-        self._sources = list(self._slices)
-        weights = np.array([shares.get(s, 1.0) for s in self._sources])
-        self._probabilities = weights / weights.sum()
+        self._sources = list(self._patients)
+        self._probabilities = _normalised(np.array([shares.get(s, 1.0) for s in self._sources]))
 
     def draw(self, count: int, rng: np.random.Generator) -> np.ndarray:
         """`count` pool indices, with replacement."""
         picked = []
         for source in rng.choice(len(self._sources), size=count, p=self._probabilities):
-            patients = self._slices[self._sources[source]]
-            patient = rng.integers(len(patients))
-            weights = self._weights[self._sources[source]][patient]
-            picked.append(rng.choice(patients[patient], p=weights))
+            patients = self._patients[self._sources[source]]
+            slices, weights = patients[rng.integers(len(patients))]
+            picked.append(rng.choice(slices, p=weights))
         return np.array(picked)
 
 
-def small_liver_weights(pool: SlicePool, slices: list[int], exponent: float) -> np.ndarray:
-    """Chance of each of a patient's slices; they sum to 1."""
-    if not exponent:
-        return np.full(len(slices), 1 / len(slices))
-    areas = pool.masks[slices].sum(axis=(1, 2), dtype=np.int64)
-    weights = np.maximum(areas, SMALLEST_AREA_PX).astype(np.float64) ** -exponent
+def _normalised(weights: np.ndarray) -> np.ndarray:
     return weights / weights.sum()
 
 
+def small_target_weights(pool: SlicePool, slices: list[int], exponent: float) -> np.ndarray:
+    """area^-exponent of the target in each slice: the ends of an organ are few slices."""
+    areas = pool.masks[slices].sum(axis=(1, 2), dtype=np.int64)
+    return np.maximum(areas, SMALLEST_AREA_PX).astype(np.float64) ** -exponent
+
+
+def near_target_weights(pool: SlicePool, slices: list[int]) -> np.ndarray:
+    """1 / (1 + distance / `NEAR_MM`) to the nearest slice of the case that shows the target."""
+    case = [pool.records[i].slice_id.rsplit("/", 1)[0] for i in slices]
+    heights = pool.heights_with_target
+    distance = np.zeros(len(slices))
+    for j, i in enumerate(slices):
+        if (shown := heights.get(case[j])) is not None:
+            distance[j] = np.abs(shown - pool.records[i].height_mm).min()
+    return 1 / (1 + distance / NEAR_MM)
+
+
 class StepSampler:
-    """The slices of one training step."""
+    """The slices of one training step. ValueError where the pool lacks what a step needs."""
 
     def __init__(self, pool: SlicePool, config: TrainConfig) -> None:
         self.pool = pool
         self.config = config
-        self.labelled = labelled_indices(pool, config.labels, config.seed, config.label_source)
+        self.labelled = labelled_indices(pool, config.labels, config.seed)
         known = set(self.labelled.tolist())
-        positives = pool.indices(has_liver=True)
-        negatives = pool.indices(has_liver=False)
-        unknown = pool.indices(source="unlabelled")
+        positives = pool.indices(has_target=True)
+        negatives = pool.indices(has_target=False)
+        if not len(negatives):
+            raise ValueError(
+                "expected slices without the target, found none: the classifier learns from them;"
+                " add whole scans, or slices labelled as empty"
+            )
+        unknown = pool.indices(has_target=None)
         self.unlabelled = np.array(
             sorted({*positives.tolist(), *unknown.tolist()} - known), dtype=np.int64
         )
-        shares = {
-            "lits": (1 - config.ircad_share) * (1 - config.phantom_share),
-            "ircad": config.ircad_share * (1 - config.phantom_share),
-            "phantom": config.phantom_share,
-        }
-        self._labelled = PatientSampler(pool, self.labelled, shares, config.small_liver_exponent)
-        self._positives = PatientSampler(pool, positives, shares)
-        self._negatives = PatientSampler(pool, negatives, NEGATIVE_SHARES)
+        shares = parse_shares(config.source_shares)
+
+        def small(exponent: float) -> Callable[[list[int]], np.ndarray]:
+            return lambda slices: small_target_weights(pool, slices, exponent)
+
+        self._labelled = PatientSampler(
+            pool, self.labelled, shares, small(config.small_target_exponent)
+        )
+        self._positives = PatientSampler(
+            pool, positives, shares, small(config.small_positive_exponent)
+        )
+        self._negatives = PatientSampler(
+            pool,
+            negatives,
+            parse_shares(config.negative_shares),
+            lambda slices: near_target_weights(pool, slices),
+        )
         self._unlabelled = (
             PatientSampler(pool, self.unlabelled, {}) if len(self.unlabelled) else None
         )
 
     def masked(self, rng: np.random.Generator) -> np.ndarray:
-        """Slices for the mask loss; a small share shows no liver at all."""
+        """Slices for the mask loss; a small share does not show the target at all."""
         picked = self._labelled.draw(self.config.labelled_per_step, rng)
         if rng.random() < self.config.empty_chance:
             picked[-1] = self._negatives.draw(1, rng)[0]
         return picked
 
-    def classified(self, rng: np.random.Generator) -> np.ndarray:
-        """Slices for the classification loss: positives, then negatives."""
-        positives = self._positives.draw(self.config.classifier_positives_per_step, rng)
-        return np.concatenate(
-            [positives, self._negatives.draw(self.config.negatives_per_step, rng)]
-        )
+    def classified(self, rng: np.random.Generator) -> tuple[np.ndarray, list[str]]:
+        """Slices for the classification loss, and how each is cut out (`augment.CUTS`)."""
+        config = self.config
+        parts = {
+            "plain": self._positives.draw(config.classifier_positives_per_step, rng),
+            "free": self._negatives.draw(config.negatives_per_step, rng),
+            "beside": self._labelled.draw(config.crops_per_step, rng),
+        }
+        cuts = [cut for cut, indices in parts.items() for _ in indices]
+        return np.concatenate(list(parts.values())).astype(np.int64), cuts
 
     def pseudo_labelled(self, rng: np.random.Generator) -> np.ndarray:
         """Slices for the unlabelled loss; empty when every slice is labelled."""

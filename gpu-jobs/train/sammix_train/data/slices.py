@@ -1,29 +1,29 @@
-"""Reads slices and scans of one side of the patient split into a pool of uint8 slices.
+"""Slices of one side of a data set's split, as a pool of uint8 images and masks in memory.
 
-A pool never mixes sides: it is built for one of "train", "val", "test", and only opens files of
-that side's patients (and, for "train", the unlabelled and synthetic ones).
+A pool never mixes sides: only the files of its side's patients are opened.
 """
 
-import csv
-import json
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from PIL import Image
+from nibabel.filebasedimages import ImageFileError
 
-from .preprocess import canonical_volume, letterbox, slices_to_input, window_to_unit
+from .dataset import Case, Dataset, DatasetError, Source, read_dataset, read_split
+from .preprocess import (
+    CanonicalVolume,
+    canonical_volume,
+    letterbox,
+    slices_to_input,
+    window_to_unit,
+)
 
-# Slices of unlabelled scans that show no liver, checked by eye: pelvis, lung apex, chest.
-# Half-open ranges of canonical slice indices (foot to head), with a margin to the liver.
-LIVER_FREE_RANGES = {
-    "cort_unlabelled": ((0, 48), (150, 168)),
-    "cmb_crc_unlabelled": ((24, 100),),
-}
-
-
-VALIDATION_SLICE_STEP = 4  # every fourth slice of the validation scans
+VALIDATION_SLICES_PER_CASE = 40
+UNREADABLE = (OSError, ImageFileError, EOFError, zlib.error, ValueError)
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,20 @@ class SliceRecord:
     """Provenance of one slice.
 
     Attributes:
-        source: "lits", "ircad", "negative", "unlabelled" or "phantom".
-        patient: patient id within the source.
-        slice_id: unique id, reproducible from the data folder.
-        has_liver: class label; None where it is unknown.
+        source: key of the data set's source.
+        patient: patient id.
+        slice_id: "<case>/<k>", canonical slice k from the feet.
+        has_target: class label; None where nobody labelled the slice.
         has_mask: whether the mask is a label.
+        height_mm: position along the body within the case; of a stack it orders slices only.
     """
 
     source: str
     patient: str
     slice_id: str
-    has_liver: bool | None
+    has_target: bool | None
     has_mask: bool
+    height_mm: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -52,162 +54,153 @@ class SlicePool:
     images: np.ndarray
     masks: np.ndarray
     records: tuple[SliceRecord, ...]
+    sources: dict[str, Source] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.records)
 
     def indices(self, **wanted: object) -> np.ndarray:
         """Indices of the records whose attributes equal `wanted`."""
-        return np.array(
-            [
-                i
-                for i, record in enumerate(self.records)
-                if all(getattr(record, key) == value for key, value in wanted.items())
-            ],
-            dtype=np.int64,
-        )
+        return self.where(lambda r: all(getattr(r, k) == v for k, v in wanted.items()))
+
+    def where(self, chosen: Callable[[SliceRecord], bool]) -> np.ndarray:
+        """Indices of the records that are chosen."""
+        return np.array([i for i, r in enumerate(self.records) if chosen(r)], dtype=np.int64)
+
+    @cached_property
+    def heights_with_target(self) -> dict[str, np.ndarray]:
+        """Heights of the slices that show the target, by case."""
+        found: dict[str, list[float]] = {}
+        for record in self.records:
+            if record.has_target:
+                found.setdefault(record.slice_id.rsplit("/", 1)[0], []).append(record.height_mm)
+        return {case: np.array(heights) for case, heights in found.items()}
+
+    def subset(self, indices: np.ndarray) -> "SlicePool":
+        """Some of the slices."""
+        records = tuple(self.records[i] for i in indices)
+        return SlicePool(self.images[indices], self.masks[indices], records, self.sources)
 
 
-def read_split(data_root: Path) -> dict:
-    """The patient split; see the data folder's description."""
-    return json.loads((data_root / "split.json").read_text())
-
-
-def load_pool(data_root: Path, side: str, phantoms: Path | None = None) -> SlicePool:
-    """Loads one side of the split ("train", "val" or "test")."""
-    split = read_split(data_root)
-    parts = [load_lits(data_root / "lits_slices", set(split["lits_slices"][side]))]
-    for patient in split["volumes_ircad"][side]:
-        folder = data_root / "volumes_ircad"
-        ct, label = (folder / f"ircad_{patient}_{kind}.nii.gz" for kind in ("ct", "liver"))
-        parts.append(load_scan(ct, label, "ircad", patient))
-    if side == "train":
-        parts.append(load_unlabelled(data_root / "unlabelled_slices"))
-        parts.extend(load_liver_free(data_root / "volumes"))
-        if phantoms is not None:
-            parts.extend(load_phantoms(phantoms))
-    return concatenate([part for part in parts if len(part)])
-
-
-def load_phantom_pool(folder: Path, side: str) -> SlicePool:
-    """Synthetic scans only: every fifth is for validation, the others for training."""
-    scans = load_phantoms(folder)
-    if len(scans) < 5:
-        raise ValueError(f"expected at least 5 synthetic scans in {folder}, got {len(scans)}")
-    wanted = scans[::5] if side == "val" else [s for i, s in enumerate(scans) if i % 5]
-    return concatenate(wanted)
-
-
-def thinned(pool: SlicePool) -> SlicePool:
-    """All LiTS slices and every fourth slice of whole scans, to keep validation short."""
-    keep = [
-        i
-        for i, record in enumerate(pool.records)
-        if record.source == "lits" or int(record.slice_id[-3:]) % VALIDATION_SLICE_STEP == 0
-    ]
-    return SlicePool(pool.images[keep], pool.masks[keep], tuple(pool.records[i] for i in keep))
-
-
-def concatenate(parts: list[SlicePool]) -> SlicePool:
-    """Joins pools in order."""
+def load_pool(dataset: Dataset, cases: list[str], target: str) -> SlicePool:
+    """All slices of the named cases."""
+    wanted = set(cases)
+    parts = [load_case(dataset, case, target) for case in dataset.cases if case.id in wanted]
+    if not parts:
+        raise DatasetError(f"{dataset.root}", "expected cases on this side, found none")
     return SlicePool(
         np.concatenate([p.images for p in parts]),
         np.concatenate([p.masks for p in parts]),
         tuple(record for p in parts for record in p.records),
+        dataset.sources,
     )
 
 
-def load_lits(folder: Path, patients: set[str]) -> SlicePool:
-    """LiTS slices of the given patients; every one of them shows liver."""
-    with (folder / "manifest.csv").open() as handle:
-        rows = [row for row in csv.DictReader(handle) if row["patient"] in patients]
-    images = [read_grey_png(folder / "images" / row["file"]) for row in rows]
-    masks = [(read_grey_png(folder / "masks" / row["file"]) > 127) for row in rows]
-    records = tuple(
-        SliceRecord("lits", row["patient"], f"lits/{row['file']}", bool(mask.any()), True)
-        for row, mask in zip(rows, masks, strict=True)
+@dataclass(frozen=True)
+class TrainingData:
+    """What a run learns from and is validated on.
+
+    Attributes:
+        train, validation: slices.
+        record: for run.json: {"split": case ids of every side, "dataNotes": for the card}.
+    """
+
+    train: SlicePool
+    validation: SlicePool
+    record: dict
+
+
+def load_training(root: Path, target: str, seed: int) -> TrainingData:
+    """Both sides of a data set that a training opens; DatasetError where it cannot be used."""
+    dataset = read_dataset(root)
+    split = read_split(dataset, seed)
+    validation = load_pool(dataset, split["val"], target)
+    return TrainingData(
+        train=load_pool(dataset, split["train"], target),
+        validation=thinned(validation.subset(validation.indices(has_mask=True))),
+        record={"split": split, "dataNotes": list(dataset.notes)},
     )
-    return _pool(images, masks, records)
 
 
-def load_unlabelled(folder: Path) -> SlicePool:
-    """Slices without any label; their class is unknown too."""
-    paths = sorted(folder.glob("*.png"))
-    images = [read_grey_png(path) for path in paths]
-    records = tuple(
-        SliceRecord(
-            "unlabelled", path.stem.rsplit("_", 1)[0], f"unlabelled/{path.name}", None, False
-        )
-        for path in paths
-    )
-    return _pool(images, [np.zeros_like(image) for image in images], records)
+def thinned(pool: SlicePool) -> SlicePool:
+    """At most `VALIDATION_SLICES_PER_CASE` evenly spaced slices of a case, to validate quickly."""
+    by_case: dict[str, list[int]] = {}
+    for i, record in enumerate(pool.records):
+        by_case.setdefault(record.slice_id.rsplit("/", 1)[0], []).append(i)
+    kept = []
+    for indices in by_case.values():
+        count = min(len(indices), VALIDATION_SLICES_PER_CASE)
+        kept.extend(indices[round(j)] for j in np.linspace(0, len(indices) - 1, count))
+    return pool.subset(np.array(kept))
 
 
-def load_scan(ct_path: Path, label_path: Path, source: str, patient: str) -> SlicePool:
-    """All slices of a labelled scan."""
-    images = scan_to_input(ct_path)
-    masks = label_to_input(label_path)
-    records = tuple(
-        SliceRecord(source, patient, f"{source}/{patient}/{k:03d}", bool(mask.any()), True)
-        for k, mask in enumerate(masks)
-    )
-    return SlicePool(images, masks, records)
-
-
-def load_liver_free(folder: Path) -> list[SlicePool]:
-    """Negative slices of unlabelled scans, from `LIVER_FREE_RANGES`."""
-    pools = []
-    for name, ranges in LIVER_FREE_RANGES.items():
-        path = folder / f"{name}_ct.nii.gz"
-        if not path.exists():
+def licences(pool: SlicePool) -> list[dict]:
+    """{source, licence, use} of what a training pool holds."""
+    found = []
+    for key, source in pool.sources.items():
+        own = [record for record in pool.records if record.source == key]
+        if not own:
             continue
-        keep = [k for low, high in ranges for k in range(low, high)]
-        images = scan_to_input(path)[keep]
-        records = tuple(
-            SliceRecord("negative", name, f"negative/{name}/{k:03d}", False, True) for k in keep
-        )
-        pools.append(SlicePool(images, np.zeros_like(images), records))
-    return pools
+        if any(record.has_target for record in own):
+            use = "training labels"
+        elif any(record.has_mask for record in own):
+            use = "training slices without the target"
+        else:
+            use = "unlabelled training"
+        found.append({"source": source.name, "licence": source.licence, "use": use})
+    return found
 
 
-def load_phantoms(folder: Path) -> list[SlicePool]:
-    """Synthetic scans: `x_ct.nii.gz` beside `x_liver.nii.gz`, or imagesTr/ and labelsTr/."""
-    pairs = [
-        (ct, ct.with_name(ct.name.replace("_ct.", "_liver.")))
-        for ct in sorted(folder.rglob("*_ct.nii.gz"))
-    ]
-    for ct in sorted((folder / "imagesTr").glob("*.nii.gz")):
-        pairs.append((ct, folder / "labelsTr" / ct.name.replace("_0000.", ".")))
-    return [
-        load_scan(ct, label, "phantom", ct.name.split(".")[0])
-        for ct, label in pairs
-        if label.exists()
-    ]
-
-
-def scan_to_input(ct_path: Path) -> np.ndarray:
-    """Windowed and letterboxed slices of a scan, uint8[k, 256, 256]."""
-    volume = canonical_volume(nib.load(ct_path))
+def load_case(dataset: Dataset, case: Case, target: str) -> SlicePool:
+    """Letterboxed slices of one case; DatasetError where a file cannot be used."""
+    values = dataset.target_values(target)
+    volume = read_volume(case.image, "image")
+    if not np.isfinite(volume.slices).all():
+        raise DatasetError(f"{case.image}", "expected numbers, found NaN or infinity in an image")
     box = letterbox(*volume.slices.shape[1:], volume.row_spacing_mm, volume.col_spacing_mm)
     unit = slices_to_input(window_to_unit(volume.slices), box)
-    return np.floor(unit * 255 + 0.5).astype(np.uint8)
+    images = np.floor(unit * 255 + 0.5).astype(np.uint8)
+    labels = None if case.label is None else read_label(dataset, case, volume)
+    masks, records = np.zeros_like(images), []
+    if labels is not None:
+        inside = np.isin(labels, values).astype(np.float32)
+        masks = (slices_to_input(inside, box) >= 0.5).astype(np.uint8)
+    for k in range(len(images)):
+        known = labels is not None and not (labels[k] == dataset.ignore).any()
+        masks[k] *= known
+        present = bool(masks[k].any()) if known else None
+        slice_id, height = f"{case.id}/{k:03d}", k * volume.slice_spacing_mm
+        records.append(SliceRecord(case.source, case.patient, slice_id, present, known, height))
+    return SlicePool(images, masks, tuple(records), dataset.sources)
 
 
-def label_to_input(label_path: Path) -> np.ndarray:
-    """Letterboxed liver masks, uint8[k, 256, 256]; lesions (2) count as liver."""
-    volume = canonical_volume(nib.load(label_path))
-    box = letterbox(*volume.slices.shape[1:], volume.row_spacing_mm, volume.col_spacing_mm)
-    liver = (volume.slices > 0).astype(np.float32)
-    return (slices_to_input(liver, box) >= 0.5).astype(np.uint8)
+def read_label(dataset: Dataset, case: Case, volume: CanonicalVolume) -> np.ndarray:
+    """Label values int[k, rows, cols] on the image's canonical grid."""
+    label = read_volume(case.label, "label")
+    where = f"{case.label}"
+    if label.slices.shape != volume.slices.shape:
+        shapes = f"{volume.slices.shape}, found {label.slices.shape}"
+        raise DatasetError(where, f"expected the image's grid {shapes} in a label")
+    values = np.rint(label.slices)
+    # a slope in the header may turn 1 into 1.0000153
+    if not np.isfinite(label.slices).all() or np.abs(label.slices - values).max() > 1e-3:
+        raise DatasetError(where, "expected whole numbers in a label")
+    unknown = sorted({int(v) for v in np.unique(values)} - dataset.known_values())
+    if unknown:
+        named = f"expected the values of dataset.json, found {unknown[0]} in a label"
+        raise DatasetError(where, named)
+    return values.astype(np.int16)
 
 
-def read_grey_png(path: Path) -> np.ndarray:
-    """uint8[h, w] of an 8-bit grey PNG."""
-    return np.asarray(Image.open(path).convert("L"))
-
-
-def _pool(images: list, masks: list, records: tuple[SliceRecord, ...]) -> SlicePool:
-    if not records:
-        empty = np.zeros((0, 256, 256), dtype=np.uint8)
-        return SlicePool(empty, empty, ())
-    return SlicePool(np.stack(images), np.stack(masks).astype(np.uint8), records)
+def read_volume(path: Path, kind: str) -> CanonicalVolume:
+    """A NIfTI file on the canonical axes; DatasetError where it cannot be read."""
+    try:
+        image = nib.load(path)
+        if len(image.shape) != 3:
+            raise DatasetError(f"{path}", f"expected 3 axes, found {len(image.shape)} in a {kind}")
+        return canonical_volume(image)
+    except DatasetError:
+        raise
+    except UNREADABLE as error:
+        reason = f"cannot be read as a {kind} ({type(error).__name__})"
+        raise DatasetError(f"{path}", reason) from error

@@ -1,16 +1,22 @@
-"""Scores a model on one side of the split and returns the entries of bundle.json's `metrics`."""
-
-from pathlib import Path
+"""Scores a model on one side of a data set and returns the entries of bundle.json's `metrics`."""
 
 import numpy as np
 
-from ..data.slices import load_lits, read_split
+from ..data.dataset import Case, Dataset
+from ..data.slices import SlicePool, load_pool
 from .slices import predict_slices, roc_auc, slice_scores
-from .volumes import VolumeResult, score_volume
+from .volumes import score_volume
+
+SLICE_SCORES = {
+    "dice": "per-slice Dice, CAM prompt",
+    "box_recall": "CAM box recall",
+    "box_iou": "CAM box IoU",
+    "cam_empty": "share of empty CAMs",
+}
 
 
 def metric(name: str, dataset: str, protocol: str, value: float, n: int) -> dict:
-    """One entry; n counts slices or scans."""
+    """One entry; n counts slices or scans. No case is named: an id may be a patient's."""
     return {
         "name": name,
         "dataset": dataset,
@@ -20,78 +26,82 @@ def metric(name: str, dataset: str, protocol: str, value: float, n: int) -> dict
     }
 
 
-def measure_lits(model: object, data_root: Path, side: str) -> list[dict]:
-    """Per-slice Dice with CAM prompts, no gate, and how good the prompts are."""
-    pool = load_lits(data_root / "lits_slices", set(read_split(data_root)["lits_slices"][side]))
-    predictions = predict_slices(model, pool.images)
-    scores = slice_scores(predictions, pool.masks)
-    dataset = f"LiTS slices, {side} patients"
-    names = {
-        "dice": "per-slice Dice, CAM prompt",
-        "box_recall": "CAM box recall",
-        "box_iou": "CAM box IoU",
-        "cam_empty": "share of empty CAMs",
-    }
-    return [
-        metric(label, dataset, "paper-slice", scores[key], len(pool))
-        for key, label in names.items()
-    ]
+def measure_side(
+    model: object, dataset: Dataset, ids: list[str], target: str, threshold: float, side: str
+) -> list[dict]:
+    """Scores by source: per slice of stacks, per volume of scans, and the gate over all slices.
 
-
-def measure_volumes(
-    model: object, data_root: Path, side: str, threshold: float
-) -> tuple[list[dict], list[VolumeResult]]:
-    """Volume Dice of each labelled scan of a side, and classification over all their slices."""
-    folder = data_root / "volumes_ircad"
-    cases = {
-        f"3D-IRCADb-01 patient {patient}": (
-            folder / f"ircad_{patient}_ct.nii.gz",
-            folder / f"ircad_{patient}_liver.nii.gz",
-        )
-        for patient in read_split(data_root)["volumes_ircad"][side]
-    }
-    results = [score_volume(model, ct, label, threshold) for ct, label in cases.values()]
-    entries = [
-        metric("volume Dice", name, "volume", result.dice, 1)
-        for name, result in zip(cases, results, strict=True)
-    ]
-    mean = float(np.mean([r.dice for r in results]))
-    dataset = f"3D-IRCADb-01, {side} patients"
-    entries.append(metric("volume Dice, mean", dataset, "volume", mean, len(results)))
-    return entries + classification_metrics(results, dataset, threshold), results
-
-
-def measure_extra_volumes(model: object, data_root: Path, threshold: float) -> list[dict]:
-    """The full-resolution in-domain scan and the cross-domain scan; test side only."""
+    Args:
+        model: `SamMix` in eval mode or `BundleModel`.
+        dataset: where the cases are.
+        ids: cases; those without a label are left out.
+        target: name of the label.
+        threshold: the gate.
+        side: for the entries' text.
+    """
+    wanted = set(ids)
     entries = []
-    for name, dataset in (
-        ("ircad_17", "3D-IRCADb-01 patient 17, 512 x 512"),
-        ("totalseg_3mm", "TotalSegmentator example, 3 mm (cross-domain)"),
-    ):
-        paths = [data_root / "volumes" / f"{name}_{kind}.nii.gz" for kind in ("ct", "liver")]
-        result = score_volume(model, *paths, threshold)
-        entries.append(metric("volume Dice", dataset, "volume", result.dice, 1))
-        entries.append(metric("volume Dice before clean-up", dataset, "volume", result.raw_dice, 1))
-        if np.isfinite(result.auc):
-            n = len(result.positive)
-            entries.append(metric("slice ROC AUC", dataset, "classification", result.auc, n))
+    for key, source in dataset.sources.items():
+        cases = [c for c in dataset.cases if c.id in wanted and c.source == key and c.label]
+        if not cases:
+            continue
+        name = f"{source.name}, {side} patients"
+        measure = measure_stacks if source.stacked else measure_scans
+        entries += measure(model, dataset, cases, target, threshold, name)
     return entries
 
 
-def classification_metrics(
-    results: list[VolumeResult], dataset: str, threshold: float
+def measure_stacks(
+    model: object, dataset: Dataset, cases: list[Case], target: str, threshold: float, name: str
 ) -> list[dict]:
-    """AUC, sensitivity and specificity at the gate, over the slices of all scans together."""
+    """Per-slice Dice with CAM prompts and no gate, how good the prompts are, and the gate."""
+    pool = load_pool(dataset, [case.id for case in cases], target)
+    pool = pool.subset(pool.indices(has_mask=True))
+    predictions = predict_slices(model, pool.images)
+    shown = pool.indices(has_target=True)
+    entries = []
+    if len(shown):
+        scores = slice_scores(predictions, pool.masks)
+        entries = [
+            metric(label, name, "paper-slice", scores[key], len(shown))
+            for key, label in SLICE_SCORES.items()
+        ]
+    return entries + gate_metrics(predictions.probability, _positive(pool), threshold, name)
+
+
+def measure_scans(
+    model: object, dataset: Dataset, cases: list[Case], target: str, threshold: float, name: str
+) -> list[dict]:
+    """Volume Dice of whole labelled scans, and the gate over all their slices."""
+    results = [score_volume(model, dataset, case, target, threshold) for case in cases]
+    shown = [r for r in results if r.positive.any()]
+    entries = []
+    if shown:
+        dices = [r.dice for r in shown]
+        entries = [
+            metric("volume Dice, mean", name, "volume", np.mean(dices), len(shown)),
+            metric("volume Dice, lowest", name, "volume", min(dices), len(shown)),
+        ]
     probability = np.concatenate([r.probability for r in results])
     positive = np.concatenate([r.positive for r in results])
+    return entries + gate_metrics(probability, positive, threshold, name)
+
+
+def gate_metrics(
+    probability: np.ndarray, positive: np.ndarray, threshold: float, name: str
+) -> list[dict]:
+    """AUC, sensitivity and specificity at the gate, where there are slices to tell them from."""
     passed = probability >= threshold
-    values = {
-        "slice ROC AUC": roc_auc(probability, positive),
-        "gate sensitivity": passed[positive].mean(),
-        "gate specificity": (~passed[~positive]).mean(),
-    }
-    return [
-        metric(name, dataset, "classification", value, len(positive))
-        for name, value in values.items()
-        if np.isfinite(value)
-    ]
+    values = {}
+    if positive.any() and not positive.all():
+        values["slice ROC AUC"] = roc_auc(probability, positive)
+    if positive.any():
+        values["gate sensitivity"] = passed[positive].mean()
+    if not positive.all():
+        values["gate specificity"] = (~passed[~positive]).mean()
+    n = len(positive)
+    return [metric(label, name, "classification", v, n) for label, v in values.items()]
+
+
+def _positive(pool: SlicePool) -> np.ndarray:
+    return np.array([bool(record.has_target) for record in pool.records])

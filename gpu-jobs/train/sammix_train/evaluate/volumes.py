@@ -1,23 +1,23 @@
 """Whole scans: gate, segment, back to the scan's grid, largest component, holes."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import nibabel as nib
 import numpy as np
 import torch
 from scipy import ndimage
 
+from ..data.dataset import Case, Dataset
 from ..data.preprocess import (
-    canonical_volume,
+    CanonicalVolume,
     letterbox,
     logits_to_slices,
     slices_to_input,
     window_to_unit,
 )
+from ..data.slices import read_label, read_volume
 from ..model.cam import cam_prompts, prompts_to_tensors
 from ..model.sam_mix import best_mask
-from .slices import dice, roc_auc
+from .slices import dice
 
 CONNECTED_26 = ndimage.generate_binary_structure(3, 3)
 
@@ -29,31 +29,28 @@ class VolumeResult:
     Attributes:
         dice: volume Dice of the final mask on the scan's own grid.
         raw_dice: the same before component and hole clean-up.
-        auc: slice classification within the scan; NaN where every slice holds liver.
         probability: per slice, float32[k].
-        positive: whether the truth shows liver, bool[k].
+        positive: whether the truth shows the target, bool[k].
     """
 
     dice: float
     raw_dice: float
-    auc: float
     probability: np.ndarray
     positive: np.ndarray
 
 
 @torch.no_grad()
 def segment_volume(
-    model: object, image: nib.Nifti1Image, threshold: float, batch: int = 8
+    model: object, volume: CanonicalVolume, threshold: float, batch: int = 8
 ) -> tuple[np.ndarray, np.ndarray]:
     """Mask bool[k, rows, cols] on the canonical grid and probabilities float32[k].
 
     Args:
         model: has `classifier` and `segment` (a `SamMix` in eval mode or a `BundleModel`).
-        image: CT in Hounsfield units.
+        volume: CT in Hounsfield units.
         threshold: slices with a lower probability stay empty.
         batch: slices at a time.
     """
-    volume = canonical_volume(image)
     rows, cols = volume.slices.shape[1:]
     box = letterbox(rows, cols, volume.row_spacing_mm, volume.col_spacing_mm)
     mask = np.zeros(volume.slices.shape, dtype=bool)
@@ -81,15 +78,17 @@ def clean_mask(mask: np.ndarray) -> np.ndarray:
     return ndimage.binary_fill_holes(labels == 1 + int(np.argmax(sizes)))
 
 
-def score_volume(model: object, ct_path: Path, label_path: Path, threshold: float) -> VolumeResult:
-    """Segments one labelled scan and compares on its own grid; any label above 0 is liver."""
-    truth = canonical_volume(nib.load(label_path)).slices > 0
-    mask, probability = segment_volume(model, nib.load(ct_path), threshold)
+def score_volume(
+    model: object, dataset: Dataset, case: Case, target: str, threshold: float
+) -> VolumeResult:
+    """Segments one labelled scan and compares on its own grid."""
+    volume = read_volume(case.image, "image")
+    truth = np.isin(read_label(dataset, case, volume), dataset.target_values(target))
+    mask, probability = segment_volume(model, volume, threshold)
     positive = truth.any(axis=(1, 2))
     return VolumeResult(
         dice=dice(clean_mask(mask), truth),
         raw_dice=dice(mask, truth),
-        auc=roc_auc(probability, positive),
         probability=probability,
         positive=positive,
     )

@@ -33,9 +33,10 @@ class Training:
         stages: what was trained one after another; `config` is the last one's.
         labelled_slices, unlabelled_slices: pool sizes.
         labelled_ids_sha256: hash of the labelled slice ids.
-        split_sha256: hash of the split file.
+        split_sha256: hash of the split, as run.json has it.
         base: `base_record` of the SAM checkpoint that the weights started from, or None.
         device: machine.
+        data_notes: what the data set says of itself.
     """
 
     stages: tuple[Stage, ...]
@@ -45,6 +46,7 @@ class Training:
     split_sha256: str = EMPTY_SHA256
     base: dict | None = None
     device: str = "cpu"
+    data_notes: tuple[str, ...] = ()
 
     @property
     def config(self) -> TrainConfig:
@@ -113,7 +115,7 @@ def bundle_manifest(model: SamMix, contents: BundleContents, folder: Path) -> di
             "commit": source_commit(),
             "configSha256": contents.training.config_sha256,
         },
-        "target": {"name": "liver", "labelValue": 1},
+        "target": {"name": contents.training.config.target, "labelValue": 1},
         "licences": contents.licences,
         "base": contents.training.base,
         "preprocess": {
@@ -163,7 +165,7 @@ def training_record(training: Training) -> dict:
         "seed": training.config.seed,
         "epochs": training.epochs,
         "lambdaMax": training.config.lambda_max,
-        "split": {"file": "split.json", "sha256": training.split_sha256},
+        "split": {"file": "run.json", "sha256": training.split_sha256},
         "labelledIdsSha256": training.labelled_ids_sha256,
         "durationSeconds": round(training.seconds, 1),
         "device": training.device,

@@ -120,7 +120,7 @@ def export_graphs(model: SamMix, folder: Path) -> dict[str, float]:
     errors = {}
     for name, graph in bundle_graphs(model.config).items():
         path = folder / graph.file
-        _export(modules[name], inputs[name], graph, path)
+        export_graph(modules[name], inputs[name], graph, path)
         onnx.checker.check_model(str(path), full_check=True)
         errors[name] = max(
             parity_error(modules[name], path, graph, example_inputs(model, n, seed=n)[name])
@@ -131,7 +131,8 @@ def export_graphs(model: SamMix, folder: Path) -> dict[str, float]:
     return errors
 
 
-def _export(module: nn.Module, inputs: tuple[Tensor, ...], graph: Graph, path: Path) -> None:
+def export_graph(module: nn.Module, inputs: tuple[Tensor, ...], graph: Graph, path: Path) -> None:
+    """Writes one graph, with its initialisers by name and the declared shapes."""
     names = [*graph.inputs, *graph.outputs]
     with warnings.catch_warnings(), torch.no_grad():
         # the tracing exporter is deprecated, but the newer one starts at opset 18

@@ -7,7 +7,7 @@ from .bundle import Training
 
 TEMPLATE = """# {name}
 
-Liver segmentation in axial abdominal CT: a slice classifier whose activation map prompts a
+{target} segmentation in axial abdominal CT: a slice classifier whose activation map prompts a
 SAM-style encoder and decoder (method SAM-Mix).
 
 **Research use only. Not a medical device. Not for diagnosis or treatment decisions.**{commercial}
@@ -16,8 +16,8 @@ SAM-style encoder and decoder (method SAM-Mix).
 
 - {start} {parameters:.1f} M parameters.
 - Input: one axial slice, Hounsfield units clipped to [{window}], 256 x 256 pixels, millimetres
-  kept isotropic. A scan is gated slice by slice; only slices whose liver probability reaches
-  {threshold:.3f} are segmented.
+  kept isotropic. A scan is gated slice by slice; only slices whose probability of holding the
+  target reaches {threshold:.3f} are segmented.
 {differences}
 - Trained {minutes:.0f} minutes ({epochs:g} passes over the labelled slices){stages} on {device}.
 
@@ -25,7 +25,7 @@ SAM-style encoder and decoder (method SAM-Mix).
 
 {licences}
 
-{labelled} labelled slices with liver, {unlabelled} without a label.
+{labelled} labelled slices with the target, {unlabelled} without a label.
 {data_notes}
 
 ## Scores
@@ -42,20 +42,15 @@ Dice, which is after keeping the largest component and filling its holes.
 {limits}
 """
 
-REAL_DATA_NOTES = """Split by patient, fixed before training (sha256 of the split file:
+REAL_DATA_NOTES = """Split by patient, fixed before training (sha256 of the split in run.json:
 `{split}`).
 No test patient was seen in training, checkpoint selection or gate setting; these used validation
-patients, and test patients were scored once, at the end. The LiTS slices at hand were stored
-clipped to [0, 255] HU, hence the window: fat and air look alike."""
+patients, and test patients were scored once, at the end."""
 
 REAL_DATA_LIMITS = """\
-- Few patients, few centres, adults, mostly portal-venous contrast: expect worse results elsewhere.
-  The cross-domain row is a single scan.
-- 3D-IRCADb-01 was at hand at half resolution in the plane; under 1 % of its liver voxels carry a
-  wrong intensity.
-- Very large lesions, livers after resection or transplant, and scans without contrast are rare or
-  absent in training. Slices at the dome and the lower tip are the least reliable.
-- Not for MR, head, chest-only or oblique scans: the runtime checks for these, not the model."""
+- Trained on what is listed above: expect worse results on other scanners, phases and diseases.
+- Slices at the ends of the organ are the least reliable.
+- Not for MR or oblique scans: the runtime checks for these, not the model."""
 UNADAPTED = "\n- No fine-tuning to a site was done."
 
 SYNTHETIC_NOTES = "All of it is drawn by a program; there is no patient in it."
@@ -98,9 +93,11 @@ def differences(training: Training) -> str:
         weight = f"(weight {config.outline_weight:g})"
         found.append(f"a further mask loss sits on the encoder's finest features {weight}")
     if config.empty_chance:
-        found.append("a few slices without liver reach the mask loss")
-    if config.small_liver_exponent:
-        found.append("slices with little liver are drawn more often")
+        found.append("slices without the target reach the mask loss too")
+    if config.small_target_exponent:
+        found.append("slices with little of the target are drawn more often")
+    if config.crops_per_step:
+        found.append("the classifier also sees windows beside the target")
     if config.lambda_max:
         weight = f"(lambda up to {config.lambda_max:g})"
         found.append(f"unlabelled slices enter through an averaged teacher {weight}")
@@ -130,6 +127,7 @@ def model_card(
     synthetic = all("synthetic" in entry["source"] for entry in licences)
     notes = SYNTHETIC_NOTES if synthetic else REAL_DATA_NOTES.format(split=training.split_sha256)
     limits = SYNTHETIC_LIMITS if synthetic else REAL_DATA_LIMITS
+    limits = "\n".join([limits, *(textwrap.fill(f"- {n}", 100) for n in training.data_notes)])
     if training.config.adapt == "all":
         limits += UNADAPTED
     rows = [
@@ -138,6 +136,7 @@ def model_card(
     ]
     return TEMPLATE.format(
         name=model.config.name,
+        target=training.config.target.capitalize(),
         commercial=COMMERCIAL_NOTE if any("NC" in e["licence"] for e in licences) else "",
         parameters=sum(p.numel() for p in model.parameters()) / 1e6,
         window=", ".join(f"{v:g}" for v in window_hu),

@@ -25,8 +25,9 @@ from pathlib import Path
 import torch
 
 from ..config import TrainConfig
+from ..data.dataset import DatasetError
 from ..data.sampling import StepSampler
-from ..data.slices import SlicePool, load_pool, thinned
+from ..data.slices import TrainingData, load_training
 from ..evaluate.curves import draw_curves
 from ..export.export_run import export_run
 from ..model.sam.checkpoint import start_from_sam
@@ -75,37 +76,30 @@ class Job:
         if self.store.read(f"{self.prefix}result.json") is not None:
             log("nothing-to-do")
             return DONE
-        data, phantoms = self._download()
-        checkpoint = self._checkpoint()
-        pool, validation = load_data(data, phantoms)
-        state = self._state(checkpoint)
-        check_slices(pool, state.config)
-        log("training", step=state.step, slices=len(pool), device=device_description())
-        folder = self.scratch / "run"
+        folder = self._download()
+        state = self._state(self._checkpoint())
+        data = load_data(folder, state.config)
+        log("training", step=state.step, slices=len(data.train), device=device_description())
+        run = self.scratch / "run"
         mirrored = (*RUN_FILES, CURVES)
-        with FolderMirror(self.store, folder, self.prefix, mirrored, UPLOAD_EVERY_S):
-            state = train(state, pool, validation, folder, self.device)
+        with FolderMirror(self.store, run, self.prefix, mirrored, UPLOAD_EVERY_S):
+            state = train(state, data.train, data.validation, run, self.device, data.record)
             if state.progress >= 1:
-                draw_curves(folder / "log.jsonl", folder / CURVES)
+                draw_curves(run / "log.jsonl", run / CURVES)
         raise_on_sigterm()  # `train` listens for itself
         if state.progress < 1:
             log("interrupted", step=state.step)
             return INTERRUPTED
-        self._finish(state, data)
+        self._finish(state, folder)
         return DONE
 
-    def _download(self) -> tuple[Path, Path | None]:
-        data = self.scratch / "data"
-        count = self.store.download_folder(self.request.data_prefix, data)
+    def _download(self) -> Path:
+        folder = self.scratch / "data"
+        count = self.store.download_folder(self.request.data_prefix, folder)
         if count == 0:
-            raise RequestError("dataPrefix: expected a data folder, found nothing")
+            raise RequestError("dataPrefix: expected a data set, found nothing")
         log("downloaded", count=count)
-        if self.request.phantoms_prefix is None:
-            return data, None
-        phantoms = self.scratch / "phantoms"
-        if self.store.download_folder(self.request.phantoms_prefix, phantoms) == 0:
-            raise RequestError("phantomsPrefix: expected scans, found nothing")
-        return data, phantoms
+        return folder
 
     def _checkpoint(self) -> Path | None:
         wanted = self.request.checkpoint
@@ -151,23 +145,20 @@ class Job:
         log("done", step=state.step)
 
 
-def load_data(data: Path, phantoms: Path | None) -> tuple[SlicePool, SlicePool]:
-    """Training and validation slices; RequestError where the folder is not as it must be."""
+def load_data(folder: Path, config: TrainConfig) -> TrainingData:
+    """What the run learns from; RequestError where the data set does not do."""
     try:
-        return load_pool(data, "train", phantoms), thinned(load_pool(data, "val"))
-    except (OSError, KeyError, ValueError) as error:
-        # the error's text may name a patient's file: its kind and place go into the log instead
-        raise RequestError(
-            f"the data folder cannot be read: {type(error).__name__} in {place_of(error)}"
-        ) from error
-
-
-def check_slices(pool: SlicePool, config: TrainConfig) -> None:
-    """RequestError when the data has too few slices of a kind for the configuration."""
-    try:
-        StepSampler(pool, config)
+        data = load_training(folder, config.target, config.seed)
+        StepSampler(data.train, config)  # its own checks
+        return data
+    except DatasetError as error:
+        # the whole text may name a patient's file
+        raise RequestError(f"the data set cannot be used: {error.reason}") from error
     except ValueError as error:
         raise RequestError(f"data and config do not fit: {error}") from error
+    except (OSError, KeyError) as error:
+        kind, place = type(error).__name__, place_of(error)
+        raise RequestError(f"the data set cannot be read: {kind} in {place}") from error
 
 
 def place_of(error: BaseException) -> str:

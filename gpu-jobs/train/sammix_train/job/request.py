@@ -19,6 +19,7 @@ from ..model.sam.checkpoint import read_checkpoint, vit_config
 
 SCHEMA = json.loads(resources.files(__package__).joinpath("train-request.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
+SAM_SIZES = ("vit_b", "lite_medsam")
 CONFIG_TYPES = {f.name: f.type for f in dataclasses.fields(TrainConfig) if f.name != "model"}
 
 
@@ -47,7 +48,6 @@ class TrainRequest:
 
     id: str
     data_prefix: str
-    phantoms_prefix: str | None
     checkpoint: BaseCheckpoint | None
     image_size: int | None
     config: dict
@@ -56,8 +56,8 @@ class TrainRequest:
     def train_config(self, checkpoint: Path | None = None) -> TrainConfig:
         """The run's configuration; a downloaded checkpoint decides the ViT's shape."""
         size = self.config.get("size", "vit_b" if self.checkpoint else "small")
-        if self.checkpoint and size != "vit_b":
-            raise RequestError(f"config.size: a SAM checkpoint fits vit_b, not {size}")
+        if self.checkpoint and size not in SAM_SIZES:
+            raise RequestError(f"config.size: a SAM checkpoint fits {SAM_SIZES}, not {size}")
         try:
             model = _model(size, self.image_size, checkpoint)
             return TrainConfig(**{**self.config, "size": size}, model=model)
@@ -92,7 +92,6 @@ def parse_request(text: str | bytes, expected_id: str) -> TrainRequest:
     request = TrainRequest(
         id=raw["id"],
         data_prefix=raw["dataPrefix"],
-        phantoms_prefix=raw.get("phantomsPrefix"),
         checkpoint=BaseCheckpoint(**checkpoint) if checkpoint else None,
         image_size=raw.get("imageSize"),
         # JSON has one kind of number: 1 may stand for a float, 1.0 for an integer

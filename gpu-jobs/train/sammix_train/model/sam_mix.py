@@ -11,6 +11,7 @@ from .sam.image_encoder import ImageEncoderViT
 from .sam.lora import add_lora
 from .sam.mask_decoder import MaskDecoder
 from .sam.prompt_encoder import PromptEncoder
+from .sam.tiny_vit import TinyViT
 
 MASK_PROMPT_LOGIT = 8.0
 SAM_MEAN = (123.675 / 255, 116.28 / 255, 103.53 / 255)
@@ -23,7 +24,7 @@ class SliceEncoder(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
         self.image_size = config.image_size
-        self.is_vit = config.encoder == "vit"
+        self.encoder = config.encoder
         self.image_encoder = _image_encoder(config)
         if config.lora_rank:
             add_lora(self.image_encoder, config.lora_rank)
@@ -31,8 +32,10 @@ class SliceEncoder(nn.Module):
         self.register_buffer("std", torch.tensor(SAM_STD).reshape(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        if not self.is_vit:
+        if self.encoder == "hybrid":
             return self.image_encoder(image)
+        if self.encoder == "tiny_vit":
+            return (self.image_encoder(image.expand(-1, 3, -1, -1)),)
         size = (self.image_size, self.image_size)
         image = F.interpolate(image, size=size, mode="bilinear")
         return (self.image_encoder((image.expand(-1, 3, -1, -1) - self.mean) / self.std),)
@@ -116,6 +119,8 @@ def _image_encoder(config: ModelConfig) -> nn.Module:
             config.channels,
             config.image_size,
         )
+    if config.encoder == "tiny_vit":
+        return TinyViT()
     return ImageEncoderViT(
         image_size=config.image_size,
         dim=config.vit_dim,

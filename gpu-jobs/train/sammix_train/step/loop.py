@@ -13,14 +13,14 @@ from torch import nn
 
 from ..data.sampling import StepSampler
 from ..data.slices import SlicePool
-from ..evaluate.slices import gate_threshold, predict_slices, slice_scores
+from ..evaluate.gate import GATE_SENSITIVITY
+from ..evaluate.slices import dice, gate_threshold, predict_slices, slice_scores
 from ..model.sam_mix import SamMix
 from .pipeline import StepPipeline
 from .run_record import write_run_record
 from .state import RunState, save_state
 from .teacher import update_average
 
-GATE_SENSITIVITY = 0.995
 LOG_EVERY_STEPS = 20
 SAVE_EVERY_S = 120.0
 
@@ -46,7 +46,12 @@ def learning_rate_factor(step: int, progress: float, warmup_steps: int) -> float
 
 
 def train(
-    state: RunState, pool: SlicePool, validation: SlicePool, out: Path, device: str
+    state: RunState,
+    pool: SlicePool,
+    validation: SlicePool,
+    out: Path,
+    device: str,
+    data_record: dict | None = None,
 ) -> RunState:
     """Runs the schedule to its end, or until asked to stop; returns the state it saved last.
 
@@ -56,10 +61,11 @@ def train(
         validation: validation slices; the best CAM-prompted Dice on them is kept as `best.pt`.
         out: run folder; receives log.jsonl, run.json, last.pt and best.pt.
         device: "cpu" or "cuda".
+        data_record: `TrainingData.record`.
     """
     out.mkdir(parents=True, exist_ok=True)
     sampler = StepSampler(pool, state.config)
-    write_run_record(out / "run.json", state, sampler)
+    write_run_record(out / "run.json", state, sampler, data_record)
     pipeline = StepPipeline(state, sampler, device)
     stop = StopRequest()
     stop.listen()
@@ -130,13 +136,17 @@ def validate(state: RunState, validation: SlicePool, out: Path, device: str) -> 
     started = time.monotonic()
     predictions = predict_slices(state.average, validation.images, device=device)
     scores = slice_scores(predictions, validation.masks)
-    for source in ("lits", "ircad"):
-        chosen = validation.indices(source=source, has_liver=True)
-        if len(chosen):
-            dices = [_dice_at(predictions.logits, validation.masks, i) for i in chosen]
-            scores[f"dice_{source}"] = float(np.mean(dices))
-    positive = validation.masks.any(axis=(1, 2))
+    positive = np.array([bool(record.has_target) for record in validation.records])
     scores["gate"] = gate_threshold(predictions.probability, positive, GATE_SENSITIVITY)
+    passed = predictions.probability >= scores["gate"]
+    for source in sorted({record.source for record in validation.records}):
+        shown = validation.indices(source=source, has_target=True)
+        hidden = validation.indices(source=source, has_target=False)
+        if len(shown):
+            dices = [dice(predictions.logits[i] > 0, validation.masks[i] > 0) for i in shown]
+            scores[f"dice_{source}"] = float(np.mean(dices))
+        if len(hidden):
+            scores[f"passed_{source}"] = float(passed[hidden].mean())
     seconds = time.monotonic() - started
     state.elapsed_s += seconds
     log_line(out, {"kind": "validation", **_position(state), **scores, "seconds": seconds})
@@ -144,11 +154,6 @@ def validate(state: RunState, validation: SlicePool, out: Path, device: str) -> 
         state.best_dice = scores["dice"]
         save_state(state, out / "best.pt")
     return scores
-
-
-def _dice_at(logits: np.ndarray, masks: np.ndarray, i: int) -> float:
-    predicted, truth = logits[i] > 0, masks[i] > 0
-    return 2 * float((predicted & truth).sum()) / float(predicted.sum() + truth.sum())
 
 
 def log_line(out: Path, entry: dict) -> None:

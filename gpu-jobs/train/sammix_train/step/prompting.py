@@ -12,14 +12,13 @@ from ..config import CAM_THRESHOLD_OF_MAX, SLICE_SIZE_PX
 from ..model.cam import CamPrompt, cam_prompt, centre_box_prompt
 
 SIMULATED_THRESHOLD = (0.15, 0.5)
-REAL_CAM_FULL_AT = 0.3  # share of the schedule
 FALLBACK_CHANCE = 0.03
 BOX_JITTER = 0.05
 
 
-def real_cam_share(progress: float, maximum: float) -> float:
-    """Share of real CAM prompts: linear from 0 to `maximum` over the schedule's first 30 %."""
-    return maximum * min(1.0, progress / REAL_CAM_FULL_AT)
+def real_cam_share(progress: float, maximum: float, ramp: float) -> float:
+    """Share of real CAM prompts: linear from 0 to `maximum` over the schedule's share `ramp`."""
+    return maximum * min(1.0, progress / ramp) if ramp > 0 else maximum
 
 
 def simulated_cam(mask: Tensor, grid: int, rng: np.random.Generator) -> np.ndarray:

@@ -9,12 +9,16 @@ import torch
 from .. import __version__
 from ..config import config_sha256, config_to_dict
 from ..data.sampling import StepSampler, slice_ids_sha256
+from ..data.slices import licences
 from .state import RunState, stage_to_dict
 
 
-def write_run_record(path: Path, state: RunState, sampler: StepSampler) -> None:
+def write_run_record(
+    path: Path, state: RunState, sampler: StepSampler, data_record: dict | None
+) -> None:
     """Writes run.json; it names every slice whose mask the run may use."""
     pool = sampler.pool
+    own = licences(pool)
     path.write_text(
         json.dumps(
             {
@@ -27,7 +31,8 @@ def write_run_record(path: Path, state: RunState, sampler: StepSampler) -> None:
                 "labelledIdsSha256": slice_ids_sha256(pool, sampler.labelled),
                 "labelledSlices": len(sampler.labelled),
                 "unlabelledSlices": len(sampler.unlabelled),
-                "patients": sorted({f"{r.source}/{r.patient}" for r in pool.records}),
+                **(data_record or {"split": {}, "dataNotes": []}),
+                "licences": [*state.licences, *(e for e in own if e not in state.licences)],
                 "torch": torch.__version__,
                 "machine": device_description(),
             },

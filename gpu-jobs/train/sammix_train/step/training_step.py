@@ -51,9 +51,13 @@ def make_batch(
     rng: np.random.Generator,
     device: str,
     clean_share: float = 0.0,
+    cuts: list[str] | None = None,
 ) -> Batch:
-    """Gathers and augments slices; `clean_share` of the strong views keep their grey values."""
-    weak, mask = augment_geometry(pool.images[indices], pool.masks[indices], rng)
+    """Gathers and augments slices; `clean_share` of the strong views keep their grey values.
+
+    `cuts` says how each slice is cut out (`augment.CUTS`); "plain" by default.
+    """
+    weak, mask = augment_geometry(pool.images[indices], pool.masks[indices], rng, cuts)
     strong = augment_intensity(weak, rng)
     if clean_share:
         clean = torch.from_numpy(rng.random(len(weak)) < clean_share)
@@ -100,11 +104,12 @@ def prepare_step(
     """Draws and augments slices and lets the averaged model prompt and pseudo-label them."""
     config, pool = sampler.config, sampler.pool
     clean = config.clean_share
-    classified = make_batch(pool, sampler.classified(rng), rng, device, clean)
+    indices, cuts = sampler.classified(rng)
+    classified = make_batch(pool, indices, rng, device, clean, cuts)
     masked = make_batch(pool, sampler.masked(rng), rng, device, clean)
     with reduced_precision(masked.weak, config):
         cam = teacher.classifier(masked.weak)[1].float().cpu()
-    share = real_cam_share(progress, config.real_cam_max)
+    share = real_cam_share(progress, config.real_cam_max, config.real_cam_ramp)
     cam_mask, box = training_prompts(cam, masked.mask.cpu(), share, rng)
     parts = [(masked.strong, cam_mask.to(device), box.to(device))]
     weight = unlabelled_weight(
@@ -133,15 +138,16 @@ def classifier_backward(
 
 def classifier_losses(model: SamMix, batch: Batch, sampler: StepSampler) -> tuple[Tensor, Tensor]:
     """Focal loss on all slices and the CAM overlap on those whose mask is a label."""
-    target = torch.tensor(
-        [float(sampler.pool.records[i].has_liver) for i in batch.indices],
-        device=batch.strong.device,
-    )
+    known = np.isin(batch.indices, sampler.labelled)
+    visible = batch.mask.sum(dim=(1, 2, 3)).cpu().numpy() > 0
+    present = np.array([bool(sampler.pool.records[i].has_target) for i in batch.indices])
+    # what a labelled slice shows may have been moved out of view
+    shown = np.where(known, visible, present).astype(np.float32)
+    target = torch.from_numpy(shown).to(batch.strong.device)
     with reduced_precision(batch.strong, sampler.config):
         logit, cam = (out.float() for out in model.classifier(batch.strong))
     loss = classification_loss(logit[:, 0], target)
-    visible = batch.mask.sum(dim=(1, 2, 3)).cpu().numpy() > 0
-    labelled = np.isin(batch.indices, sampler.labelled) & visible
+    labelled = known & visible
     if not sampler.config.cam_weight or not labelled.any():
         return loss, logit.sum() * 0
     chosen = torch.from_numpy(labelled).to(cam.device)

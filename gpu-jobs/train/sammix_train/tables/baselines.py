@@ -229,7 +229,7 @@ def mean_dice(logits: np.ndarray, pool: SlicePool) -> float:
     return float(np.mean(scores))
 
 
-def with_liver(pool: SlicePool) -> SlicePool:
+def with_target(pool: SlicePool) -> SlicePool:
     """The slices whose mask shows liver."""
     keep = np.flatnonzero(pool.masks.any(axis=(1, 2)))
     return SlicePool(pool.images[keep], pool.masks[keep], tuple(pool.records[i] for i in keep))
@@ -255,7 +255,7 @@ def fit_unet(
         cross_entropy = F.binary_cross_entropy_with_logits(logits, batch.mask)
         return cross_entropy + dice_loss(logits.sigmoid(), batch.mask).mean()
 
-    positives = with_liver(validation)
+    positives = with_target(validation)
 
     def score(average: nn.Module) -> float:
         return mean_dice(predict_unet(average, positives, device), positives)
@@ -289,7 +289,7 @@ def fit_oracle_prompted(
         logits, scores = model.segment(batch.strong[visible], cam_mask.to(device), box.to(device))
         return segmentation_loss(logits, scores, mask, config.pixel_loss, config.all_masks_weight)
 
-    positives = with_liver(validation)
+    positives = with_target(validation)
 
     def score(average: SamMix) -> float:
         return mean_dice(predict_with_truth(average, positives, kind, device), positives)

@@ -7,13 +7,13 @@ import numpy as np
 from scipy import ndimage
 
 from ..config import SLICE_SIZE_PX
-from ..data.slices import SlicePool, load_lits, load_scan, read_split
+from ..data.dataset import Dataset, read_dataset
+from ..data.slices import SlicePool, load_pool
 from ..evaluate.slices import dice
-from .baselines import with_liver
+from .baselines import with_target
 
 # what an empty prediction costs: the slice's diagonal, so that a miss does not leave the mean
 EMPTY_HAUSDORFF_PX = math.hypot(SLICE_SIZE_PX, SLICE_SIZE_PX)
-CROSS_DOMAIN_SCAN = "totalseg_3mm"
 
 
 def region_hausdorff_px(predicted: np.ndarray, truth: np.ndarray) -> float:
@@ -35,20 +35,25 @@ def middle_planes(count: int) -> range:
     return range(math.ceil(centre - 0.3 * centre), math.floor(centre + 0.3 * centre))
 
 
-def in_domain_slices(data_root: Path) -> SlicePool:
-    """LiTS slices with liver of the test patients of split.json."""
-    patients = set(read_split(data_root)["lits_slices"]["test"])
-    return with_liver(load_lits(data_root / "lits_slices", patients))
+def in_domain_slices(root: Path, target: str) -> SlicePool:
+    """Slices with the target of the data set's test side."""
+    return with_target(load_pool(*_test_cases(root), target))
 
 
-def cross_domain_slices(data_root: Path) -> tuple[SlicePool, np.ndarray]:
-    """Slices with liver of the TotalSegmentator scan, and which lie in its middle 30 %."""
-    folder = data_root / "volumes"
-    ct, label = (folder / f"{CROSS_DOMAIN_SCAN}_{kind}.nii.gz" for kind in ("ct", "liver"))
-    scan = load_scan(ct, label, "totalseg", CROSS_DOMAIN_SCAN)
-    middle = {scan.records[i].slice_id for i in middle_planes(len(scan))}
-    positive = with_liver(scan)
+def cross_domain_slices(root: Path, target: str) -> tuple[SlicePool, np.ndarray]:
+    """Slices with the target of another data set's test scans, and which lie in the middle 30 %."""
+    pool = load_pool(*_test_cases(root), target)
+    by_case: dict[str, list[str]] = {}
+    for record in pool.records:
+        by_case.setdefault(record.slice_id.rsplit("/", 1)[0], []).append(record.slice_id)
+    middle = {ids[i] for ids in by_case.values() for i in middle_planes(len(ids))}
+    positive = with_target(pool)
     return positive, np.array([r.slice_id in middle for r in positive.records], dtype=bool)
+
+
+def _test_cases(root: Path) -> tuple[Dataset, list[str]]:
+    dataset = read_dataset(root)
+    return dataset, [case.id for case in dataset.cases if case.is_test and case.label]
 
 
 def slice_results(logits: np.ndarray, pool: SlicePool) -> list[dict]:

@@ -13,8 +13,8 @@ HEADINGS = (
     "labelled slices",
     "epochs",
     "seeds",
-    "LiTS Dice",
-    "LiTS region HD, px",
+    "Dice",
+    "region HD, px",
     "cross-domain Dice",
     "cross-domain region HD, px",
     "cross-domain Dice, middle 30 %",
@@ -29,8 +29,8 @@ COLUMNS = {
 }
 NOTES = """
 Mean ± standard deviation over a row's seeds; one seed has no deviation. Slices are 256 x 256 and
-all show liver. LiTS: {n_in} slices of the test patients of split.json. Cross-domain: {n_cross}
-slices of one TotalSegmentator scan ({n_middle} of them in its middle 30 %), never used in training.
+all show the target. In domain: {n_in} slices of the data set's test side. Cross-domain: {n_cross}
+slices of another data set ({n_middle} of them in the middle 30 % of their scans), not trained on.
 Dice per slice, then the mean. Region HD: symmetric Hausdorff distance of all mask pixels, in pixels
 of the 256 grid; an empty prediction costs 362. Rows named "oracle" take their prompt from the
 truth, at test and, unless said otherwise, in training: they are not results of the method. Epochs:

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from ..config import TrainConfig, config_to_dict
+from ..data.dataset import read_dataset, read_split
 from ..data.sampling import StepSampler
-from ..data.slices import SlicePool, load_pool, thinned
+from ..data.slices import SlicePool, load_training
 from ..evaluate.slices import predict_slices
-from ..export.bundle import file_sha256
 from ..model.sam.checkpoint import load_sam
 from ..model.sam_mix import SamMix, to_device
 from ..step.loop import StopRequest, train
@@ -82,7 +82,7 @@ class Settings:
             "unet": dataclasses.asdict(self.unet) if row.method == "unet" else None,
             "base": self.base,
             "checkpointInput": self.checkpoint_input,
-            "split": file_sha256(self.data / "split.json"),
+            "split": read_split(read_dataset(self.data), seed=0),
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
@@ -98,13 +98,14 @@ class Slices:
     cross_middle: np.ndarray
 
 
-def load_slices(data: Path) -> Slices:
+def load_slices(data: Path, elsewhere: Path, target: str) -> Slices:
     """Reads every side once."""
-    cross_domain, middle = cross_domain_slices(data)
+    loaded = load_training(data, target, seed=0)
+    cross_domain, middle = cross_domain_slices(elsewhere, target)
     return Slices(
-        train=load_pool(data, "train"),
-        validation=thinned(load_pool(data, "val")),
-        in_domain=in_domain_slices(data),
+        train=loaded.train,
+        validation=loaded.validation,
+        in_domain=in_domain_slices(data, target),
         cross_domain=cross_domain,
         cross_middle=middle,
     )

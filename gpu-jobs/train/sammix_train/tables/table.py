@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     """Options of the command."""
     p = argparse.ArgumentParser(prog="sammix_train.tables", description=__doc__)
     add_data_argument(p)
+    p.add_argument("--elsewhere", type=Path, required=True, help="cross-domain test set")
     p.add_argument("--out", type=Path, required=True, help="output folder")
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     length = p.add_mutually_exclusive_group()
@@ -87,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
         base=base_record(options.checkpoint) if options.checkpoint else None,
         device=options.device,
     )
-    table = TableRun(settings, load_slices(options.data))
+    table = TableRun(settings, load_slices(options.data, options.elsewhere, settings.config.target))
     try:
         for seed in options.seeds:
             for row in rows:

@@ -1,8 +1,8 @@
-"""Starts the ViT encoder, prompt encoder and mask decoder from a published SAM checkpoint.
+"""Starts the image encoder, prompt encoder and mask decoder from a published SAM checkpoint.
 
 Accepted: Meta's `sam_vit_b_01ec64.pth` and its ViT-L and ViT-H siblings, the same weights from
-Hugging Face (`facebook/sam-vit-*`, safetensors or .bin), and MedSAM, flat or under "model", with or
-without `module.`. Others are refused by name.
+Hugging Face (`facebook/sam-vit-*`, safetensors or .bin), MedSAM, flat or under "model", with or
+without `module.`, and LiteMedSAM (`lite_medsam.pth`). Others are refused by name.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from ...config import MODEL_SIZES, ModelConfig
 from ...step.state import RunState
 from ...step.teacher import averaged_copy
 from ..sam_mix import SAM_MEAN, SAM_STD, SamMix
-from .checkpoint_names import CheckpointError, in_sam_naming
+from .checkpoint_names import CheckpointError, in_sam_naming, is_lite_medsam
 from .image_encoder import resize_rel_pos
 
 INPUT_RANGES = ("sam", "unit")
@@ -91,7 +91,12 @@ def _flat(raw: object, name: str) -> dict[str, Tensor]:
 
 
 def vit_config(state: dict[str, Tensor], image_size: int, lora_rank: int = 8) -> ModelConfig:
-    """The model that fits a checkpoint in SAM's naming: ViT-B, ViT-L or ViT-H, read off shapes."""
+    """The model that fits a checkpoint in SAM's naming, read off shapes.
+
+    ViT-B, -L or -H; or LiteMedSAM, which has an image size of its own and no LoRA.
+    """
+    if is_lite_medsam(state):
+        return MODEL_SIZES["lite_medsam"]
     try:
         dim = state["image_encoder.patch_embed.proj.weight"].shape[0]
         channels = state["image_encoder.neck.0.weight"].shape[0]
@@ -194,8 +199,8 @@ def load_sam(model: SamMix, path: Path, input_range: str = "sam") -> LoadReport:
     Raises:
         CheckpointError: on any missing or unresizable tensor; nothing is copied then.
     """
-    if model.config.encoder != "vit":
-        raise CheckpointError(f"SAM checkpoints fit the vit encoder, not {model.config.encoder!r}")
+    if model.config.encoder == "hybrid":
+        raise CheckpointError("SAM checkpoints fit the encoders vit and tiny_vit, not 'hybrid'")
     if input_range not in INPUT_RANGES:
         raise CheckpointError(f"input_range must be one of {INPUT_RANGES}, got {input_range!r}")
     state, naming = read_checkpoint(path)
@@ -205,7 +210,7 @@ def load_sam(model: SamMix, path: Path, input_range: str = "sam") -> LoadReport:
         raise CheckpointError("\n".join([f"{path.name} does not fit:", *report.lines()]))
     for key, value in found.items():
         wanted[key].copy_(value)
-    if input_range == "unit":
+    if input_range == "unit" and model.config.encoder == "vit":
         undo_normalisation(model.encoder.image_encoder.patch_embed.proj)
     return report
 

@@ -19,11 +19,6 @@ REFUSED = (
         "its adapter layers are part of the forward pass",
     ),
     (
-        r"^image_encoder\.(patch_embed\.seq|layers\.\d+\.blocks)\.",
-        "MobileSAM, TinySAM or LiteMedSAM",
-        "its image encoder is a TinyViT",
-    ),
-    (
         r"^prompt_encoder\.(invalid_points|bbox_top_left_embeddings)\.",
         "EfficientSAM",
         "it has no path for mask prompts",
@@ -73,6 +68,17 @@ HUGGING_FACE_RULES = tuple(
 )
 
 
+LITE_MEDSAM_KEY = "image_encoder.patch_embed.seq.0.c.weight"
+
+
+INSTEAD = "Use SAM (sam_vit_b_01ec64.pth, or facebook/sam-vit-base), MedSAM or LiteMedSAM."
+
+
+def is_lite_medsam(state: dict[str, Tensor]) -> bool:
+    """Whether the image encoder is LiteMedSAM's TinyViT: the one that embeds single pixels."""
+    return LITE_MEDSAM_KEY in state and state[LITE_MEDSAM_KEY].shape[2:] == (1, 1)
+
+
 def hugging_face_to_sam(key: str) -> str:
     """One key of `facebook/sam-vit-*` in SAM's naming."""
     for pattern, replacement in HUGGING_FACE_RULES:
@@ -86,10 +92,7 @@ def refuse_other_models(keys: Iterable[str], name: str) -> None:
     for pattern, model, reason in REFUSED:
         compiled = re.compile(pattern)
         if any(compiled.search(key) for key in keys):
-            raise CheckpointError(
-                f"{name} is a checkpoint of {model}: {reason}. "
-                "Use SAM (sam_vit_b_01ec64.pth, or facebook/sam-vit-base) or MedSAM."
-            )
+            raise CheckpointError(f"{name} is a checkpoint of {model}: {reason}. {INSTEAD}")
     if not any(key.startswith(("image_encoder.", "vision_encoder.")) for key in keys):
         raise CheckpointError(
             f"{name} has no image encoder: expected keys image_encoder.*, prompt_encoder.* and "
@@ -110,6 +113,11 @@ def in_sam_naming(state: dict[str, Tensor], name: str) -> tuple[dict[str, Tensor
     if state and all(key.startswith("module.") for key in state):
         state = {key.removeprefix("module."): value for key, value in state.items()}
     refuse_other_models(state, name)
+    if LITE_MEDSAM_KEY in state and not is_lite_medsam(state):
+        raise CheckpointError(
+            f"{name} is a checkpoint of MobileSAM or TinySAM: their TinyViT halves the image twice"
+            f" before its first stage. {INSTEAD}"
+        )
     if any(key.startswith("vision_encoder.") for key in state):
         return {hugging_face_to_sam(key): value for key, value in state.items()}, "hugging-face"
     return state, "sam"
