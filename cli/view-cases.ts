@@ -6,6 +6,7 @@ import { CaseSources, type ViewCase, ViewedReport, viewFacts } from '../core/con
 import { ConfigError } from '../core/errors.ts';
 import { fromJsonBytes } from '../core/json.ts';
 import { isFile } from './files.ts';
+import { visible } from './progress.ts';
 
 /** A case's files on this machine, absolute; null where there is none. */
 export interface LocalCase {
@@ -39,7 +40,17 @@ export async function findCases(dir: string, options: SourceOptions): Promise<Lo
   if (folders.length > 1 && (options.image ?? options.label) !== undefined)
     throw oneFileForMany(dir, folders.length);
   const cases: LocalCase[] = [];
-  for (const folder of folders) cases.push(await readCase(path.resolve(folder), options));
+  const damaged: ConfigError[] = [];
+  for (const folder of folders)
+    try {
+      cases.push(await readCase(path.resolve(folder), options));
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      damaged.push(error);
+    }
+  // One report that cannot be read costs its case; the others are shown.
+  if (cases.length === 0) throw damaged[0];
+  for (const { message } of damaged) process.stderr.write(`not shown: ${visible(message)}\n`);
   return cases;
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
 import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
 import type { ByteStream } from '../core/ports.ts';
@@ -17,7 +17,7 @@ export function define(command: Command): void {
     .argument('<dir>', "a case's folder, or a folder of cases as run and evaluate write them")
     .option('--image <file>', 'the CT of the one case, where its place is not recorded')
     .option('--label <file>', 'a label of the one case')
-    .option('--port <n>', 'port on this machine (default: a free one)', integer, 0)
+    .option('--port <n>', 'port on this machine (default: a free one)', portNumber, 0)
     .option('--open', "open the system's browser", false)
     .addHelpText(
       'after',
@@ -114,18 +114,29 @@ function caseRoutes(one: LocalCase, at: number): [string, Served][] {
   for (const key of ['mask', 'cam', 'image', 'label'] as const) {
     const file = one[key];
     if (file === null) continue;
-    const paired =
-      key === 'image' && one.pairedImage !== null ? readFile(one.pairedImage) : undefined;
+    const paired = key === 'image' ? one.pairedImage : null;
     // Plain NIfTI: what this machine inflates, the browser need not, and every gzip there is goes.
     routes.push([
       place(at, key),
       {
         contentType: 'application/octet-stream',
-        open: () => singleFile(readFile(file), path.basename(file), paired),
+        // Opened anew for every request: a stream can be read once.
+        open: () =>
+          singleFile(
+            readFile(file),
+            path.basename(file),
+            paired === null ? undefined : readFile(paired),
+          ),
       },
     ]);
   }
   return routes;
+}
+
+function portNumber(text: string): number {
+  const port = integer(text);
+  if (port <= 65535) return port;
+  throw new InvalidArgumentError('It must be at most 65535.');
 }
 
 const pageRoute = ({ html, contentSecurityPolicy }: ViewerPage): Served => ({

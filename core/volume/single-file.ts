@@ -16,7 +16,11 @@ export async function* singleFile(
   imageSource?: ByteStream,
 ): ByteStream {
   const { bytes } = await inflated(source, subject);
-  if (imageSource === undefined) return yield* bytes.rest();
+  if (imageSource === undefined) {
+    // Whatever the file is called: nothing but NIfTI goes out.
+    parseHeader(await bytes.peek(NIFTI2.bytes), subject);
+    return yield* bytes.rest();
+  }
   const header = parseHeader(await bytes.read(NIFTI2.bytes), subject);
   await bytes.close();
   const layout = header.version === 1 ? NIFTI1 : NIFTI2;

@@ -1,19 +1,36 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { readdir, readlink, writeFile } from 'node:fs/promises';
+import { readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import { phantomFile, TINY_BUNDLE, temporaryFolder } from '../support/case.ts';
 
 const root = path.resolve(import.meta.dirname, '../..');
 
-/** All sockets that a process holds at one time or another. Its own pipes are files here. */
+const TABLES = ['tcp', 'tcp6', 'udp', 'udp6', 'raw', 'raw6'];
+
+/** Inodes of the network's sockets; those between a process and its children are none of them. */
+async function networkInodes(pid: number | undefined): Promise<Set<string>> {
+  const tables = await Promise.all(
+    TABLES.map((table) => readFile(`/proc/${pid}/net/${table}`, 'utf8').catch(() => '')),
+  );
+  const lines = tables.flatMap((table) => table.split('\n').slice(1));
+  return new Set(lines.map((line) => line.trim().split(/\s+/)[9] ?? ''));
+}
+
+/** All network sockets that a process holds at one time or another. */
 async function socketsOf(child: ChildProcess): Promise<Set<string>> {
   const sockets = new Set<string>();
   const folder = `/proc/${child.pid}/fd`;
   while (child.exitCode === null && child.signalCode === null) {
-    for (const fd of await readdir(folder).catch(() => [])) {
-      const target = await readlink(`${folder}/${fd}`).catch(() => '');
-      if (target.startsWith('socket:')) sockets.add(target);
+    const links = await Promise.all(
+      (await readdir(folder).catch(() => [])).map((fd) =>
+        readlink(`${folder}/${fd}`).catch(() => ''),
+      ),
+    );
+    const inodes = await networkInodes(child.pid);
+    for (const link of links) {
+      const [, inode] = /^socket:\[(\d+)\]$/.exec(link) ?? [];
+      if (inode !== undefined && inodes.has(inode)) sockets.add(inode);
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -42,7 +59,6 @@ it.skipIf(process.platform !== 'linux')('one that does would be seen', async () 
 });
 
 it('the switch is set before ONNX Runtime is loaded, in every entry that loads it', async () => {
-  const { readFile } = await import('node:fs/promises');
   for (const file of ['adapters/ort.ts', 'adapters/onnx-thread.ts']) {
     const [first] = (await readFile(path.join(root, file), 'utf8')).split('\n');
     expect(first).toBe("import './telemetry-off.ts';");

@@ -8,7 +8,9 @@ const b = phantomFile({ seed: 2, columns: 48, rows: 40, slices: 10 });
 
 /** Uploads an image and lets the site do all it does with it; gives the keys of the cases since then. */
 async function process(world: World, file: string, bytes: Uint8Array, time: string): Promise<void> {
-  expect(await world.ingest(await world.upload(imageKey(file), bytes, time))).toBe('submitted');
+  expect(await world.ingest(await world.upload(imageKey(file), bytes, time))).toContain(
+    'submitted',
+  );
   await world.report(await world.runJobs());
 }
 
