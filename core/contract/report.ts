@@ -151,6 +151,15 @@ export const SegmentedReport = z.strictObject({
 });
 export type SegmentedReport = z.infer<typeof SegmentedReport>;
 
+/** Voxels of the final mask per canonical slice; as drawn in reports of before they were kept. */
+export const maskVoxelsPerSlice = ({
+  voxelsPerSlice,
+  slices,
+}: {
+  readonly voxelsPerSlice?: readonly number[] | undefined;
+  readonly slices: readonly { readonly maskVoxels: number }[];
+}): readonly number[] => voxelsPerSlice ?? slices.map(({ maskVoxels }) => maskVoxels);
+
 export const FailedReport = z.strictObject({
   ...Common,
   status: z.literal('failed'),

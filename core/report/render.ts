@@ -1,7 +1,7 @@
 import type { FailedReport, SegmentedReport } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
-import { html, type Insert, type SafeHtml } from '../page/html.ts';
-import { page } from '../page/page.ts';
+import { html, type Insert, SafeHtml } from '../page/html.ts';
+import { page, VIEWER_LINK } from '../page/page.ts';
 import { curveFigures } from './curves.ts';
 import { montage } from './figures.ts';
 import {
@@ -33,7 +33,7 @@ export function renderCaseReport(
     `Liver report: ${report.caseId}`,
     html`<header>
 <h1>Liver segmentation: <bdi>${report.caseId}</bdi></h1>
-<p class="note"><bdi>${report.input.name}</bdi> · model <bdi>${report.bundle.name}</bdi> · ${report.createdAt.slice(0, 10)}</p>
+<p class="note"><bdi>${report.input.name}</bdi> · model <bdi>${report.bundle.name}</bdi> · ${report.createdAt.slice(0, 10)} ${new SafeHtml(VIEWER_LINK)}</p>
 ${headline(report)}
 </header>
 <main>
