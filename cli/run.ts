@@ -18,6 +18,7 @@ import {
   runLocally,
 } from './local.ts';
 import { duration, type Progress } from './progress.ts';
+import { writeRunIndex } from './run-index.ts';
 
 /** `sammix run` */
 export function define(command: Command): void {
@@ -35,7 +36,7 @@ Examples:
   $ sammix run imagesTr --label labelsTr --out results
   $ sammix run scans --out results --json > summary.json
 
-Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/summary.{csv,json}
+Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/index.html, <out>/summary.{csv,json}
 Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writable, 130 interrupted`,
     )
     .action(async (inputs: string[], options: RunOptions) => {
@@ -78,6 +79,7 @@ export async function runCommand(
   } finally {
     await closeRun(run);
   }
+  await writeRunIndex(run, outcomes, cases.length);
   const summary = summarise(outcomes, run.bundle.digest);
   progress.line(summaryLine(summary, options.out));
   const wrong = outcomes.some(
@@ -118,5 +120,5 @@ export function summaryLine(summary: RunSummary, out: string): string {
     summary.failed > 0 && `${summary.failed} failed`,
     summary.meanDice !== null && `mean Dice ${summary.meanDice.toFixed(3)}`,
   ].filter(Boolean);
-  return `${counts.join(', ')}; summary in ${path.join(out, 'summary.csv')}`;
+  return `${counts.join(', ')}; open ${path.join(out, 'index.html')}, or: sammix view ${out}`;
 }

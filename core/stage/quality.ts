@@ -34,13 +34,13 @@ const QUALITY_LIMITS = {
 export function qualityFlags(input: QualityInput): QualityFlag[] {
   const flags = [
     noLiver(input),
+    ...input.problems.map(inputWarning),
     touchesBorder(input),
     sliceJumps(input),
     strayComponents(input),
     lowPredictedIou(input),
     camDisagreement(input),
     camEmpty(input),
-    ...input.problems.map(inputWarning),
   ];
   return flags.filter((flag) => flag !== undefined);
 }
