@@ -25,6 +25,9 @@ export interface ViewServer {
 
 const LOOPBACK = '127.0.0.1';
 
+/** With any port: at the other end of an SSH tunnel this machine's is another. */
+const OWN_NAMES = /^(127\.0\.0\.1|localhost)(:\d{1,5})?$/;
+
 /**
  * Serves a fixed table of routes to this machine only: listens on the loopback interface; refuses
  * other names of it in `Host`, behind which a web page could reach it (DNS rebinding); and asks for a
@@ -36,9 +39,7 @@ const LOOPBACK = '127.0.0.1';
 export async function serveView(routes: Routes, port: number): Promise<ViewServer> {
   const secret = randomBytes(18).toString('base64url');
   const server = createServer((request, response) => {
-    answer(server, secret, routes, request, response).catch((error: unknown) =>
-      fail(response, error),
-    );
+    answer(secret, routes, request, response).catch((error: unknown) => fail(response, error));
   });
   await listen(server, port);
   return {
@@ -82,16 +83,13 @@ const HEADERS = {
 } as const;
 
 async function answer(
-  server: Server,
   secret: string,
   routes: Routes,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
-  const port = portOf(server);
-  const hosts = [`${LOOPBACK}:${port}`, `localhost:${port}`];
-  if (!hosts.includes(request.headers.host ?? '')) return refuse(response, 403);
+  if (!OWN_NAMES.test(request.headers.host ?? '')) return refuse(response, 403);
   if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405);
   const [given, route] = splitPath(request.url ?? '');
   // Routes are looked up as they stand: there is no path to walk out of.

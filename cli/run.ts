@@ -21,6 +21,7 @@ import {
   runLocally,
 } from './local.ts';
 import { duration, type Progress } from './progress.ts';
+import { writeRunIndex } from './run-index.ts';
 import type { LeftOut } from './walk.ts';
 
 /** `sammix run` */
@@ -40,7 +41,7 @@ Examples:
   $ sammix run imagesTr --label labelsTr --out results
   $ sammix run scans --out results --json > summary.json
 
-Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/summary.{csv,json}
+Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/index.html, <out>/summary.{csv,json}
 Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writable, 130 interrupted`,
     )
     .action(async (inputs: string[], options: RunOptions) => {
@@ -79,6 +80,7 @@ export async function runCommand(
       // After every case, so that an interrupted run leaves a summary of what is done.
       await writeSummary(run, outcomes, leftOut);
     }
+    await writeRunIndex(run, outcomes, cases.length);
   } finally {
     await closeRun(run);
     await release();
@@ -138,5 +140,5 @@ export function summaryLine(summary: RunSummary, out: string): string {
     summary.notCompared && `${summary.notCompared} not compared with their label`,
     summary.meanDice !== null && `mean Dice ${summary.meanDice.toFixed(3)}`,
   ].filter(Boolean);
-  return `${counts.join(', ')}; summary in ${path.join(out, 'summary.csv')}`;
+  return `${counts.join(', ')}; open ${path.join(out, 'index.html')}, or: sammix view ${out}`;
 }

@@ -8,9 +8,11 @@ import { fromJsonBytes } from '../core/json.ts';
 import { isFile } from './files.ts';
 import { visible } from './progress.ts';
 
+type ViewFile = 'report' | 'overlay' | 'mask' | 'cam' | 'image' | 'label' | 'other' | 'page';
+
 /** A case's files on this machine, absolute; null where there is none. */
 export interface LocalCase {
-  readonly facts: Omit<ViewCase, 'report' | 'overlay' | 'mask' | 'cam' | 'image' | 'label'>;
+  readonly facts: Omit<ViewCase, ViewFile>;
   readonly report: string;
   readonly overlay: string | null;
   readonly mask: string | null;
@@ -19,11 +21,17 @@ export interface LocalCase {
   /** The `.img` of a `.hdr`/`.img` pair. */
   readonly pairedImage: string | null;
   readonly label: string | null;
+  /** A second mask to compare with. */
+  readonly other: string | null;
+  /** `report.html` */
+  readonly page: string | null;
 }
 
 export interface SourceOptions {
   readonly image?: string;
   readonly label?: string;
+  /** A mask of the one case, a folder of masks named by case, or another run's folder. */
+  readonly other?: string;
 }
 
 /** Where cases lie below an output folder: of `sammix run` and `sammix site fetch`, and of an evaluation. */
@@ -37,8 +45,8 @@ const CASE_FOLDERS = ['', 'cases'];
 export async function findCases(dir: string, options: SourceOptions): Promise<LocalCase[]> {
   const folders = (await isFile(path.join(dir, 'report.json'))) ? [dir] : await caseFolders(dir);
   if (folders.length === 0) throw noCases(dir);
-  if (folders.length > 1 && (options.image ?? options.label) !== undefined)
-    throw oneFileForMany(dir, folders.length);
+  const named = options.image ?? options.label ?? (await fileOf(options.other));
+  if (folders.length > 1 && named !== undefined) throw oneFileForMany(dir, folders.length);
   const cases: LocalCase[] = [];
   const damaged: ConfigError[] = [];
   for (const folder of folders)
@@ -51,8 +59,13 @@ export async function findCases(dir: string, options: SourceOptions): Promise<Lo
   // One report that cannot be read costs its case; the others are shown.
   if (cases.length === 0) throw damaged[0];
   for (const { message } of damaged) process.stderr.write(`not shown: ${visible(message)}\n`);
+  if (options.other !== undefined && cases.every(({ other }) => other === null))
+    throw noOther(options.other);
   return cases;
 }
+
+const fileOf = async (given: string | undefined): Promise<string | undefined> =>
+  given !== undefined && (await isFile(given)) ? given : undefined;
 
 async function caseFolders(dir: string): Promise<string[]> {
   const found: string[] = [];
@@ -72,7 +85,7 @@ async function readCase(folder: string, options: SourceOptions): Promise<LocalCa
   const store = new DirStore(path.dirname(folder));
   const keys = runKeys(caseId);
   const report = parseReport(await store.get(keys.report), path.join(store.root, keys.report));
-  const present = async (key: keyof RunKeys & ('mask' | 'cam' | 'overlay')) => {
+  const present = async (key: keyof RunKeys & ('mask' | 'cam' | 'overlay' | 'reportHtml')) => {
     const file = path.join(store.root, keys[key]);
     return (await isFile(file)) ? file : null;
   };
@@ -96,7 +109,25 @@ async function readCase(folder: string, options: SourceOptions): Promise<LocalCa
     image: imageFound ? path.resolve(image) : null,
     pairedImage: options.image === undefined ? (recorded?.pairedImage ?? null) : null,
     label: label !== null && (await isFile(label)) ? path.resolve(label) : null,
+    other: options.other === undefined ? null : await otherMask(options.other, caseId),
+    page: await present('reportHtml'),
   };
+}
+
+/** As runs, evaluations and other tools lay out masks by case. */
+async function otherMask(given: string, caseId: string): Promise<string | null> {
+  if (await isFile(given)) return path.resolve(given);
+  const places = [
+    `${caseId}/mask.nii.gz`,
+    `cases/${caseId}/mask.nii.gz`,
+    `${caseId}.nii.gz`,
+    `${caseId}.nii`,
+  ];
+  for (const place of places) {
+    const file = path.resolve(given, place);
+    if (await isFile(file)) return file;
+  }
+  return null;
 }
 
 const missingImage = (recorded: string | null): string =>
@@ -144,9 +175,18 @@ const oneFileForMany = (dir: string, count: number): ConfigError =>
   new ConfigError({
     code: 'one-file-for-many',
     subject: dir,
-    expected: 'one case with --image or --label',
+    expected: 'one case with --image, --label or a file as --other',
     found: `${count} cases`,
     remedy: 'Give the folder of the one case.',
+  });
+
+const noOther = (given: string): ConfigError =>
+  new ConfigError({
+    code: 'no-such-file',
+    subject: given,
+    expected: 'a mask, a folder of masks named by case, or the folder of another run, for --other',
+    found: 'no mask of any of the cases',
+    remedy: 'Masks are looked for as CASE/mask.nii.gz and CASE.nii.gz.',
   });
 
 const noFile = (file: string, option: string): ConfigError =>

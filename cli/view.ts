@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
 import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
+import { VIEWER_LINK } from '../core/page/page.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
 import { type ViewerPage, viewerPage } from '../viewer/build.ts';
@@ -17,6 +18,10 @@ export function define(command: Command): void {
     .argument('<dir>', "a case's folder, or a folder of cases as run and evaluate write them")
     .option('--image <file>', 'the CT of the one case, where its place is not recorded')
     .option('--label <file>', 'a label of the one case')
+    .option(
+      '--other <path>',
+      'a second mask to compare with: a file, a folder of masks, or the folder of another run',
+    )
     .option('--port <n>', 'port on this machine (default: a free one)', portNumber, 0)
     .option('--open', "open the system's browser", false)
     .addHelpText(
@@ -25,6 +30,7 @@ export function define(command: Command): void {
 Examples:
   $ sammix view results
   $ sammix view results/case_01 --open
+  $ sammix view results --other results-of-the-old-bundle
 
 The page and the files are served to this machine only, until Ctrl-C.`,
     )
@@ -95,6 +101,8 @@ function viewCase(one: LocalCase, at: number): ViewCase {
     cam: volume(one.cam, 'cam'),
     image: volume(one.image, 'image'),
     label: volume(one.label, 'label'),
+    other: volume(one.other, 'other'),
+    page: one.page === null ? null : place(at, 'report.html'),
   };
 }
 
@@ -105,13 +113,18 @@ function caseRoutes(one: LocalCase, at: number): [string, Served][] {
       { contentType: 'application/json', open: () => readFile(one.report) },
     ],
   ];
-  const { overlay } = one;
+  const { overlay, page } = one;
+  if (page !== null)
+    routes.push([
+      place(at, 'report.html'),
+      { contentType: 'text/html; charset=utf-8', open: () => linkedReport(page, one.facts.caseId) },
+    ]);
   if (overlay !== null)
     routes.push([
       place(at, 'overlay.png'),
       { contentType: 'image/png', open: () => readFile(overlay) },
     ]);
-  for (const key of ['mask', 'cam', 'image', 'label'] as const) {
+  for (const key of ['mask', 'cam', 'image', 'label', 'other'] as const) {
     const file = one[key];
     if (file === null) continue;
     const paired = key === 'image' ? one.pairedImage : null;
@@ -137,6 +150,15 @@ function portNumber(text: string): number {
   const port = integer(text);
   if (port <= 65535) return port;
   throw new InvalidArgumentError('It must be at most 65535.');
+}
+
+/** The report with a link back to the viewer, which a report that is opened as a file has no use for. */
+async function* linkedReport(file: string, caseId: string): ByteStream {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of readFile(file)) chunks.push(chunk);
+  const html = Buffer.concat(chunks).toString('utf8');
+  const hash = new URLSearchParams({ case: caseId });
+  yield Buffer.from(html.replace(VIEWER_LINK, `<a href="../../#${hash}">Open in the viewer</a>`));
 }
 
 const pageRoute = ({ html, contentSecurityPolicy }: ViewerPage): Served => ({

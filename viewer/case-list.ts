@@ -42,9 +42,22 @@ export function showCaseList(index: ViewIndex, chosen: ViewCase, address: Addres
   list.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
 }
 
+/** The case after or before the chosen one, in the order that the list shows, round at the ends. */
+export function caseBeside({ caseId }: ViewCase, direction: 1 | -1): string | undefined {
+  const shown = [...byId('cases').querySelectorAll<HTMLElement>('a[data-case]')].map(
+    (link) => link.dataset.case!,
+  );
+  const at = shown.indexOf(caseId);
+  return shown.length < 2 ? undefined : shown[(at + direction + shown.length) % shown.length];
+}
+
 function caseRow(one: ViewCase, current: boolean, address: Address): HTMLLIElement {
   const href = writeAddress({ ...address, caseId: one.caseId, slice: null });
-  const link = element('a', current ? { href, 'aria-current': 'page' } : { href }, one.caseId);
+  const link = element(
+    'a',
+    { href, 'data-case': one.caseId, ...(current && { 'aria-current': 'page' }) },
+    one.caseId,
+  );
   const facts = [
     one.status === 'failed' ? 'failed' : null,
     one.volumeMl === null ? null : `${one.volumeMl.toFixed(0)} ml`,

@@ -9,8 +9,13 @@ export function showFlags(flags: Flags, goTo: ((slice: number) => void) | null):
     const buttons = runs(flag.slices).map(([first, last]) =>
       element(
         'button',
-        { type: 'button', disabled: goTo === null, click: () => goTo?.(first) },
-        first === last ? `slice ${first}` : `slices ${first}–${last}`,
+        {
+          type: 'button',
+          disabled: goTo === null,
+          'aria-label': `${rangeText(first, last)}, ${flag.code}`,
+          click: () => goTo?.(first),
+        },
+        rangeText(first, last),
       ),
     );
     return element(
@@ -19,7 +24,11 @@ export function showFlags(flags: Flags, goTo: ((slice: number) => void) | null):
       element(
         'h3',
         {},
-        element('span', { class: `chip ${flag.severity}` }, flag.severity),
+        element(
+          'span',
+          { class: `chip ${flag.severity}` },
+          flag.severity === 'info' ? 'note' : flag.severity,
+        ),
         ` ${flag.code}`,
       ),
       element('p', {}, flag.message),
@@ -41,3 +50,6 @@ export function runs(slices: readonly number[]): (readonly [number, number])[] {
   const ends = sorted.filter((slice, at) => slice + 1 !== sorted[at + 1]);
   return starts.map((start, at) => [start, ends[at]!] as const);
 }
+
+const rangeText = (first: number, last: number): string =>
+  first === last ? `slice ${first}` : `slices ${first}–${last}`;

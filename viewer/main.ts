@@ -1,15 +1,18 @@
+import { maskVoxelsPerSlice } from '../core/contract/report.ts';
 import { type ViewCase, ViewedReport, type ViewIndex } from '../core/contract/view.ts';
-import { assertSameGrid } from '../core/volume/lattice.ts';
 import { type Address, chosenCase, loadIndex, readAddress, writeAddress } from './address.ts';
-import { showCaseList } from './case-list.ts';
-import { byId } from './dom.ts';
+import { caseBeside, showCaseList } from './case-list.ts';
+import { FIRST_WINDOW_HU } from './controls.ts';
+import { byId, element } from './dom.ts';
+import { showFailure } from './failed.ts';
 import { showFlags } from './flags.ts';
-import type { LayerKey } from './scene.ts';
+import { listenToKeys } from './keyboard.ts';
+import { cardLimits, fitted, type Loaded, loadVolumes, onGridOf } from './loading.ts';
 import { Scene } from './scene.ts';
 import { type Segmented, Viewer } from './viewer.ts';
-import { answerOf, fetchVolume, type Volume } from './volume.ts';
+import { answerOf } from './volume.ts';
 
-/** Shown until there is a picture, and whenever there cannot be one. */
+/** Shown until there is a picture, whenever there cannot be one, and to say what a key did. */
 function say(text: string, kind: 'busy' | 'fault' | 'hint' | '' = ''): void {
   const message = byId('message');
   message.textContent = text;
@@ -25,16 +28,24 @@ async function start(): Promise<void> {
   showCaseList(index, chosen, address);
   showTitle(index, chosen);
   warnBeforeExpiry(index);
+  const openCase = (direction: 1 | -1): void => {
+    const beside = caseBeside(chosen, direction);
+    if (beside === undefined) say('This is the only case.', 'hint');
+    else location.hash = writeAddress({ ...address, caseId: beside, slice: null });
+  };
   const report = await reportOf(chosen);
   if (report.status === 'failed') {
-    const { expected, found, remedy } = report.fault;
-    const cause = `This case failed: expected ${expected}, found ${found}. ${remedy}`;
-    return say(cause, 'fault');
+    showFailure(report, chosen);
+    listenToKeys([
+      { keys: ['j'], shown: 'j', does: 'next case', act: () => openCase(1) },
+      { keys: ['k'], shown: 'k', does: 'previous case', act: () => openCase(-1) },
+    ]);
+    return say('');
   }
-  await showCase(report, chosen, address);
+  await showCase(report, chosen, address, openCase);
 }
 
-function showTitle(index: ViewIndex, { caseId, volumeMl, dice }: ViewCase): void {
+function showTitle(index: ViewIndex, { caseId, volumeMl, dice, page }: ViewCase): void {
   document.title = `${caseId} – sammix viewer`;
   byId('title').textContent = caseId;
   const facts = [
@@ -43,6 +54,7 @@ function showTitle(index: ViewIndex, { caseId, volumeMl, dice }: ViewCase): void
     dice === null ? null : `Dice ${dice.toFixed(3)}`,
   ];
   byId('facts').textContent = facts.filter((fact) => fact !== null).join(' · ');
+  if (page) byId('links').replaceChildren(element('a', { href: page }, 'Report'));
 }
 
 /** A page that is open when its addresses end keeps what it has loaded; another case would not load. */
@@ -60,39 +72,48 @@ async function reportOf({ report }: ViewCase): Promise<ViewedReport> {
   throw new Error('The report was written by another version of sammix: run the case again.');
 }
 
-async function showCase(report: Segmented, chosen: ViewCase, address: Address): Promise<void> {
+async function showCase(
+  report: Segmented,
+  chosen: ViewCase,
+  address: Address,
+  openCase: (direction: 1 | -1) => void,
+): Promise<void> {
   const canvas = byId<HTMLCanvasElement>('canvas');
-  if (!document.createElement('canvas').getContext('webgl2')) return withoutWebgl(report, chosen);
-  const volumes = await loadVolumes(chosen);
-  const { mask, cam } = volumes;
+  const card = document.createElement('canvas').getContext('webgl2');
+  showPicture(chosen);
+  if (!card) return withoutWebgl(report, chosen);
+  const loaded = await loadVolumes(chosen, report, (share, bytes) => {
+    byId<HTMLProgressElement>('progress').value = share;
+    say(`Loading ${Math.floor(100 * share)} % (${(bytes / 1e6).toFixed(1)} MB)`, 'busy');
+  });
+  const { mask } = loaded;
   if (!mask) throw new Error('There is no mask of this case: run it again.');
   const hints = chosen.imageMissing === null ? [] : [chosen.imageMissing];
-  const image = onGridOf(mask, volumes.image, hints);
-  const label = onGridOf(mask, volumes.label, hints);
+  const onGrid = (key: 'image' | 'label' | 'other') => onGridOf(mask, loaded[key], hints);
+  const volumes = {
+    mask,
+    cam: loaded.cam,
+    image: onGrid('image'),
+    label: onGrid('label'),
+    other: onGrid('other'),
+  };
   say('Drawing …', 'busy');
-  const scene = await Scene.open(canvas, { mask, image, cam, label }, report.bundle.windowHu);
-  const present: LayerKey[] = [
-    'mask',
-    ...(label ? (['label'] as const) : []),
-    ...(cam ? (['cam'] as const) : []),
-  ];
-  const viewer = new Viewer(scene, report, mask.geometry, present, keepSlice);
+  // Drawing blocks the page: what it says should be on the screen before.
+  await new Promise((resolve) => setTimeout(resolve));
+  const drawn = fitted(volumes, cardLimits(card), hints);
+  const scene = await Scene.open(canvas, mask.geometry, drawn, FIRST_WINDOW_HU);
+  const viewer = new Viewer(scene, report, mask.geometry, layersOf(volumes), {
+    moved: keepSlice,
+    say: (text) => say(text, text === '' ? '' : 'hint'),
+    openCase,
+  });
   viewer.goToSlice(address.slice ?? fullestSlice(report));
   say(hints.join(' '), hints.length === 0 ? '' : 'hint');
+  byId('fallback').hidden = true;
 }
 
-/** The volume where it lies on the mask's grid; otherwise nothing, and a hint why. */
-function onGridOf(mask: Volume, volume: Volume | null, hints: string[]): Volume | null {
-  if (!volume) return null;
-  const placed = (one: Volume) => ({ subject: one.name, geometry: one.geometry });
-  try {
-    assertSameGrid(placed(mask), placed(volume));
-    return volume;
-  } catch (error) {
-    hints.push(`Not shown: ${(error as Error).message}`);
-    return null;
-  }
-}
+const layersOf = (volumes: Omit<Loaded, 'image'>) =>
+  (['mask', 'label', 'other', 'cam'] as const).filter((key) => volumes[key] !== null);
 
 /** So that a reload, a bookmark or a shared address comes back to the slice. */
 let writing: ReturnType<typeof setTimeout> | undefined;
@@ -105,39 +126,27 @@ function keepSlice(slice: number): void {
   }, 400);
 }
 
-const fullestSlice = ({ slices }: Segmented): number =>
-  slices.reduce((best, one) => (one.maskVoxels > best.maskVoxels ? one : best)).index;
+function fullestSlice(report: Segmented): number {
+  const voxels = maskVoxelsPerSlice(report);
+  return voxels.indexOf(Math.max(...voxels));
+}
 
-type Loaded = Record<LayerKey | 'image', Volume | null>;
-
-/** All at once: the browser shares the line between them. */
-async function loadVolumes(chosen: ViewCase): Promise<Loaded> {
-  const received = new Map<string, number>();
-  const loaded: Loaded = { image: null, mask: null, cam: null, label: null };
-  const load = async (key: keyof Loaded): Promise<void> => {
-    const source = chosen[key];
-    if (!source) return;
-    loaded[key] = await fetchVolume(source, (bytes) => {
-      received.set(key, bytes);
-      const sum = [...received.values()].reduce((a, b) => a + b, 0);
-      say(`Loading … ${(sum / 1e6).toFixed(1)} MB`, 'busy');
-    });
-  };
-  await Promise.all((['image', 'mask', 'cam', 'label'] as const).map(load));
-  return loaded;
+/** The report's own picture: there at once, and instead of volumes where those cannot be drawn. */
+function showPicture({ overlay }: ViewCase): void {
+  if (overlay === null) return;
+  const picture = byId<HTMLImageElement>('fallback');
+  picture.src = overlay;
+  picture.hidden = false;
 }
 
 function withoutWebgl(report: Segmented, { overlay }: ViewCase): void {
   showFlags(report.flags, null);
   document.body.classList.add('flat');
+  const standIn = overlay === null ? '' : ' The report’s own picture stands in.';
   say(
-    'This browser has no WebGL 2, which drawing volumes needs. Update it, or switch on hardware acceleration in its settings. The report’s own picture stands in.',
+    `This browser has no WebGL 2, which drawing volumes needs. Update it, or switch on hardware acceleration in its settings.${standIn}`,
     'hint',
   );
-  if (overlay === null) return;
-  const picture = byId<HTMLImageElement>('fallback');
-  picture.src = overlay;
-  picture.hidden = false;
 }
 
 // Another case is another page: the browser frees what the last one held on the graphics card.
@@ -149,5 +158,6 @@ window.addEventListener('hashchange', () => {
 });
 
 start().catch((error: unknown) => {
+  byId('fallback').hidden = true;
   say(error instanceof Error ? error.message : String(error), 'fault');
 });

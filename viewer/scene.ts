@@ -1,22 +1,21 @@
-import {
-  DRAG_MODE,
-  MULTIPLANAR_TYPE,
-  type NiiVueLocation,
-  Niivue,
-  NVImage,
-  SHOW_RENDER,
-  SLICE_TYPE,
-} from '@niivue/niivue';
-import { LAYERS } from '../core/draw/layers.ts';
+import { type NiiVueLocation, type Niivue, type NVImage, SLICE_TYPE } from '@niivue/niivue';
 import { indexAt, positionOf } from '../core/volume/canonical.ts';
 import type { Geometry } from '../core/volume/geometry.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
-import { camFile, type InPlane, maskFile } from './layers.ts';
-import { imageFile, niftiFile, type Volume } from './volume.ts';
+import {
+  background,
+  CROSS_MM,
+  camImage,
+  type LayerKey,
+  maskImage,
+  newNiivue,
+  type WindowHu,
+} from './drawn-volumes.ts';
+import type { Place } from './gestures.ts';
+import { type InPlane, maskFile } from './layers.ts';
+import type { Volume } from './volume.ts';
 
-export type LayerKey = 'mask' | 'cam' | 'label';
 export type View = 'axial' | 'coronal' | 'sagittal' | 'planes' | 'render';
-export type WindowHu = readonly [low: number, high: number];
 
 /** What is drawn of one case; without an image the mask's grid stands in, black. */
 export interface CaseVolumes {
@@ -24,6 +23,8 @@ export interface CaseVolumes {
   readonly mask: Volume;
   readonly cam: Volume | null;
   readonly label: Volume | null;
+  /** A second mask to compare with. */
+  readonly other: Volume | null;
 }
 
 /** Where the reader looks: canonical voxel index, and what the image shows there. */
@@ -41,6 +42,7 @@ export interface LayerState {
 export const FIRST_STATE: Readonly<Record<LayerKey, LayerState>> = {
   mask: { visible: true, opacity: 0.5 },
   label: { visible: true, opacity: 0.5 },
+  other: { visible: true, opacity: 0.5 },
   cam: { visible: false, opacity: 0.45 },
 };
 
@@ -61,10 +63,11 @@ const SLICE_TYPES: Readonly<Record<View, SLICE_TYPE>> = {
 /** In three dimensions soft tissue would hide the liver: only bone is drawn around it. */
 const BONE_HU: WindowHu = [180, 1200];
 
-const CROSS_MM = 0.8;
+/** Masks in the order in which they are laid over the image; the result is on top. */
+const MASKS = ['label', 'other', 'mask'] as const;
 
-/** Below this share of its peak the CAM fades out; the method cuts at the same share. */
-const CAM_FADE = 0.2;
+/** How far the picture can be enlarged, and how far shrunk. */
+const ZOOM_LIMITS = [0.5, 24] as const;
 
 /** The drawn case: NiiVue behind the few things that this page does with it. */
 export class Scene {
@@ -76,6 +79,7 @@ export class Scene {
   private view: View = 'axial';
   private outline = true;
   private redrawing = false;
+  private shading = false;
 
   private constructor(nv: Niivue, geometry: Geometry, hasImage: boolean, windowHu: WindowHu) {
     this.nv = nv;
@@ -84,17 +88,18 @@ export class Scene {
     this.windowHu = windowHu;
   }
 
+  /** @param geometry the whole volume's, of which `volumes` may be a coarser copy */
   static async open(
     canvas: HTMLCanvasElement,
+    geometry: Geometry,
     volumes: CaseVolumes,
     windowHu: WindowHu,
   ): Promise<Scene> {
     const nv = newNiivue();
     await nv.attachToCanvas(canvas, true);
-    const { geometry } = volumes.image ?? volumes.mask;
     const scene = new Scene(nv, geometry, volumes.image !== null, windowHu);
-    const layers = [await background(volumes, windowHu)];
-    for (const key of ['cam', 'label', 'mask'] as const) {
+    const layers = [await background(volumes.image, volumes.mask, windowHu)];
+    for (const key of ['cam', ...MASKS] as const) {
       const volume = volumes[key];
       if (!volume) continue;
       const image = key === 'cam' ? await camImage(volume) : await maskImage(volume, key);
@@ -138,6 +143,51 @@ export class Scene {
     this.redraw();
   }
 
+  /** Canonical axis through which the plane at a place is stepped; the axial one outside all planes. */
+  axisAt({ x, y }: Place): 0 | 1 | 2 {
+    const { dpr } = this.nv.uiData;
+    const tile = this.nv.screenSlices[this.nv.tileIndex(x * dpr!, y * dpr!)];
+    const axes = { [SLICE_TYPE.CORONAL]: 1, [SLICE_TYPE.SAGITTAL]: 0 } as const;
+    return axes[tile?.axCorSag as keyof typeof axes] ?? 2;
+  }
+
+  /** The canonical index drawn at a place; undefined outside all planes. */
+  indexUnder(place: Place): Vector3 | undefined {
+    const position = this.positionUnder(place);
+    return position && indexAt(this.geometry, position);
+  }
+
+  /** Enlarges about a place: what is there stays there. */
+  zoom(factor: number, place: Place): void {
+    const still = this.positionUnder(place);
+    if (!still) return;
+    const pan = this.nv.scene.pan2Dxyzmm;
+    const [least, most] = ZOOM_LIMITS;
+    const zoom = Math.max(least, Math.min(most, pan[3]! * factor));
+    for (const axis of [0, 1, 2]) pan[axis]! += still[axis]! * (pan[3]! - zoom);
+    pan[3] = zoom;
+    this.nv.drawScene();
+  }
+
+  pan(from: Place, to: Place): void {
+    const [start, end] = [this.positionUnder(from), this.positionUnder(to)];
+    if (!start || !end) return;
+    const pan = this.nv.scene.pan2Dxyzmm;
+    for (const axis of [0, 1, 2]) pan[axis]! += pan[3]! * (end[axis]! - start[axis]!);
+    this.nv.drawScene();
+  }
+
+  resetZoom(): void {
+    this.nv.scene.pan2Dxyzmm = [0, 0, 0, 1];
+    this.nv.drawScene();
+  }
+
+  private positionUnder({ x, y }: Place): Vector3 | undefined {
+    const { dpr } = this.nv.uiData;
+    const [right, anterior, superior] = this.nv.screenXY2mm(x * dpr!, y * dpr!);
+    return Number.isFinite(right) ? [right!, anterior!, superior!] : undefined;
+  }
+
   setWindow(windowHu: WindowHu): void {
     this.windowHu = windowHu;
     this.applyWindow();
@@ -175,7 +225,7 @@ export class Scene {
     if (background.cal_min === low && background.cal_max === high) return;
     background.cal_min = low;
     background.cal_max = high;
-    this.redraw();
+    this.reshade();
   }
 
   /** In the drawn plane's own axes, so that a contour is one voxel wide in it. */
@@ -189,13 +239,24 @@ export class Scene {
       planes: storedAxis,
       render: null,
     };
-    for (const key of ['mask', 'label'] as const) {
+    for (const key of MASKS) {
       const overlay = this.overlays.get(key);
       if (!overlay) continue;
       const file = maskFile(overlay.volume, this.outline ? axes[this.view] : null);
       const voxels = overlay.image.img!.length;
       overlay.image.img = new Uint8Array(file, file.byteLength - voxels, voxels);
     }
+  }
+
+  /** The image alone, once a frame: a window follows the hand also where the layers are large. */
+  private reshade(): void {
+    if (this.shading) return;
+    this.shading = true;
+    requestAnimationFrame(() => {
+      this.shading = false;
+      this.nv.refreshLayers(this.nv.volumes[0]!, 0);
+      this.nv.drawScene();
+    });
   }
 
   /** All layers are composed anew on the GPU: once a frame, however fast a slider moves. */
@@ -208,77 +269,4 @@ export class Scene {
       this.nv.updateGLVolume();
     });
   }
-}
-
-function newNiivue(): Niivue {
-  const nv = new Niivue({
-    logLevel: 'error',
-    loadingText: '',
-    // As radiologists look: from the feet, and at sagittal slices from the left.
-    isRadiologicalConvention: true,
-    sagittalNoseLeft: true,
-    backColor: [0, 0, 0, 1],
-    crosshairColor: [0.95, 0.9, 0.25, 0.7],
-    crosshairWidth: CROSS_MM,
-    crosshairWidthUnit: 'mm',
-    crosshairGap: 12,
-    fontColor: [0.85, 0.88, 0.92, 1],
-    sliceType: SLICE_TYPE.AXIAL,
-    multiplanarLayout: MULTIPLANAR_TYPE.AUTO,
-    multiplanarShowRender: SHOW_RENDER.NEVER,
-    multiplanarPadPixels: 4,
-    dragMode: DRAG_MODE.pan,
-    dragAndDropEnabled: false,
-    clipPlaneHotKey: '',
-    cycleClipPlaneHotKey: '',
-    viewModeHotKey: '',
-  });
-  for (const { key, rgb } of LAYERS) nv.addColormap(`sammix-${key}`, constant(rgb));
-  nv.addColormap('sammix-cam', CAM_RAMP);
-  return nv;
-}
-
-/** Nothing where the voxel is 0, one colour where it is 1. */
-const constant = ([r, g, b]: readonly [number, number, number]) => ({
-  R: [r, r],
-  G: [g, g],
-  B: [b, b],
-  A: [0, 255],
-  I: [0, 255],
-});
-
-/** From a dark to a light shade of the CAM's colour in the reports. */
-const CAM_RAMP = {
-  R: [70, 204, 255],
-  G: [20, 121, 240],
-  B: [80, 167, 200],
-  A: [0, 255, 255],
-  I: [0, 150, 255],
-};
-
-async function background({ image, mask }: CaseVolumes, windowHu: WindowHu): Promise<NVImage> {
-  if (image) return drawable(imageFile(image), 'gray', windowHu);
-  const { header, geometry } = mask;
-  const empty = new Uint8Array(geometry.shape[0] * geometry.shape[1] * geometry.shape[2]);
-  return drawable(niftiFile(header, geometry, empty), 'gray', [0, 1]);
-}
-
-const maskImage = (volume: Volume, key: LayerKey): Promise<NVImage> =>
-  drawable(maskFile(volume, null), `sammix-${key}`, [0.5, 1]);
-
-async function camImage(volume: Volume): Promise<NVImage> {
-  const image = await drawable(camFile(volume), 'sammix-cam', [255 * CAM_FADE, 255]);
-  // NiiVue's ZERO_TO_MAX_TRANSLUCENT_BELOW_MIN: fades to nothing from cal_min down to 0.
-  image.colormapType = 2;
-  return image;
-}
-
-/** NiiVue takes its options by position, and its type asks for all twenty. */
-async function drawable(
-  file: ArrayBuffer,
-  colormap: string,
-  [calMin, calMax]: readonly [number, number],
-): Promise<NVImage> {
-  const asNifti = NVImage.new as (...options: unknown[]) => Promise<NVImage>;
-  return asNifti.call(NVImage, file, 'volume.nii', colormap, 1, null, calMin, calMax);
 }

@@ -1,27 +1,28 @@
-import type { ViewedReport } from '../core/contract/view.ts';
 import { byId, svgElement } from './dom.ts';
-
-type Slices = Extract<ViewedReport, { status: 'segmented' }>['slices'];
 
 const HEIGHT = 40;
 const TICK = 6;
 
-/** Mask area along the axial slices, with a tick where a flag is: shows where to look, and goes there. */
+/** Area of the final mask along the axial slices, with a tick where a flag is: shows where to look, and goes there. */
 export class SliceStrip {
   private readonly here: SVGElement;
   private readonly root: SVGElement;
 
-  constructor(slices: Slices, flagged: readonly number[], goTo: (slice: number) => void) {
-    const count = slices.length;
+  constructor(
+    voxelsPerSlice: readonly number[],
+    flagged: readonly number[],
+    goTo: (slice: number) => void,
+  ) {
+    const count = voxelsPerSlice.length;
     this.root = svgElement('svg', {
       viewBox: `0 0 ${count} ${HEIGHT}`,
       preserveAspectRatio: 'none',
       // What it shows and does, the slider below and the flags' buttons do for every reader.
       'aria-hidden': 'true',
     });
-    const largest = Math.max(1, ...slices.map((slice) => slice.maskVoxels));
+    const largest = Math.max(1, ...voxelsPerSlice);
     const top = (voxels: number): number => HEIGHT - (voxels / largest) * (HEIGHT - TICK - 2);
-    const steps = slices.map(({ maskVoxels }, k) => `V${top(maskVoxels)}H${k + 1}`).join('');
+    const steps = voxelsPerSlice.map((voxels, k) => `V${top(voxels)}H${k + 1}`).join('');
     this.root.append(
       svgElement('path', { class: 'area', d: `M0 ${HEIGHT}${steps}V${HEIGHT}Z` }),
       ...flagged.map((k) =>

@@ -1,20 +1,24 @@
+import { maskVoxelsPerSlice } from '../core/contract/report.ts';
 import type { ViewedReport } from '../core/contract/view.ts';
 import { letterboxFor } from '../core/slice/letterbox.ts';
 import type { Geometry } from '../core/volume/geometry.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
 import {
+  draggedWindow,
+  FIRST_WINDOW_HU,
   LayerControls,
   selectView,
   showViews,
-  showWindows,
-  type WindowPreset,
+  WindowControl,
   windowPresets,
 } from './controls.ts';
 import { byId } from './dom.ts';
+import { type LayerKey, VIEW_LAYERS, type WindowHu } from './drawn-volumes.ts';
 import { flaggedSlices, showFlags } from './flags.ts';
+import { Gestures, type Hands, type Place } from './gestures.ts';
 import { type KeyBinding, listenToKeys } from './keyboard.ts';
 import { boxCentre } from './layers.ts';
-import type { LayerKey, Look, Scene, View } from './scene.ts';
+import type { Look, Scene, View } from './scene.ts';
 import { SliceStrip } from './strip.ts';
 
 export type Segmented = Extract<ViewedReport, { status: 'segmented' }>;
@@ -30,51 +34,106 @@ const AXIS: Readonly<Record<View, 0 | 1 | 2>> = {
 
 const PLANES = ['sagittal', 'coronal', 'axial'] as const;
 
+/** What the page around the picture does. */
+export interface Surroundings {
+  /** Called with every axial slice that is shown. */
+  moved(slice: number): void;
+  /** Says a line to the reader; an empty one says nothing. */
+  say(text: string): void;
+  /** Opens the next or the previous case of the list. */
+  openCase(direction: 1 | -1): void;
+}
+
 /** The page's state: where the reader looks, and how. */
 export class Viewer {
   private readonly scene: Scene;
   private readonly report: Segmented;
   private readonly geometry: Geometry;
   private readonly flagged: readonly number[];
-  private readonly presets: readonly WindowPreset[];
+  private readonly voxelsPerSlice: readonly number[];
+  private readonly window: WindowControl;
   private readonly layers: LayerControls;
   private readonly strip: SliceStrip;
   private readonly slider = byId<HTMLInputElement>('slice');
-  private readonly moved: (slice: number) => void;
+  private readonly around: Surroundings;
   private view: View = 'axial';
   private index: Vector3;
   private valueHu: number | null = null;
   private crosshair = true;
+  private windowHu: WindowHu = FIRST_WINDOW_HU;
 
   constructor(
     scene: Scene,
     report: Segmented,
     geometry: Geometry,
     present: readonly LayerKey[],
-    moved: (slice: number) => void,
+    around: Surroundings,
   ) {
     this.scene = scene;
     this.report = report;
     this.geometry = geometry;
-    this.moved = moved;
+    this.around = around;
     const { columns, rows, slices } = geometry.grid;
     this.index = [columns >> 1, rows >> 1, slices >> 1];
+    this.voxelsPerSlice = maskVoxelsPerSlice(report);
     this.flagged = flaggedSlices(report.flags);
-    this.presets = windowPresets(report.bundle.windowHu);
+    const presets = windowPresets(report.bundle.windowHu);
+    this.window = new WindowControl(presets, (windowHu) => this.setWindow(windowHu));
     this.layers = new LayerControls(present, (key, state) => scene.setLayer(key, state));
-    this.strip = new SliceStrip(report.slices, this.flagged, (slice) => this.stepTo(slice, 2));
+    this.strip = new SliceStrip(this.voxelsPerSlice, this.flagged, (slice) =>
+      this.stepTo(slice, 2),
+    );
     showViews((view) => this.setView(view));
-    showWindows(this.presets, (windowHu) => scene.setWindow(windowHu));
     showFlags(report.flags, (slice) => this.goToFlag(slice));
     byId<HTMLInputElement>('outline').addEventListener('change', (event) =>
       scene.setOutline((event.target as HTMLInputElement).checked),
     );
+    byId('reset').addEventListener('click', () => this.reset());
     this.slider.addEventListener('input', () =>
       this.stepTo(Number(this.slider.value), AXIS[this.view]),
     );
     scene.onLook((look) => this.looked(look));
+    new Gestures(byId('canvas'), byId('drawing'), this.hands());
     listenToKeys(this.bindings());
     this.setView('axial');
+  }
+
+  private hands(): Hands {
+    return {
+      inSlices: () => this.view !== 'render',
+      scroll: (steps, at) => {
+        const axis = this.view === 'planes' ? this.scene.axisAt(at) : AXIS[this.view];
+        // Rows are counted from anterior to posterior, columns from right to left.
+        this.stepTo(this.index[axis] + (axis === 1 ? -steps : steps), axis);
+      },
+      zoom: (factor, at) => this.scene.zoom(factor, at),
+      pan: (from, to) => this.scene.pan(from, to),
+      changeWindow: (right, down) => this.setWindow(draggedWindow(this.windowHu, right, down)),
+      look: (at) => this.lookUnder(at),
+    };
+  }
+
+  private lookUnder(at: Place): void {
+    const under = this.scene.indexUnder(at);
+    if (!under) return;
+    const to = [Math.round(under[0]), Math.round(under[1]), Math.round(under[2])] as const;
+    // What is clicked lies in the plane that is shown: only its own two axes move.
+    const axis = this.view === 'planes' ? null : AXIS[this.view];
+    const kept = (n: 0 | 1 | 2): number => (n === axis ? this.index[n] : to[n]);
+    this.lookAt([kept(0), kept(1), kept(2)]);
+  }
+
+  private setWindow(windowHu: WindowHu): void {
+    this.windowHu = windowHu;
+    this.window.show(windowHu);
+    this.scene.setWindow(windowHu);
+  }
+
+  /** The whole picture in the window with which the page begins. */
+  private reset(): void {
+    this.scene.resetZoom();
+    this.setWindow(FIRST_WINDOW_HU);
+    this.around.say('');
   }
 
   /** Goes to an axial slice, in the plane to the middle of the box that prompted SAM there. */
@@ -95,7 +154,13 @@ export class Viewer {
     const here = this.index[2];
     const ahead = this.flagged.filter((slice) => (slice - here) * direction > 0);
     const next = direction > 0 ? ahead[0] : ahead.at(-1);
-    if (next !== undefined) this.goToFlag(next);
+    const round = direction > 0 ? this.flagged[0] : this.flagged.at(-1);
+    const which = direction > 0 ? 'first' : 'last';
+    if (round === undefined) this.around.say('No slice is flagged.');
+    else {
+      this.around.say(next === undefined ? `Round again: the ${which} flagged slice.` : '');
+      this.goToFlag(next ?? round);
+    }
   }
 
   private setView(view: View): void {
@@ -134,17 +199,18 @@ export class Viewer {
     this.strip.show(index[2]);
     byId('readout').textContent = this.readout();
     byId('canvas').setAttribute('aria-label', `CT, ${this.view} view, ${this.readout()}`);
-    this.moved(index[2]);
+    this.around.moved(index[2]);
   }
 
   private readout(): string {
     const axis = AXIS[this.view];
     const record = axis === 2 ? this.report.slices[this.index[2]] : undefined;
     const { column, row } = this.geometry.grid.spacingMm;
+    const voxels = this.voxelsPerSlice[this.index[2]] ?? 0;
     const parts = [
       `slice ${this.index[axis]} of 0–${this.count(axis) - 1}`,
       record && `P(liver) ${record.probability.toFixed(2)}`,
-      record && `drawn ${((record.maskVoxels * column * row) / 100).toFixed(1)} cm²`,
+      record && `mask ${((voxels * column * row) / 100).toFixed(1)} cm²`,
       this.valueHu === null ? null : `${Math.round(this.valueHu)} HU at the cross`,
     ];
     return parts.filter(Boolean).join(' · ');
@@ -155,10 +221,17 @@ export class Viewer {
     return [columns, rows, slices][axis]!;
   }
 
-  private cycleWindow(): void {
-    const select = byId<HTMLSelectElement>('window');
-    select.selectedIndex = (select.selectedIndex + 1) % this.presets.length;
-    this.scene.setWindow(this.presets[select.selectedIndex]!.windowHu);
+  /** Shows one of the two masks instead of the other, the label where there is no other mask. */
+  private flicker(): void {
+    const rival = this.layers.has('other') ? 'other' : 'label';
+    if (!this.layers.has(rival)) this.around.say('There is one mask: nothing to flicker to.');
+    else {
+      const both = this.layers.isOn('mask') === this.layers.isOn(rival);
+      if (!both) this.layers.toggle('mask');
+      this.layers.toggle(rival);
+      const shown = VIEW_LAYERS.find(({ key }) => key !== 'cam' && this.layers.isOn(key));
+      this.around.say(`Shown: ${shown?.name ?? 'none'}.`);
+    }
   }
 
   private toggleCrosshair(): void {
@@ -189,9 +262,19 @@ export class Viewer {
       { keys: ['p'], shown: 'p', does: 'previous flagged slice', act: () => this.nextFlag(-1) },
       layer('mask', 'm', 'mask'),
       layer('label', 'l', 'label'),
+      layer('other', 't', 'other mask'),
       layer('cam', 'c', 'CAM'),
+      { keys: ['f'], shown: 'f', does: 'flicker between two masks', act: () => this.flicker() },
       { keys: ['o'], shown: 'o', does: 'contours or areas', act: () => byId('outline').click() },
-      { keys: ['w'], shown: 'w', does: 'next window', act: () => this.cycleWindow() },
+      {
+        keys: ['w'],
+        shown: 'w',
+        does: 'next window',
+        act: () => this.setWindow(this.window.next()),
+      },
+      { keys: ['r'], shown: 'r', does: 'reset zoom and window', act: () => this.reset() },
+      { keys: ['j'], shown: 'j', does: 'next case', act: () => this.around.openCase(1) },
+      { keys: ['k'], shown: 'k', does: 'previous case', act: () => this.around.openCase(-1) },
       { keys: ['x'], shown: 'x', does: 'cross on or off', act: () => this.toggleCrosshair() },
       ...views.map((view, at) => ({
         keys: [String(at + 1)],

@@ -15,8 +15,8 @@ export interface Volume {
   readonly file: Uint8Array<ArrayBuffer>;
 }
 
-/** Told how many bytes have come so far, as they are stored. */
-export type OnBytes = (bytes: number) => void;
+/** Told how many bytes have come so far, as they are stored, and of how many where that is known. */
+export type OnBytes = (bytes: number, total: number | undefined) => void;
 
 /** Downloads a volume, gzipped or not. Throws with a text for the reader. */
 export async function fetchVolume({ url, name }: ViewVolume, onBytes: OnBytes): Promise<Volume> {
@@ -49,7 +49,8 @@ function bytesAt(url: string, name: string, onBytes: OnBytes): Promise<Blob> {
     const request = new XMLHttpRequest();
     request.open('GET', url);
     request.responseType = 'blob';
-    request.onprogress = ({ loaded }) => onBytes(loaded);
+    request.onprogress = ({ loaded, total, lengthComputable }) =>
+      onBytes(loaded, lengthComputable ? total : undefined);
     request.onerror = () => reject(unreachable(name, undefined));
     request.onload = () => {
       if (request.status === 200) resolve(request.response as Blob);
@@ -117,6 +118,53 @@ export function floatVoxels(volume: Volume): Float32Array<ArrayBuffer> {
     voxels[n] = Number.isFinite(value) ? value : 0;
   }
   return voxels;
+}
+
+export const voxelsOf = ({ geometry: { shape } }: Volume): number => shape[0] * shape[1] * shape[2];
+
+/**
+ * A coarser copy, half as many columns and rows, as many slices: of an image the mean of each two by
+ * two voxels, as float32; of a mask 1 where any of them is inside. A last odd column or row stays alone.
+ */
+export function halvedInPlane(volume: Volume): Volume {
+  const { header, geometry, name } = volume;
+  const { shape, transform, affine } = geometry;
+  const factor = [1, 1, 1];
+  for (const axis of [0, 1] as const) factor[transform.storedAxis[axis]] = 2;
+  const half = shape.map((size, axis) => Math.ceil(size / factor[axis]!)) as [
+    number,
+    number,
+    number,
+  ];
+  const count = half[0] * half[1] * half[2];
+  const { at } = voxelReader(volume);
+  const sums = new Float32Array(count);
+  const weights = new Uint8Array(count);
+  let from = 0;
+  for (let z = 0; z < shape[2]; z++)
+    for (let y = 0; y < shape[1]; y++) {
+      const row = (Math.floor(z / factor[2]!) * half[1] + Math.floor(y / factor[1]!)) * half[0];
+      for (let x = 0; x < shape[0]; x++, from++) {
+        const to = row + Math.floor(x / factor[0]!);
+        sums[to]! += at(from);
+        weights[to]!++;
+      }
+    }
+  for (let to = 0; to < count; to++) sums[to]! /= weights[to]!;
+  // The centre of the first coarse voxel lies between those of the voxels that it covers.
+  const coarser = (along: Affine[0]): Affine[0] => [
+    along[0] * factor[0]!,
+    along[1] * factor[1]!,
+    along[2] * factor[2]!,
+    along[3] + [0, 1, 2].reduce((sum, axis) => sum + along[axis]! * ((factor[axis]! - 1) / 2), 0),
+  ];
+  const placed = {
+    shape: half,
+    affine: [coarser(affine[0]), coarser(affine[1]), coarser(affine[2]), affine[3]] as Affine,
+  };
+  const file = new Uint8Array(niftiFile(header, placed, sums));
+  const coarse = parseHeader(file, name);
+  return { name, header: coarse, geometry: geometryOf(coarse, name), file };
 }
 
 /**

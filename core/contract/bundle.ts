@@ -160,6 +160,12 @@ function checkGraphs(bundle: Draft, context: z.RefinementCtx): void {
     issue(['files'], `an entry with the sha256 of ${bundle.golden.file}`);
 }
 
+/** Metrics of a bundle that bound the volume: Bland-Altman limits of agreement over validation scans. */
+export const VOLUME_LIMITS = {
+  lower: 'volume error %, lower limit',
+  upper: 'volume error %, upper limit',
+} as const;
+
 /** What a case report keeps of the bundle. */
 export const BundleDisplay = z.strictObject({
   name: z.string(),
@@ -168,6 +174,15 @@ export const BundleDisplay = z.strictObject({
   windowHu: z.tuple([z.number(), z.number()]),
   sliceSizePx: z.int(),
   licences: z.array(z.string()),
+  /** 95 % limits of agreement of volumes, mask minus label in per cent of the label, where it states them. */
+  volumeLimits: z
+    .strictObject({
+      lowerPercent: z.number(),
+      upperPercent: z.number(),
+      dataset: z.string(),
+      scans: z.int().positive(),
+    })
+    .optional(),
 });
 export type BundleDisplay = z.infer<typeof BundleDisplay>;
 
@@ -178,4 +193,19 @@ export const bundleDisplay = (bundle: BundleManifest, digest: string): BundleDis
   windowHu: bundle.preprocess.windowHu,
   sliceSizePx: bundle.preprocess.sliceSizePx,
   licences: bundle.licences.map(({ source, licence }) => `${source}: ${licence}`),
+  ...volumeLimits(bundle),
 });
+
+/** Of the data set with most scans that has both limits. */
+function volumeLimits({ metrics }: BundleManifest): Pick<BundleDisplay, 'volumeLimits'> {
+  const found = metrics
+    .filter(({ name, protocol }) => protocol === 'volume' && name === VOLUME_LIMITS.lower)
+    .flatMap(({ dataset, value: lowerPercent, n: scans }) => {
+      const upper = metrics.find(
+        (one) => one.name === VOLUME_LIMITS.upper && one.dataset === dataset,
+      );
+      return upper ? [{ lowerPercent, upperPercent: upper.value, dataset, scans }] : [];
+    })
+    .sort((a, b) => b.scans - a.scans);
+  return found[0] ? { volumeLimits: found[0] } : {};
+}

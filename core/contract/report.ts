@@ -170,6 +170,26 @@ export const SegmentedReport = z.strictObject({
 });
 export type SegmentedReport = z.infer<typeof SegmentedReport>;
 
+/** Voxels of the final mask per canonical slice; as drawn in reports of before they were kept. */
+export const maskVoxelsPerSlice = ({
+  voxelsPerSlice,
+  slices,
+}: {
+  readonly voxelsPerSlice?: readonly number[] | undefined;
+  readonly slices: readonly { readonly maskVoxels: number }[];
+}): readonly number[] => voxelsPerSlice ?? slices.map(({ maskVoxels }) => maskVoxels);
+
+/** Why the volume of a case must not be taken as it stands; null where no flag speaks against it. */
+export function volumeDoubt(
+  flags: readonly Pick<QualityFlag, 'code' | 'severity'>[],
+): string | null {
+  const codes = flags.filter(({ severity }) => severity === 'review').map(({ code }) => code);
+  if (codes.includes('input-warning')) return 'in doubt: the input has warnings';
+  if (codes.includes('touches-border')) return 'may be too small: the mask reaches the border';
+  if (codes.includes('several-components')) return 'in doubt: separate pieces were drawn';
+  return null;
+}
+
 export const FailedReport = z.strictObject({
   ...Common,
   status: z.literal('failed'),

@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { BundleDisplay } from './bundle.ts';
-import { SliceRecord } from './manifest.ts';
+import { InputGeometry, Problem, SliceRecord } from './manifest.ts';
 import { ExtendedNumber, fromExtended } from './panel.ts';
 import { FailedReport, QualityFlag, SegmentedReport } from './report.ts';
 
@@ -32,6 +32,10 @@ export const ViewCase = z.strictObject({
   cam: ViewVolume.nullable(),
   image: ViewVolume.nullable(),
   label: ViewVolume.nullable(),
+  /** A second mask to compare with, of another tool or an earlier bundle. */
+  other: ViewVolume.nullable().optional(),
+  /** Address of `report.html`. */
+  page: z.string().nullable().optional(),
   /** Why there is no image, and what to do. */
   imageMissing: z.string().nullable(),
 });
@@ -53,10 +57,18 @@ export type ViewIndex = z.infer<typeof ViewIndex>;
 export const ViewedReport = z.discriminatedUnion('status', [
   z.object({
     ...FailedReport.pick({ status: true, caseId: true }).shape,
+    ...FailedReport.pick({ inputName: true, stage: true }).shape,
     fault: z.object({ ...FailedReport.shape.fault.shape }),
+    problems: z.array(z.object({ ...Problem.shape, code: z.string() })).optional(),
   }),
   z.object({
-    ...SegmentedReport.pick({ status: true, caseId: true, volumeMl: true }).shape,
+    ...SegmentedReport.pick({
+      status: true,
+      caseId: true,
+      volumeMl: true,
+      voxelsPerSlice: true,
+    }).shape,
+    geometry: z.object(InputGeometry.pick({ shape: true, dtype: true }).shape),
     bundle: z.object(BundleDisplay.pick({ windowHu: true, sliceSizePx: true }).shape),
     slices: z.array(
       z.object(

@@ -1,4 +1,9 @@
-import type { Comparison, GallerySlice, SegmentedReport } from '../contract/report.ts';
+import {
+  type Comparison,
+  type GallerySlice,
+  maskVoxelsPerSlice,
+  type SegmentedReport,
+} from '../contract/report.ts';
 
 /** Slices shown in the montage: enough to see the organ, few enough for one page. */
 export const MONTAGE_SLICES = 16;
@@ -108,13 +113,6 @@ export function chooseGallerySlices(report: GalleryFacts): GallerySlice[] {
     { slice: largest, shows: ['largest-section'] },
   ];
 }
-
-/** Voxels of the final mask per slice; as drawn in reports of before they were kept. */
-export const maskVoxelsPerSlice = ({
-  voxelsPerSlice,
-  slices,
-}: Pick<SegmentedReport, 'voxelsPerSlice' | 'slices'>): readonly number[] =>
-  voxelsPerSlice ?? slices.map(({ maskVoxels }) => maskVoxels);
 
 /** Of mask or label, whichever is larger. */
 function sectionVoxels(report: GalleryFacts): number[] {

@@ -55,5 +55,5 @@ export const LAYERS: readonly Layer[] = [
   },
 ];
 
-export const hexOf = ({ rgb }: Layer): string =>
+export const hexOf = ({ rgb }: Pick<Layer, 'rgb'>): string =>
   `#${rgb.map((value) => value.toString(16).padStart(2, '0')).join('')}`;

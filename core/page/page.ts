@@ -109,6 +109,9 @@ a{text-decoration:none}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}
 }`;
 
+/** Where a server of reports may put a link to the viewer. */
+export const VIEWER_LINK = '<!--viewer-->';
+
 export interface PageParts {
   /** What the foot of the page warns of, after the notice of research use. */
   readonly caution: string;

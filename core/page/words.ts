@@ -74,3 +74,6 @@ export const STATUS: Readonly<Record<EvaluatedStatus, StatusWords>> = {
 };
 
 export const STATUSES = Object.keys(STATUS) as EvaluatedStatus[];
+
+/** What a flag asks of the reader. */
+export const SEVERITY = { review: 'review', info: 'note' } as const;

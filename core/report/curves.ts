@@ -1,5 +1,4 @@
-import type { SegmentedReport } from '../contract/report.ts';
-import { maskVoxelsPerSlice } from '../draw/chosen-slices.ts';
+import { maskVoxelsPerSlice, type SegmentedReport } from '../contract/report.ts';
 import { hexOf, LAYERS } from '../draw/layers.ts';
 import { AXIS, CURVE, drawChart, INK, TEXT } from '../page/chart.ts';
 import { numberText } from '../page/format.ts';

@@ -19,7 +19,7 @@ export function montage(report: SegmentedReport, pictures: readonly SlicePicture
 <legend>Layers</legend>
 ${layers.map(layerSwitch)}
 </fieldset>
-<p class="note">Slices run from inferior to superior. The left of an image is the patient’s right
+<p class="note">Slices run from inferior to superior and are counted from 0, whatever the order in the file. The left of an image is the patient’s right
 (R). <span class="on-screen">Select an image to enlarge it.</span></p>
 <div class="montage">
 ${pictures.map((picture) => sliceFigure(report, picture))}
@@ -27,7 +27,7 @@ ${pictures.map((picture) => sliceFigure(report, picture))}
 }
 
 const layerSwitch = (layer: Layer): SafeHtml =>
-  html`<label><input type="checkbox" id="show-${layer.key}" checked>
+  html`<label><input type="checkbox" id="show-${layer.key}"${(layer.key === 'mask' || layer.key === 'label') && new SafeHtml(' checked')}>
 ${swatch(layer)}
 <span><b>${layer.name}</b> <span class="meaning">${layer.meaning}</span></span></label>
 `;
@@ -36,7 +36,7 @@ function sliceFigure(report: SegmentedReport, picture: SlicePicture): SafeHtml {
   const { record } = picture;
   const flags = report.flags.filter(({ slices }) => slices.includes(record.index));
   const id = figureId(record.index);
-  return html`<figure id="${id}"${flags.length > 0 && html` class="flagged"`}>
+  return html`<figure id="${id}"${flags.some(({ severity }) => severity === 'review') && html` class="flagged"`}>
 <a class="enlarge" href="#${id}" aria-label="Enlarge slice ${record.index}">${sliceSvg(picture)}</a>
 <figcaption><b>Slice ${record.index}</b> ${factsOf(report, record)}
 ${flags.map(({ code, severity }) => html`<span class="chip ${severity}">${code}</span> `)}
@@ -66,8 +66,8 @@ function sliceSvg(picture: SlicePicture): SafeHtml {
   return html`<svg viewBox="0 0 ${side} ${side}" role="img" aria-label="${altText(picture)}">
 <image width="${side}" height="${side}" href="data:image/png;base64,${new SafeHtml(png)}"/>
 ${LAYERS.map((layer) => layerPath(picture, layer))}
-<text x="10" y="${sizePx}">R</text><text x="${side - 10}" y="${sizePx}" text-anchor="end">L</text>
-<text class="index" x="10" y="30">${record.index}</text></svg>`;
+<g aria-hidden="true"><text x="10" y="${sizePx}">R</text><text x="${side - 10}" y="${sizePx}" text-anchor="end">L</text>
+<text class="index" x="10" y="30">${record.index}</text></g></svg>`;
 }
 
 function layerPath(picture: SlicePicture, layer: Layer): Insert {

@@ -1,4 +1,5 @@
 import type { CaseReport, GpuCost, SegmentedReport } from '../contract/report.ts';
+import { numberText } from '../page/format.ts';
 import { html, type SafeHtml } from '../page/html.ts';
 import { definitionList, type Entry } from '../page/table.ts';
 
@@ -28,7 +29,7 @@ export function provenance(report: SegmentedReport): SafeHtml {
     [
       'Model input',
       `${bundle.sliceSizePx} × ${bundle.sliceSizePx} px, window ${bundle.windowHu[0]} to ` +
-        `${bundle.windowHu[1]} HU, gate at ${bundle.classifierThreshold}`,
+        `${bundle.windowHu[1]} HU, gate at ${numberText(bundle.classifierThreshold, 3)}`,
     ],
     ['Licences', bundle.licences.join('; ') || 'none stated'],
     ...software(report),

@@ -1,7 +1,9 @@
-import type { FailedReport, SegmentedReport } from '../contract/report.ts';
+import { type FailedReport, type SegmentedReport, volumeDoubt } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
-import { html, type Insert, type SafeHtml } from '../page/html.ts';
-import { page } from '../page/page.ts';
+import { numberText } from '../page/format.ts';
+import { html, type Insert, SafeHtml } from '../page/html.ts';
+import { page, VIEWER_LINK } from '../page/page.ts';
+import { METRIC_TITLES, SEVERITY } from '../page/words.ts';
 import { curveFigures } from './curves.ts';
 import { montage } from './figures.ts';
 import {
@@ -33,11 +35,12 @@ export function renderCaseReport(
     `Liver report: ${report.caseId}`,
     html`<header>
 <h1>Liver segmentation: <bdi>${report.caseId}</bdi></h1>
-<p class="note"><bdi>${report.input.name}</bdi> · model <bdi>${report.bundle.name}</bdi> · ${report.createdAt.slice(0, 10)}</p>
+<p class="note"><bdi>${report.input.name}</bdi> · model <bdi>${report.bundle.name}</bdi> · ${report.createdAt.slice(0, 10)} ${new SafeHtml(VIEWER_LINK)}</p>
+<p><strong>Research use only; not a medical device.</strong></p>
 ${headline(report)}
 </header>
 <main>
-${findings(report, shown)}
+${flagList(report, shown)}
 <section aria-labelledby="slices"><h2 id="slices">Slices</h2>
 ${montage(report, pictures)}
 </section>
@@ -112,28 +115,40 @@ function headline(report: SegmentedReport): SafeHtml {
   const shownMetrics = ['dice', 'hd95Mm'] as const;
   const metrics = shownMetrics.flatMap((name) => {
     const metric = report.comparison?.panel.metrics.find((entry) => entry.name === name);
-    return metric ? [{ title: name === 'dice' ? 'Dice' : 'HD95', text: formatMetric(metric) }] : [];
+    return metric ? [{ title: METRIC_TITLES[name], text: formatMetric(metric) }] : [];
   });
   return html`<ul class="facts">
-<li><b>${report.volumeMl.toFixed(0)} ml</b>liver volume</li>
+<li><b>${numberText(report.volumeMl, 0)} ml</b>liver volume${volumeRange(report)}</li>
 ${metrics.map(({ title, text }) => html`<li><b>${text}</b>${title} against the label</li>`)}
-<li><b>${review === 0 ? 'none' : review}</b>${review === 1 ? 'finding' : 'findings'} to review</li>
+<li><b>${review === 0 ? 'none' : review}</b>${review === 1 ? 'flag' : 'flags'} to review</li>
 </ul>`;
 }
 
-function findings({ flags }: SegmentedReport, shown: ReadonlySet<number>): Insert {
-  return html`<section aria-labelledby="findings"><h2 id="findings">Findings</h2>
+/** What keeps the number from being taken as it stands: a flag, and what the bundle's validation allows. */
+function volumeRange({ volumeMl, flags, bundle: { volumeLimits } }: SegmentedReport): Insert {
+  const doubt = volumeDoubt(flags);
+  const label = (percent: number): string => numberText(volumeMl / (1 + percent / 100), 0);
+  return [
+    doubt && html` <span class="chip review">${doubt}</span>`,
+    volumeLimits &&
+      html`<span class="note">validation: 95 % of labels between ${label(volumeLimits.upperPercent)} and ${label(volumeLimits.lowerPercent)} ml
+(${volumeLimits.scans} scans of <bdi>${volumeLimits.dataset}</bdi>)</span>`,
+  ];
+}
+
+function flagList({ flags }: SegmentedReport, shown: ReadonlySet<number>): Insert {
+  return html`<section aria-labelledby="flags"><h2 id="flags">Flags</h2>
 ${
   flags.length === 0
-    ? html`<p class="finding">No automatic check found anything. The checks are hints, not a clearance.</p>`
+    ? html`<p class="finding">No automatic check raised a flag. The checks are hints, not a clearance.</p>`
     : html`<ul class="findings">${flags.map(
         ({
           code,
           severity,
           message,
           slices,
-        }) => html`<li class="finding ${severity}"><span class="chip ${severity}">${severity === 'review' ? 'review' : 'note'}: ${code}</span>
-${message}${slices.length > 0 && html` Slices ${sliceRanges(slices, shown)}.`}</li>
+        }) => html`<li class="finding ${severity}"><span class="chip ${severity}">${SEVERITY[severity]}: ${code}</span>
+${message}${slices.length > 0 && html` ${slices.length === 1 ? 'Slice' : 'Slices'} ${sliceRanges(slices, shown)}.`}</li>
 `,
       )}</ul>`
 }</section>`;

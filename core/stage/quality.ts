@@ -48,13 +48,13 @@ export function qualityFlags(input: QualityInput): QualityFlag[] {
     noAbdomen,
     ...doubts.map((code) => flag(code, 'review', DOUBTS[code])),
     noLiver(input),
+    ...input.problems.map(inputWarning),
     touchesBorder(input),
     sliceJumps(input),
     strayComponents(input),
     lowPredictedIou(input),
     camDisagreement(input),
     camEmpty(input),
-    ...input.problems.map(inputWarning),
   ];
   return flags.filter((flag) => flag !== undefined);
 }

@@ -59,8 +59,19 @@ const COLUMNS = [
   'reason',
 ] as const satisfies readonly (keyof SummaryRow)[];
 
+/** As many decimals as mean something; `summary.json` has them all. */
+const DECIMALS: Partial<Record<keyof SummaryRow, number>> = {
+  volumeMl: 1,
+  dice: 4,
+  hd95Mm: 2,
+  seconds: 1,
+};
+
+const rounded = <Value>(column: keyof SummaryRow, value: Value): Value | number =>
+  typeof value === 'number' ? Number(value.toFixed(DECIMALS[column] ?? 4)) : value;
+
 export const summaryCsv = (summary: RunSummary): string =>
   csvText(
     COLUMNS,
-    summary.cases.map((row) => COLUMNS.map((column) => row[column])),
+    summary.cases.map((row) => COLUMNS.map((column) => rounded(column, row[column]))),
   );

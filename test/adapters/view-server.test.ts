@@ -77,18 +77,29 @@ describe('the view server', () => {
     expect(url.pathname).toMatch(/^\/[\w-]{24}\/$/);
   });
 
-  it.each(['evil.example', 'evil.example:PORT', 'localhost', '127.0.0.1', '[::1]:PORT'])(
-    'refuses the host name %j, behind which another site may stand',
-    async (host) => {
-      const answer = await ask(url.pathname, { host: host.replace('PORT', url.port) });
-      expect(answer.status).toBeGreaterThanOrEqual(400);
-      expect(answer.body).not.toContain('the page');
-    },
-  );
+  it.each([
+    'evil.example',
+    'evil.example:PORT',
+    'localhost.evil.example:PORT',
+    '127.0.0.1.evil.example',
+    'evil.example/localhost:PORT',
+    '[::1]:PORT',
+  ])('refuses the host name %j, behind which another site may stand', async (host) => {
+    const answer = await ask(url.pathname, { host: host.replace('PORT', url.port) });
+    expect(answer.status).toBeGreaterThanOrEqual(400);
+    expect(answer.body).not.toContain('the page');
+  });
 
   it('takes localhost for what it is', async () => {
     expect((await ask(url.pathname, { host: `localhost:${url.port}` })).status).toBe(200);
   });
+
+  it.each(['localhost:9000', '127.0.0.1:65535', 'localhost'])(
+    'answers under %s, as it is called at the other end of an SSH tunnel',
+    async (host) => {
+      expect((await ask(url.pathname, { host })).status).toBe(200);
+    },
+  );
 
   it.each([
     '/',

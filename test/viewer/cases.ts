@@ -24,16 +24,21 @@ export interface Cases {
  * same patient stored slices first and rows upwards, `cut` a file that ends too early. Each report
  * gets a flag on one slice.
  */
-export async function runPhantoms(): Promise<Cases> {
+export async function runPhantoms(
+  which: readonly ('plain' | 'turned' | 'cut')[] = ['plain', 'turned', 'cut'],
+): Promise<Cases> {
   const root = await mkdtemp(path.join(tmpdir(), 'sammix-view-'));
   const [input, out] = [path.join(root, 'in'), path.join(root, 'out')];
   await mkdir(input);
   const phantom = phantomCase({ seed: 11, columns: 72, rows: 56, slices: 24 });
   const { ct, label } = encodePhantom(phantom);
-  await writeFile(path.join(input, 'plain.nii'), ct);
   await writeFile(path.join(input, 'plain_label.nii'), label);
-  await writeFile(path.join(input, 'turned.nii'), turned(phantom.hu, phantom.grid));
-  await writeFile(path.join(input, 'cut.nii'), ct.subarray(0, 9000));
+  const files = {
+    plain: () => ct,
+    turned: () => turned(phantom.hu, phantom.grid),
+    cut: () => ct.subarray(0, 9000),
+  };
+  for (const caseId of which) await writeFile(path.join(input, `${caseId}.nii`), files[caseId]());
   const options = {
     out,
     label: input,
@@ -44,7 +49,8 @@ export async function runPhantoms(): Promise<Cases> {
     force: false,
   };
   await runCommand([input], options, silentProgress);
-  for (const caseId of ['plain', 'turned']) await addFlag(path.join(out, caseId, 'report.json'));
+  for (const caseId of which)
+    if (caseId !== 'cut') await addFlag(path.join(out, caseId, 'report.json'));
   return { root, input, out, remove: () => rm(root, { recursive: true, force: true }) };
 }
 

@@ -25,13 +25,19 @@ export class CanvasPicture {
    * patient right on the left and anterior on top.
    */
   overAxial(grid: Grid, column: number, row: number): Rgb {
+    const { x, y } = this.placeOf(grid, column, row);
+    return this.at(x, y);
+  }
+
+  /** Where that is, in pixels of the canvas. */
+  placeOf(grid: Grid, column: number, row: number): { x: number; y: number } {
     const { width, height } = this.png;
     const { spacingMm } = grid;
     const [wideMm, highMm] = [grid.columns * spacingMm.column, grid.rows * spacingMm.row];
     const pxPerMm = Math.min(width / wideMm, height / highMm);
     const x = width / 2 + ((column + 0.5) * spacingMm.column - wideMm / 2) * pxPerMm;
     const y = height / 2 + ((row + 0.5) * spacingMm.row - highMm / 2) * pxPerMm;
-    return this.at(Math.round(x), Math.round(y));
+    return { x: Math.round(x), y: Math.round(y) };
   }
 
   /** How many pixels are nearly of this colour. */
@@ -42,7 +48,11 @@ export class CanvasPicture {
     return found;
   }
 
-  private at(x: number, y: number): Rgb {
+  sameAs(other: CanvasPicture): boolean {
+    return Buffer.compare(this.png.data, other.png.data) === 0;
+  }
+
+  at(x: number, y: number): Rgb {
     const at = (y * this.png.width + x) * 4;
     const [r, g, b] = this.png.data.subarray(at, at + 3);
     return [r!, g!, b!];

@@ -2,18 +2,13 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { type OpenView, openView, type ViewOptions } from '../../cli/view.ts';
+import { openView } from '../../cli/view.ts';
 import { LAYERS } from '../../core/draw/layers.ts';
 import { openNifti } from '../../core/volume/reader.ts';
-import {
-  findChromium,
-  NO_CHROMIUM,
-  openBrowser,
-  type TestBrowser,
-  type WatchedPage,
-} from '../browser.ts';
+import { findChromium, NO_CHROMIUM, openBrowser, type TestBrowser } from '../browser.ts';
 import { once } from '../support/case.ts';
 import { type Cases, FLAGGED_SLICE, runPhantoms } from './cases.ts';
+import { messageOf, type Opened, opened, openViewer, press, ready, sliceShown } from './opened.ts';
 import { CanvasPicture, near, type Rgb } from './picture.ts';
 import { clearVoxels, hottestCell } from './voxels.ts';
 
@@ -39,45 +34,6 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
     await cases?.remove();
   });
 
-  interface Opened extends WatchedPage {
-    readonly view: OpenView;
-    readonly elsewhere: readonly string[];
-    close(): Promise<void>;
-  }
-
-  async function open(
-    dir: string,
-    options: Partial<ViewOptions> = {},
-    viewport = { width: 640, height: 560 },
-  ): Promise<Opened> {
-    const view = await openView(dir, { port: 0, ...options });
-    const { page, faults } = await browser.newPage({ viewport });
-    const elsewhere: string[] = [];
-    page.on('request', (request) => {
-      if (!/^(data|blob):/.test(request.url()) && !request.url().startsWith(view.server.url))
-        elsewhere.push(request.url());
-    });
-    const close = async (): Promise<void> => {
-      await page.close();
-      await view.server.close();
-    };
-    page.setDefaultTimeout(120_000);
-    await page.goto(view.server.url);
-    await ready(page);
-    return { view, page, faults, elsewhere, close };
-  }
-
-  /** For a test with a page of its own, which ends with it. */
-  async function opened(...of: Parameters<typeof open>): Promise<Opened> {
-    const one = await open(...of);
-    onTestFinished(async () => {
-      await one.close();
-      expect(one.faults).toEqual([]);
-      expect(one.elsewhere).toEqual([]);
-    });
-    return one;
-  }
-
   async function expectMaskDrawn(page: Page, caseId: string, slice: number): Promise<void> {
     const { grid, inside, outside } = await clearVoxels(cases.out, caseId, slice);
     const drawn = await CanvasPicture.of(page);
@@ -92,17 +48,13 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
     let one: Opened;
     let page: Page;
     beforeAll(async () => {
-      one = await open(path.join(cases.out, 'turned'));
+      one = await openViewer(browser, path.join(cases.out, 'turned'));
       ({ page } = one);
       await press(page, 'o', 'x');
       await page.getByRole('slider', { name: 'Opacity of the Mask' }).fill('100');
       await page.getByRole('slider', { name: 'Opacity of the CAM' }).fill('100');
     }, 240_000);
-    afterAll(async () => {
-      await one.close();
-      expect(one.faults).toEqual([]);
-      expect(one.elsewhere).toEqual([]);
-    });
+    afterAll(() => one.close());
 
     it('draws the mask where it lies, and not when it is switched off', async () => {
       await expectMaskDrawn(page, 'turned', await sliceShown(page));
@@ -121,6 +73,12 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
       expect(await sliceShown(page)).toBe(FLAGGED_SLICE + 4);
       await press(page, 'p');
       expect(await sliceShown(page)).toBe(FLAGGED_SLICE + 1);
+      await press(page, 'n', 'n');
+      expect(await sliceShown(page)).toBe(FLAGGED_SLICE);
+      expect(await messageOf(page)).toBe('Round again: the first flagged slice.');
+      await press(page, 'p');
+      expect(await sliceShown(page)).toBe(FLAGGED_SLICE + 4);
+      expect(await messageOf(page)).toBe('Round again: the last flagged slice.');
     });
 
     it('draws the CAM over the place that its own header gives', async () => {
@@ -143,15 +101,11 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
     let one: Opened;
     let page: Page;
     beforeAll(async () => {
-      one = await open(path.join(cases.out, 'plain'));
+      one = await openViewer(browser, path.join(cases.out, 'plain'));
       ({ page } = one);
       await press(page, 'x');
     }, 240_000);
-    afterAll(async () => {
-      await one.close();
-      expect(one.faults).toEqual([]);
-      expect(one.elsewhere).toEqual([]);
-    });
+    afterAll(() => one.close());
 
     it('draws the label as contours or as areas', async () => {
       await press(page, 'm');
@@ -206,9 +160,13 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
         expect(await page.locator('#slice').getAttribute('max')).toBe(String(last));
       }
       await press(page, '?');
-      expect(await page.getByRole('dialog', { name: 'Keys' }).isVisible()).toBe(true);
+      expect(await page.getByRole('dialog', { name: 'Mouse, fingers and keys' }).isVisible()).toBe(
+        true,
+      );
       await press(page, 'Escape');
-      expect(await page.getByRole('dialog', { name: 'Keys' }).isVisible()).toBe(false);
+      expect(await page.getByRole('dialog', { name: 'Mouse, fingers and keys' }).isVisible()).toBe(
+        false,
+      );
     });
 
     it('fits a phone, and every control has a name', async () => {
@@ -224,7 +182,9 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
   });
 
   it('lists the cases of a folder, and opens the one that is clicked', async () => {
-    const { page, view } = await opened(cases.out, {}, { width: 1100, height: 500 });
+    const { page, view } = await opened(browser, cases.out, {
+      context: { viewport: { width: 1100, height: 400 } },
+    });
     expect(view.index.cases.map(({ caseId }) => caseId)).toEqual(['cut', 'plain', 'turned']);
     const list = page.getByRole('navigation', { name: 'Cases' });
     expect(await list.getByRole('link').count()).toBe(3);
@@ -235,12 +195,43 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
     await loaded;
     await ready(page);
     expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('cut');
-    expect(await page.locator('#message').textContent()).toMatch(/This case failed: expected/);
+    const failure = page.locator('#failure');
+    expect(await failure.textContent()).toMatch(
+      /Not segmented.*Expected\d+ bytes of voxels.*What to do/,
+    );
+    expect(await page.locator('#canvas').isVisible()).toBe(false);
+    expect(await failure.getByRole('link', { name: 'The report of the case' }).count()).toBe(1);
+    const back = page.waitForEvent('load');
+    await press(page, 'j');
+    await back;
+    await ready(page);
+    expect(await page.getByRole('heading', { level: 1 }).textContent()).toBe('plain');
+  });
+
+  it('draws a volume that is too large for the card at half its resolution', async () => {
+    const { page } = await opened(browser, path.join(cases.out, 'turned'), {
+      // A card that holds 64 voxels along a side; the scan has 72 columns.
+      prepare: (page) =>
+        page.addInitScript(`{
+          const { prototype } = WebGL2RenderingContext;
+          const { getParameter } = prototype;
+          prototype.getParameter = function (name) {
+            return name === this.MAX_3D_TEXTURE_SIZE ? 64 : getParameter.call(this, name);
+          };
+        }`),
+    });
+    expect(await messageOf(page)).toMatch(/Drawn at 1\/2 of its resolution .* 24 × 56 × 72 voxels/);
+    await press(page, 'o', 'x');
+    await page.getByRole('slider', { name: 'Opacity of the Mask' }).fill('100');
+    await expectMaskDrawn(page, 'turned', await sliceShown(page));
+    expect(await page.locator('#slice').getAttribute('max')).toBe('23');
   });
 
   it('shows the mask where the image is not the one that was segmented', async () => {
     const image = path.join(cases.input, 'plain.nii');
-    const { page } = await opened(path.join(cases.out, 'turned'), { image });
+    const { page } = await opened(browser, path.join(cases.out, 'turned'), {
+      options: { image },
+    });
     expect(await page.locator('#message').textContent()).toMatch(/Not shown: plain\.nii: expected/);
     await press(page, 'o', 'x');
     await page.getByRole('slider', { name: 'Opacity of the Mask' }).fill('100');
@@ -271,13 +262,3 @@ async function slice(file: string, k: number): Promise<Float32Array> {
     if (index === k) return Float32Array.from(hu);
   throw new Error(`${file} has no slice ${k}`);
 }
-
-const ready = (page: Page): Promise<unknown> =>
-  page.waitForSelector('body:not([data-state=loading])[data-state]');
-
-async function press(page: Page, ...keys: string[]): Promise<void> {
-  for (const key of keys) await page.keyboard.press(key);
-}
-
-const sliceShown = async (page: Page): Promise<number> =>
-  Number(await page.locator('#slice').inputValue());

@@ -42,7 +42,7 @@ export function caseSection(evaluation: Evaluation, link: CaseLink): SafeHtml {
 ${NONE} for a number that is not defined. Select a case for its own report.</p>
 ${filters(evaluation)}
 <p class="shown" id="cases-shown" role="status">${cases.length} of ${cases.length} cases shown</p>
-<div class="scroll tall" role="region" aria-label="All cases" tabindex="0"><table class="data${hasPatients(evaluation) && ' by-patient'}" id="cases-table">
+<div class="scroll tall" role="region" aria-label="Table of all cases" tabindex="0"><table class="data${hasPatients(evaluation) && ' by-patient'}" id="cases-table">
 <caption class="unseen">All cases, protocol “volume”</caption>
 <thead><tr>${headings(evaluation).map(
     ({ title, sort }) => html`<th scope="col" data-sort="${sort}">${title}</th>`,

@@ -1,6 +1,9 @@
 import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
-import type { GallerySlice, SegmentedReport } from '../../contract/report.ts';
-import { maskVoxelsPerSlice } from '../../draw/chosen-slices.ts';
+import {
+  type GallerySlice,
+  maskVoxelsPerSlice,
+  type SegmentedReport,
+} from '../../contract/report.ts';
 import { LAYERS, type Layer } from '../../draw/layers.ts';
 import type { EvaluationPicture } from '../../draw/picture.ts';
 import { faultText } from '../../errors.ts';

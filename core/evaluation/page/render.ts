@@ -1,8 +1,10 @@
 import type { Evaluation, History } from '../../contract/evaluation.ts';
 import type { EvaluationPicture } from '../../draw/picture.ts';
 import { type Plot, plotFigure, plotGrid } from '../../page/chart.ts';
+import { COHORT_STYLE } from '../../page/cohort-style.ts';
 import { html, type Insert, type SafeHtml } from '../../page/html.ts';
 import { page } from '../../page/page.ts';
+import { SCRIPT } from '../../page/table-script.ts';
 import { blandAltmanPlot } from './bland-altman.ts';
 import { caseLinks, caseSection, type ReportHref, reportBesidePage } from './cases.ts';
 import { comparisonSection, driftSection } from './comparison.ts';
@@ -12,8 +14,6 @@ import { gallerySection } from './gallery.ts';
 import { header, verdicts } from './header.ts';
 import { classifierTable, metricsSection, paperSection, slicesTable } from './metrics-table.ts';
 import { calibrationPlot, rocPlot } from './roc.ts';
-import { SCRIPT } from './script.ts';
-import { EVALUATION_STYLE } from './style.ts';
 import { confidenceText, methodsSection, provenanceSection } from './words.ts';
 
 export type { EvaluationPicture } from '../../draw/picture.ts';
@@ -63,7 +63,7 @@ ${contents(sections)}
 <main id="main" tabindex="-1">
 ${sections}
 </main>`,
-    { caution: CAUTION, style: EVALUATION_STYLE, script: SCRIPT },
+    { caution: CAUTION, style: COHORT_STYLE, script: SCRIPT },
   );
 }
 

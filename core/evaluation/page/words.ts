@@ -5,7 +5,7 @@ import type {
   Evaluation,
   Stratum,
 } from '../../contract/evaluation.ts';
-import { counted, signed } from '../../page/format.ts';
+import { counted, numberText, signed } from '../../page/format.ts';
 import { html, type SafeHtml } from '../../page/html.ts';
 import { definitionList, type Entry } from '../../page/table.ts';
 import { METRIC_TITLES, STATUS, STATUSES } from '../../page/words.ts';
@@ -120,7 +120,7 @@ function bundleEntries(bundle: Evaluation['bundle']): Entry[] {
     [
       'Model input',
       `${bundle.sliceSizePx} × ${bundle.sliceSizePx} px, window ${signed(bundle.windowHu[0], 0)} to ` +
-        `${signed(bundle.windowHu[1], 0)} HU, gate at ${bundle.classifierThreshold}`,
+        `${signed(bundle.windowHu[1], 0)} HU, gate at ${numberText(bundle.classifierThreshold, 3)}`,
     ],
     ['Licences', bundle.licences.join('; ') || 'none stated'],
   ];

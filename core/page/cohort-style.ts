@@ -1,5 +1,5 @@
-/** What the cohort report adds to the case report's style sheet. */
-export const EVALUATION_STYLE = `
+/** What pages of many cases add to the case report's style sheet. */
+export const COHORT_STYLE = `
 .skip{position:absolute;left:-100rem;top:0;background:var(--paper);padding:.5rem 1rem;z-index:9}
 .skip:focus{left:0}
 .unseen{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}

@@ -42,6 +42,7 @@ export const SCRIPT = `
   };
 
   heads.forEach((head, column) => {
+    if (!head.dataset.sort) return;
     const button = document.createElement('button');
     button.type = 'button';
     button.append(...head.childNodes);

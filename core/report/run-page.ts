@@ -1,0 +1,253 @@
+import {
+  type CaseReport,
+  type FailedReport,
+  type SegmentedReport,
+  volumeDoubt,
+} from '../contract/report.ts';
+import { faultText } from '../errors.ts';
+import { plotGrid } from '../page/chart.ts';
+import { COHORT_STYLE } from '../page/cohort-style.ts';
+import { counted, digestText, NONE, numberInsert, numberText, timeInsert } from '../page/format.ts';
+import { html, type Insert, SafeHtml } from '../page/html.ts';
+import { page } from '../page/page.ts';
+import { SCRIPT } from '../page/table-script.ts';
+import { SEVERITY } from '../page/words.ts';
+import { volumePlot } from './volume-plot.ts';
+
+/** A case of a run, as its folder holds it. */
+export interface RunPageRow {
+  readonly report: CaseReport;
+  /** `thumbnail.png`; null for failed cases and those of before it was kept. */
+  readonly thumbnailPng: Uint8Array | null;
+  /** Of the case's `report.html`, relative to the page. */
+  readonly reportHref: string;
+  /** Wall clock; null where the case was kept from an earlier run. */
+  readonly seconds: number | null;
+}
+
+export interface RunPageFacts {
+  /** What the run is called: the name of its folder. */
+  readonly name: string;
+  readonly createdAt: string;
+  readonly sammixVersion: string;
+  readonly bundle: { readonly name: string; readonly digest: string };
+  /** Cases of the run, those that are still to come among them. */
+  readonly cases: number;
+}
+
+const CAUTION =
+  'The masks are drawn by a model and\nhave not been checked by a person. Do not use them for diagnosis or treatment.';
+
+/**
+ * `index.html` of a run: one file over all of its cases, without font, image or request from outside;
+ * it links to the cases' own reports. The same rows give the same bytes.
+ */
+export function runPage(rows: readonly RunPageRow[], facts: RunPageFacts): string {
+  const plot = volumePlot(segmentedOf(rows).map(({ volumeMl }) => volumeMl));
+  return page(
+    `Run: ${facts.name}`,
+    html`<a class="skip" href="#main">Skip to the content</a>
+${header(rows, facts)}
+<main id="main" tabindex="-1">
+${failures(rows)}
+${caseTable(rows)}
+${plot && html`<section aria-labelledby="volumes"><h2 id="volumes">Volumes</h2>${plotGrid([plot])}</section>`}
+</main>`,
+    { caution: CAUTION, style: COHORT_STYLE + STYLE, script: SCRIPT },
+  );
+}
+
+const STYLE = `
+.thumbnail{display:inline-block;width:4.5rem;height:4.5rem;background:#000;border-radius:.25rem}
+.tall table.data td{vertical-align:middle}
+.tall table.data .chip{margin:.1rem 0}
+.none{display:inline-block;width:4.5rem;text-align:center;color:var(--soft)}
+@media print{.thumbnail{width:14mm;height:14mm}}`;
+
+const isSegmented = ({ report }: RunPageRow): boolean => report.status === 'segmented';
+
+const segmentedOf = (rows: readonly RunPageRow[]): SegmentedReport[] =>
+  rows.flatMap(({ report }) => (report.status === 'segmented' ? [report] : []));
+
+const reviewFlags = ({ flags }: SegmentedReport) =>
+  flags.filter(({ severity }) => severity === 'review');
+
+function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
+  const segmented = segmentedOf(rows);
+  const failed = rows.length - segmented.length;
+  const flagged = segmented.filter((report) => reviewFlags(report).length > 0).length;
+  const volumes = segmented.map(({ volumeMl }) => volumeMl).sort((a, b) => a - b);
+  const dice = segmented.flatMap((report) => {
+    const value = metricOf(report, 'dice');
+    return typeof value === 'number' ? [value] : [];
+  });
+  const missing = facts.cases - rows.length;
+  const tile = (value: Insert, name: string): SafeHtml =>
+    html`<li><b>${value}</b><span>${name}</span></li>\n`;
+  return html`<header>
+<h1>Liver segmentation: <bdi>${facts.name}</bdi></h1>
+<p class="note">Model <bdi>${facts.bundle.name}</bdi>, digest <code title="${facts.bundle.digest}">${digestText(facts.bundle.digest)}</code> · sammix ${facts.sammixVersion} · ${timeInsert(facts.createdAt)}</p>
+<p class="counts">${counted(rows.length, 'case')}: ${segmented.length} segmented, ${failed} failed${missing > 0 && `; ${missing} still to come`}.</p>
+<p><strong>Research use only; not a medical device.</strong></p>
+<ul class="facts">
+${tile(flagged, `${flagged === 1 ? 'case has' : 'cases have'} flags to review`)}${tile(failed, `${failed === 1 ? 'case' : 'cases'} failed`)}${
+  volumes.length > 0 &&
+  tile(`${numberText(volumes[Math.floor((volumes.length - 1) / 2)], 0)} ml`, 'median liver volume')
+}${
+  dice.length > 0 &&
+  tile(
+    numberText(dice.reduce((sum, value) => sum + value, 0) / dice.length, 3),
+    `mean Dice of ${counted(dice.length, 'compared case')}`,
+  )
+}</ul>
+</header>`;
+}
+
+const metricOf = ({ comparison }: SegmentedReport, name: 'dice' | 'hd95Mm') =>
+  comparison?.panel.metrics.find((metric) => metric.name === name)?.value;
+
+/** Every failure with its remedy, above all numbers. */
+function failures(rows: readonly RunPageRow[]): Insert {
+  const failed = rows.flatMap((row) =>
+    row.report.status === 'failed' ? [{ row, report: row.report }] : [],
+  );
+  if (failed.length === 0) return null;
+  return html`<section aria-labelledby="failures"><h2 id="failures">Failed</h2>
+<ul class="findings">${failed.map(
+    ({
+      row,
+      report,
+    }) => html`<li class="finding review"><span class="chip review">${report.stage}: ${report.fault.code}</span>
+<b>${nameLink(row)}</b> <bdi>${faultText(report.fault)}</bdi>${otherProblems(report)}</li>
+`,
+  )}</ul></section>`;
+}
+
+function otherProblems({ problems = [], fault }: FailedReport): Insert {
+  const others = problems.filter(({ code }) => code !== fault.code);
+  if (others.length === 0) return null;
+  return html` Also: ${others.map(({ message }) => message).join('; ')}.`;
+}
+
+const nameLink = ({ report, reportHref }: RunPageRow): SafeHtml =>
+  html`<a href="${reportHref}"><bdi>${report.caseId}</bdi></a>`;
+
+interface Column {
+  readonly title: string;
+  readonly sort: 'text' | 'number';
+  readonly cell: (row: RunPageRow) => Insert;
+}
+
+const ofSegmented =
+  (cell: (report: SegmentedReport) => Insert): Column['cell'] =>
+  ({ report }) =>
+    report.status === 'segmented' ? cell(report) : NONE;
+
+const COLUMNS: readonly Column[] = [
+  { title: 'Status', sort: 'text', cell: (row) => statusCell(row) },
+  {
+    title: 'Volume, ml',
+    sort: 'number',
+    cell: ofSegmented(({ volumeMl }) => numberText(volumeMl, 0)),
+  },
+  {
+    title: 'Slices with liver',
+    sort: 'number',
+    cell: ofSegmented(({ voxelsPerSlice }) =>
+      voxelsPerSlice ? voxelsPerSlice.filter((voxels) => voxels > 0).length : NONE,
+    ),
+  },
+  {
+    title: 'Slice spacing, mm',
+    sort: 'number',
+    cell: ofSegmented(({ geometry }) => numberText(geometry.grid.spacingMm.slice, 2)),
+  },
+  {
+    title: 'Time, s',
+    sort: 'number',
+    cell: ({ seconds }) => (seconds === null ? 'kept' : numberText(seconds, 0)),
+  },
+];
+
+const COMPARED: readonly Column[] = [
+  {
+    title: 'Dice',
+    sort: 'number',
+    cell: ofSegmented((report) => numberText(metricOf(report, 'dice'), 3)),
+  },
+  {
+    title: 'HD95, mm',
+    sort: 'number',
+    cell: ofSegmented((report) => numberInsert(metricOf(report, 'hd95Mm'), 1)),
+  },
+];
+
+const statusCell = (row: RunPageRow): Insert =>
+  isSegmented(row) ? 'segmented' : html`<span class="chip review">failed</span>`;
+
+function caseTable(rows: readonly RunPageRow[]): SafeHtml {
+  const compared = segmentedOf(rows).some(({ comparison }) => comparison !== null);
+  const columns = compared ? [...COLUMNS.slice(0, 2), ...COMPARED, ...COLUMNS.slice(2)] : COLUMNS;
+  return html`<section class="sheet" aria-labelledby="cases"><h2 id="cases">All cases</h2>
+<p>Select a case for its own report. ${NONE} stands for a number that is not defined.</p>
+${filters(rows)}
+<p class="shown" id="cases-shown" role="status">${rows.length} of ${rows.length} cases shown</p>
+<div class="scroll tall" role="region" aria-label="Table of all cases" tabindex="0"><table class="data" id="cases-table">
+<caption class="unseen">All cases of the run</caption>
+<thead><tr><th scope="col" data-sort="text">Case</th>${columns.map(
+    ({ title, sort }) => html`<th scope="col" data-sort="${sort}">${title}</th>`,
+  )}<th scope="col">Picture</th><th scope="col" data-sort="text">Flags and reasons</th></tr></thead>
+<tbody>
+${rows.map((row) => caseRow(row, columns))}</tbody></table></div></section>`;
+}
+
+function caseRow(row: RunPageRow, columns: readonly Column[]): SafeHtml {
+  const { report } = row;
+  const flags = report.status === 'segmented' ? report.flags.map(({ code }) => code) : [];
+  return html`<tr data-s="${report.status}"${flags.length > 0 && html` data-f="${flags.join(' ')}"`}><th scope="row">${nameLink(row)}</th>${columns.map(
+    ({ cell }) => html`<td>${cell(row)}</td>`,
+  )}<td>${thumbnail(row)}</td><td>${remarks(report)}</td></tr>
+`;
+}
+
+function thumbnail({ report, thumbnailPng }: RunPageRow): Insert {
+  if (thumbnailPng === null) return html`<span class="none">${NONE}</span>`;
+  const png = new SafeHtml(Buffer.from(thumbnailPng).toString('base64'));
+  const slice = report.status === 'segmented' ? report.pictures?.gallery.at(-1)?.slice : undefined;
+  return html`<img class="thumbnail" loading="lazy" alt="Slice ${slice} of ${report.caseId} with the mask" src="data:image/png;base64,${png}">`;
+}
+
+function remarks(report: CaseReport): Insert {
+  if (report.status === 'failed')
+    return html`<bdi>${faultText(report.fault)}</bdi> <code>${report.fault.code}</code>`;
+  const doubt = volumeDoubt(report.flags);
+  return [
+    doubt && html`<b>Volume ${doubt}.</b> `,
+    report.flags.map(
+      ({ code, severity }) =>
+        html`<span class="chip ${severity}">${SEVERITY[severity]}: ${code}</span> `,
+    ),
+    report.comparisonFault && html`Not compared: <bdi>${faultText(report.comparisonFault)}</bdi>`,
+  ];
+}
+
+/** Hidden until the script that they need has run. */
+function filters(rows: readonly RunPageRow[]): SafeHtml {
+  const flags = [
+    ...new Set(segmentedOf(rows).flatMap((report) => report.flags.map(({ code }) => code))),
+  ].sort();
+  const count = (status: CaseReport['status']): number =>
+    rows.filter(({ report }) => report.status === status).length;
+  return html`<div class="filters" id="cases-filters" role="search" aria-label="Cases" hidden>
+<label>Text <input type="search" id="filter-text" autocomplete="off" spellcheck="false"></label>
+<label>Status <select id="filter-status"><option value="">all</option>${(
+    ['segmented', 'failed'] as const
+  ).map(
+    (status) => html`<option value="${status}">${status} (${count(status)})</option>`,
+  )}</select></label>
+<label>Flag <select id="filter-flag"><option value="">all</option><option value="*">any flag</option>${flags.map(
+    (flag) => html`<option value="${flag}">${flag}</option>`,
+  )}</select></label>
+<button type="button" id="filter-reset">Show all</button>
+</div>`;
+}

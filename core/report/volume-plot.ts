@@ -1,0 +1,65 @@
+import { AXIS, CURVE, drawChart, type Plot, scaleAround } from '../page/chart.ts';
+import { numberText } from '../page/format.ts';
+import type { SafeHtml } from '../page/html.ts';
+import { dataTable } from '../page/table.ts';
+
+/** Bins of the volumes' histogram, about. */
+const BINS = 12;
+
+/** How many cases have which volume. */
+export function volumePlot(volumes: readonly number[]): Plot | null {
+  if (volumes.length < 2) return null;
+  const [least, most] = [Math.min(...volumes), Math.max(...volumes)];
+  const axis = scaleAround(least, most, { mostSteps: BINS, from: 0 });
+  const counts = Array.from({ length: Math.round((axis.max - axis.min) / axis.interval) }, () => 0);
+  for (const volume of volumes) {
+    const bin = Math.floor((volume - axis.min) / axis.interval);
+    counts[Math.min(counts.length - 1, bin)]!++;
+  }
+  const from = (bin: number): number => axis.min + bin * axis.interval;
+  return {
+    key: 'volumes',
+    title: 'Liver volumes',
+    summary: `Cases by liver volume, from ${numberText(least, 0)} to ${numberText(most, 0)} ml, in steps of ${numberText(axis.interval, 0)} ml.`,
+    svg: drawHistogram(
+      axis.interval,
+      counts.map((count, bin) => [from(bin), count] as const),
+    ),
+    data: dataTable(
+      'Cases by liver volume, ml',
+      ['Volume', 'Cases'],
+      counts.map((count, bin) => [
+        `${numberText(from(bin), 0)}–${numberText(from(bin + 1), 0)}`,
+        count,
+      ]),
+    ),
+  };
+}
+
+function drawHistogram(
+  stepMl: number,
+  bins: readonly (readonly [fromMl: number, cases: number])[],
+): SafeHtml {
+  return drawChart(
+    {
+      grid: { left: 52, right: 20, top: 14, bottom: 46 },
+      xAxis: {
+        type: 'category',
+        data: bins.map(([fromMl]) => numberText(fromMl + stepMl / 2, 0)),
+        name: 'liver volume, ml (middle of the step)',
+        nameGap: 28,
+        ...AXIS,
+      },
+      yAxis: { type: 'value', name: 'cases', nameGap: 32, minInterval: 1, ...AXIS },
+      series: [
+        {
+          type: 'bar',
+          data: bins.map(([, cases]) => cases),
+          barCategoryGap: '6%',
+          itemStyle: { color: CURVE },
+        },
+      ],
+    },
+    { key: 'vol', heightPx: 260 },
+  );
+}
