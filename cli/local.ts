@@ -18,7 +18,7 @@ import {
   StorageError,
 } from '../core/errors.ts';
 import { type OpenBundle, openBundle } from '../core/stage/open-bundle.ts';
-import { type CaseToRun, runCase } from '../core/stage/run-case.ts';
+import { type CaseOutcome, type CaseToRun, runCase } from '../core/stage/run-case.ts';
 import { SlabQueue } from '../core/stage/slab-queue.ts';
 import type { CaseLabel } from './cases.ts';
 import { DEFAULT_BUNDLE } from './command.ts';
@@ -96,8 +96,33 @@ export async function runLocally(
   label: CaseLabel | undefined,
 ): Promise<LocalOutcome> {
   const startedMs = performance.now();
+  const left = await run.store.stat(runKeys(input.caseId).manifest);
+  const first = await attempt(run, input, label);
+  // What an earlier run left may be damaged. It went with the failure: the case is done from its start.
+  const last = left && mayBeOfLeftovers(first) ? await attempt(run, input, label) : first;
+  if (last.defect !== undefined) printDefect(last.defect);
+  const seconds = (performance.now() - startedMs) / 1000;
+  return { report: last.report, resumed: last.state === 'kept', seconds };
+}
+
+/** How one attempt ended, with what was thrown where that is a defect of ours. */
+type Attempt = Exclude<CaseOutcome, { readonly state: 'interrupted' }> & {
+  readonly defect: unknown;
+};
+
+const LEFTOVER_FAULTS: readonly string[] = [DEFECT, 'blob-missing', 'slab-missing'];
+
+const mayBeOfLeftovers = ({ report }: Attempt): boolean =>
+  report.status === 'failed' && LEFTOVER_FAULTS.includes(report.fault.code);
+
+async function attempt(
+  run: LocalRun,
+  input: CaseInput,
+  label: CaseLabel | undefined,
+): Promise<Attempt> {
   const store = new WriteBehindStore(run.store);
   const one = caseToRun(run, input, label);
+  let defect: unknown;
   try {
     // Only this process writes here: what an earlier one left half-written is of no more use.
     await run.store.sweep(one.keys.prefix, { deep: true });
@@ -112,15 +137,14 @@ export async function runLocally(
       exclusive: true,
       endsTheRun: (error) => endsTheRun(run, error),
       onDefect: (error) => {
-        printDefect(error);
+        defect = error;
         return new DefectError(input.caseId, error);
       },
       provenance,
       peakMemoryMiB,
     });
     if (outcome.state === 'interrupted') throw new Error('no local run stops its slabs');
-    const seconds = (performance.now() - startedMs) / 1000;
-    return { report: outcome.report, resumed: outcome.state === 'kept', seconds };
+    return { ...outcome, defect };
   } finally {
     // Nothing may be written after the caller has been told how the case ended.
     await store.flush();
@@ -130,7 +154,9 @@ export async function runLocally(
 /** Where the output cannot be written, or the bundle does not load, no case can be done. */
 const endsTheRun = ({ store }: LocalRun, error: SammixError): boolean =>
   error instanceof BundleError ||
-  (error instanceof StorageError && isWithin(store.root, error.fault.subject));
+  (error instanceof StorageError &&
+    !LEFTOVER_FAULTS.includes(error.code) &&
+    isWithin(store.root, error.fault.subject));
 
 /** Whether a case failed by a fault of ours. */
 export const isDefect = (report: CaseReport): boolean =>

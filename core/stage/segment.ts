@@ -1,6 +1,7 @@
 import type { BundleManifest } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
 import { type Backend, type CaseManifest, SlabRecords } from '../contract/manifest.ts';
+import { usableJson } from '../json.ts';
 import type { BlobStore, GraphRole, Infer } from '../ports.ts';
 import { NativeGridMapper } from '../slice/native.ts';
 import { segmentSlices } from '../slice/segment-slices.ts';
@@ -88,9 +89,9 @@ export async function finishedSlab(
   index: number,
   store: BlobStore,
 ): Promise<SlabRecords | undefined> {
-  const key = keys.slabRecords(index);
-  if (!(await store.stat(key))) return undefined;
-  return SlabRecords.parse(JSON.parse(Buffer.from(await store.get(key)).toString('utf8')));
+  // Without its masks, or damaged, it is segmented again.
+  if (!(await store.stat(keys.slabMasks(index)))) return undefined;
+  return usableJson(store, keys.slabRecords(index), SlabRecords);
 }
 
 function timed(infer: Infer): { infer: Infer; seconds: Record<GraphRole, number> } {
