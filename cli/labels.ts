@@ -8,7 +8,7 @@ import {
   dsegTsvTable,
   type LabelChoice,
 } from '../core/dataset/label-meaning.ts';
-import { labelRank, rolesOf, type SeenFile } from '../core/dataset/layout.ts';
+import { isCalledLiver, rolesOf, type SeenFile } from '../core/dataset/layout.ts';
 import { pair } from '../core/dataset/pairing.ts';
 import { ConfigError, type Fault, InputError, SammixError } from '../core/errors.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
@@ -122,12 +122,11 @@ const severalLabels = ({ caseId }: CaseInput, rivals: readonly SeenFile[]): Faul
 export async function labelInput(file: string, choice: LabelChoice): Promise<LabelInput> {
   const pairedImage = /\.hdr(\.gz)?$/i.test(file) ? await pairedImageOf(file) : undefined;
   const tables = await tablesOf(file);
-  const seen = seenAs(file);
   const input = {
     name: path.basename(file),
     choice,
     tables,
-    calledLiver: labelRank(seen) === 0,
+    calledLiver: isCalledLiver(path.basename(file)),
     open: () => streamOf(file),
     ...(pairedImage && { openPaired: () => streamOf(pairedImage) }),
   };

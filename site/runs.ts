@@ -5,6 +5,7 @@ import { runId } from '../core/contract/keys.ts';
 import { parametersOf } from '../core/contract/manifest.ts';
 import { hashed } from '../core/dataset/case-id.ts';
 import { choiceVersion } from '../core/dataset/label-meaning.ts';
+import { isCalledLiver } from '../core/dataset/layout.ts';
 import { fromJsonBytes, getJson, putJson, toJsonBytes } from '../core/json.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import type { RegisteredBundle } from './bundles.ts';
@@ -89,7 +90,7 @@ export const storedLabel = (label: LabelPointer, store: S3Store): LabelInput => 
       name: 'labels.<dataset>.names',
     },
   },
-  calledLiver: label.name.toLowerCase().startsWith('liver.'),
+  calledLiver: isCalledLiver(label.name),
   async *open() {
     yield* (await store.open(label.key, label.version)).body;
   },

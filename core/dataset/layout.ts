@@ -214,6 +214,14 @@ export function subsetOf(file: SeenFile): string | undefined {
 
 const SUBSET_NAMES: Readonly<Record<string, string>> = { tr: 'tr', te: 'ts', ts: 'ts', va: 'va' };
 
+/** Whether a file is the liver's by its name's end: `liver`, `x_liver`, `x_desc-liver_mask`; not `liver_7`. */
+export function isCalledLiver(fileName: string): boolean {
+  const stem = stemOf(fileName).toLowerCase();
+  return /(^|[-_. ])liver$/.test(
+    LABEL_END.exec(stem)?.[2] === 'liver' ? stem : (LABEL_END.exec(stem)?.[1] ?? stem),
+  );
+}
+
 /** How well a label's name says that it is the liver's: smaller is better. */
 export function labelRank(file: SeenFile): number {
   const stem = stemOfFile(file).toLowerCase();

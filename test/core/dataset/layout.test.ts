@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rolesOf, type SeenFile } from '../../../core/dataset/layout.ts';
+import { isCalledLiver, rolesOf, type SeenFile } from '../../../core/dataset/layout.ts';
 import { pair } from '../../../core/dataset/pairing.ts';
 
 const seen = (file: string): SeenFile => ({ path: file, parts: file.split('/'), root: 'dataset' });
@@ -138,6 +138,15 @@ describe('layouts of public datasets', () => {
     expect(roles.furtherChannels.map(({ path }) => path)).toEqual(['a_0001.nii']);
   });
 });
+
+it.each([
+  ['liver.nii.gz', true],
+  ['x_liver.nii', true],
+  ['x-liver-mask.nii', true],
+  ['sub-01_ct_desc-liver_mask.nii.gz', true],
+  ['liver_7.nii.gz', false],
+  ['label.nii', false],
+])('%s is called liver: %s', (name, expected) => expect(isCalledLiver(name)).toBe(expected));
 
 describe('a label never meets an image that it may not belong to', () => {
   it.each<[string, string[], Record<string, string | undefined>]>([
