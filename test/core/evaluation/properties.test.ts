@@ -91,7 +91,7 @@ describe('an evaluation', () => {
       fc.property(anyCases, (cases) => {
         const { counts, strata, metrics } = evaluate(cases, { bootstrap: FEW });
         expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(cases.length);
-        const labelled = cases.length - counts.unlabelled;
+        const labelled = cases.length - counts.unlabelled - counts['label-unusable'];
         for (const by of ['slice-spacing', 'orientation'] as const) {
           const inStrata = strata.filter((stratum) => stratum.by === by);
           expect(inStrata.reduce((sum, stratum) => sum + stratum.cases, 0)).toBe(labelled);

@@ -23,7 +23,6 @@ describe('the ranking of the worst', () => {
       'failed',
       'missed',
       'spurious',
-      'unusable',
       'poor-and-far',
       'poor',
       'fine',

@@ -214,7 +214,8 @@ def comparison(cases, labelled):
 
 def cohort():
     cases = made_up_cases()
-    labelled = [case for case in cases if case["labelVersion"] is not None]
+    # a label that cannot be used says nothing of the mask: its case is in no mean
+    labelled = [c for c in cases if c["labelVersion"] is not None and c["status"] != "label-unusable"]
     dice = [c["dice"] for c in labelled if "dice" in c]
     return {
         "cases": cases,
