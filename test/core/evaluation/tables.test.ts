@@ -19,14 +19,7 @@ describe('the ranking of the worst', () => {
       row({ caseId: 'missed', dice: 0, hd95Mm: 'inf', status: 'missed' }),
       row({ caseId: 'failed', status: 'failed' }),
     ]);
-    expect(worst).toEqual([
-      'failed',
-      'missed',
-      'spurious',
-      'poor-and-far',
-      'poor',
-      'fine',
-    ]);
+    expect(worst).toEqual(['failed', 'missed', 'spurious', 'poor-and-far', 'poor', 'fine']);
   });
 });
 
