@@ -1,5 +1,5 @@
 import { $ZodError } from 'zod/v4/core';
-import { SammixError } from '../core/errors.ts';
+import { BundleError, ConfigError, SammixError } from '../core/errors.ts';
 
 /**
  * Structured logs of the functions and jobs: one JSON object a line on standard output. The fields
@@ -67,22 +67,51 @@ export function createLog(
   };
 }
 
+/** What a person needs to find the cause where no code says it; none of these texts quotes a key or a file. */
+const HARMLESS = [
+  /^Region is missing$/,
+  /^Could not load credentials from any providers$/,
+  /^(connect|read|write) E[A-Z]+( [0-9.:a-f]+)?$/,
+];
+
+/** The environment and bundles are the site's own; other texts may hold the name of a patient's file. */
+const saysNothingOfData = (cause: Error): boolean =>
+  (cause instanceof ConfigError && cause.code === 'bad-environment') ||
+  cause instanceof BundleError ||
+  HARMLESS.some((text) => text.test(cause.message));
+
+/** Under which AWS finds the call, and what it answered. */
+function serviceAnswer(cause: Error): Pick<ErrorDescription, 'status' | 'requestId'> {
+  const { $metadata } = cause as { $metadata?: { httpStatusCode?: number; requestId?: string } };
+  const { httpStatusCode: status, requestId } = $metadata ?? {};
+  return {
+    ...(status === undefined ? {} : { status }),
+    ...(requestId === undefined ? {} : { requestId }),
+  };
+}
+
 interface ErrorDescription {
   readonly name: string;
   readonly code?: string;
+  /** Only where it cannot name anything of a case. */
+  readonly message?: string;
+  readonly status?: number;
+  readonly requestId?: string;
   /** Paths of the fields that did not have the expected form. */
   readonly fields?: readonly string[];
   readonly at?: readonly string[];
   readonly cause?: ErrorDescription;
 }
 
-/** Name, code and stack frames; messages and subjects stay out (they can quote file names). */
+/** Name, code and stack frames; messages and subjects stay out where they can quote file names. */
 export function describeError(cause: unknown, depth = 0): ErrorDescription {
   if (!(cause instanceof Error)) return { name: typeof cause };
   const frames = (cause.stack ?? '').split('\n').filter((frame) => /^\s+at /.test(frame));
   return {
     name: cause.name,
     ...(cause instanceof SammixError ? { code: cause.code } : {}),
+    ...(saysNothingOfData(cause) ? { message: cause.message } : {}),
+    ...serviceAnswer(cause),
     ...(cause instanceof $ZodError
       ? { fields: cause.issues.slice(0, 5).map((issue) => issue.path.join('.')) }
       : {}),

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { GraphSpec } from '../core/contract/bundle.ts';
 import type { Backend } from '../core/contract/manifest.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, SammixError } from '../core/errors.ts';
 import type { GraphRole, Infer } from '../core/ports.ts';
 import type { GraphFile, OpenBundle } from '../core/stage/open-bundle.ts';
 import type { GraphHost, LoadedGraph, Provider } from './onnx-session.ts';
@@ -91,12 +91,20 @@ async function openOnFirst(
       code: 'no-backend',
       subject: bundle.manifest.name,
       expected: `one of the backends ${options.providers.join(', ')}`,
-      found: `only ${[...available].join(', ')} in this build, or none that starts`,
-      remedy: 'Add "cpu" to the providers, or install the CUDA libraries.',
+      found:
+        refusals.length > 0
+          ? reasonOf(refusals[0])
+          : `only ${[...available].join(', ')} in this build`,
+      remedy:
+        'Install the CUDA libraries and a driver that fits them, or add "cpu" to the providers.',
     },
     { cause: refusals[0] },
   );
 }
+
+/** Of a graph that does not load: what ONNX Runtime said, which names the library that is missing. */
+const reasonOf = (refusal: unknown): string =>
+  refusal instanceof SammixError ? refusal.fault.found : String(refusal);
 
 type Load = (bytes: Uint8Array) => Promise<LoadedGraph>;
 

@@ -61,7 +61,11 @@ export class S3Store implements BlobStore {
       ),
     );
     return {
-      body: this.chunks(key, answer.Body as unknown as AsyncIterable<Uint8Array>),
+      body: this.chunks(
+        key,
+        answer.Body as unknown as AsyncIterable<Uint8Array>,
+        answer.ContentLength,
+      ),
       bytes: answer.ContentLength ?? 0,
     };
   }
@@ -133,6 +137,8 @@ export class S3Store implements BlobStore {
     try {
       const answer = await this.client.send(new GetObjectCommand(this.target(key)));
       const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+      if (answer.ContentLength !== undefined && body.length < answer.ContentLength)
+        throw this.failed(key, 'read', `${body.length} of ${answer.ContentLength} bytes`);
       return { body, etag: answer.ETag ?? '' };
     } catch (cause) {
       if (isMissing(cause)) return undefined;
@@ -188,12 +194,23 @@ export class S3Store implements BlobStore {
     }).done();
   }
 
-  private async *chunks(key: string, body: AsyncIterable<Uint8Array>): ByteStream {
+  /** A body may break off with an error, or end early without one. */
+  private async *chunks(
+    key: string,
+    body: AsyncIterable<Uint8Array>,
+    expectedBytes: number | undefined,
+  ): ByteStream {
+    let bytes = 0;
     try {
-      yield* body;
+      for await (const chunk of body) {
+        bytes += chunk.length;
+        yield chunk;
+      }
     } catch (cause) {
       throw this.error(key, 'read', cause);
     }
+    if (expectedBytes !== undefined && bytes < expectedBytes)
+      throw this.failed(key, 'read', `${bytes} of ${expectedBytes} bytes`);
   }
 
   private async attempt<T>(key: string, action: Action, call: () => Promise<T>): Promise<T> {
@@ -205,29 +222,61 @@ export class S3Store implements BlobStore {
   }
 
   private error(key: string, action: Action, cause: unknown): Error {
-    // An error that is not S3's own comes from the stream being written: it says more as it is.
+    if (isConnectionError(cause)) return this.failed(key, action, 'a broken connection', cause);
+    // An error that is neither S3's nor the network's comes from the stream being written: it says more as it is.
     if (!isServiceError(cause)) return cause as Error;
     const missing = isMissing(cause);
+    if (!missing && !isRefusal(cause))
+      return this.failed(key, action, `the answer ${nameOf(cause)}`, cause);
     return new StorageError(
       {
-        code: missing ? 'blob-missing' : isRefusal(cause) ? 'no-permission' : 'storage-failed',
-        subject: `s3://${this.bucket}/${this.prefix}${key}`,
-        expected: `an object that can be ${action === 'list' ? 'listed' : PAST[action]}`,
+        code: missing ? 'blob-missing' : 'no-permission',
+        subject: this.subject(key),
+        expected: expectation(action),
         found: missing ? 'none' : `the answer ${nameOf(cause)}`,
         remedy: missing
           ? 'Check the key.'
-          : isRefusal(cause)
-            ? 'Check the permissions of the role and of the KMS key.'
-            : 'Try again; see the state of S3 in this region.',
+          : 'Check the permissions of the role and of the KMS key.',
       },
       { cause },
     );
+  }
+
+  /** What another attempt may find otherwise. */
+  private failed(key: string, action: Action, found: string, cause?: unknown): StorageError {
+    return new StorageError(
+      {
+        code: 'storage-failed',
+        subject: this.subject(key),
+        expected: expectation(action),
+        found,
+        remedy: 'Try again; see the state of S3 in this region.',
+      },
+      { cause },
+    );
+  }
+
+  private subject(key: string): string {
+    return `s3://${this.bucket}/${this.prefix}${key}`;
   }
 }
 
 type Action = 'read' | 'write' | 'list' | 'remove';
 
 const PAST = { read: 'read', write: 'written', remove: 'removed' } as const;
+
+const expectation = (action: Action): string =>
+  `an object that can be ${action === 'list' ? 'listed' : PAST[action]}`;
+
+/** Of Node's sockets, and of the SDK where it gives up waiting for one. */
+const CONNECTION = /^(ECONN\w+|EPIPE|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|TimeoutError)$/;
+
+/** The network's fault, not S3's answer: a reset in the middle of a body has no metadata of S3. */
+function isConnectionError(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false;
+  const { code } = cause as NodeJS.ErrnoException;
+  return CONNECTION.test(code ?? '') || CONNECTION.test(cause.name) || cause.message === 'aborted';
+}
 
 const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : 'unknown');
 

@@ -9,7 +9,7 @@ import type { EnvironmentOf, EvaluateFinishEnv, EvaluateStartEnv } from '../site
 import type { EvaluationRequested } from '../site/contract/evaluation.ts';
 import { cloudKeys, JOB_NAME, PREFIX } from '../site/contract/keys.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
-import { evaluateJob } from './gpu-job.ts';
+import { evaluateJob, type GpuJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';
 import { grantAll, onPrefixes, seesWhatIsMissing, usesKey } from './grants.ts';
 import { NodeFunction } from './node-function.ts';
@@ -34,6 +34,7 @@ const SCHEDULED_TIME = '<aws.scheduler.scheduled-time>';
 export class Evaluation extends Construct {
   readonly queues: Readonly<Record<'start' | 'finish', Queue>>;
   readonly functions: Readonly<Record<'evaluateStart' | 'evaluateFinish', NodeFunction>>;
+  readonly job: GpuJob;
   private readonly props: EvaluationProps;
 
   constructor(scope: Construct, id: string, props: EvaluationProps) {
@@ -41,6 +42,7 @@ export class Evaluation extends Construct {
     this.props = props;
     const { storage, gpu, pipeline } = props;
     const { parked } = pipeline.queues;
+    this.job = evaluateJob(this, 'Job', props.site, storage);
     const queue = (name: string): Queue =>
       workQueue(this, name, { storage, timeout: TIMEOUT, deadLetters: parked });
     this.queues = { start: queue('Requests'), finish: queue('Ends') };
@@ -55,11 +57,11 @@ export class Evaluation extends Construct {
 
   private start(): NodeFunction {
     const { site, storage, gpu } = this.props;
-    const job = evaluateJob(this, 'Job', site, storage).definition;
+    const job = this.job.definition;
     const environment: EnvironmentOf<typeof EvaluateStartEnv> = {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
-      SAMMIX_JOB_QUEUE: gpu.queue.jobQueueArn,
+      SAMMIX_JOB_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_EVALUATE_JOB: job.jobDefinitionArn,
       SAMMIX_BUNDLE: site.bundle,
       SAMMIX_CASES_PER_JOB: String(site.evaluation.casesPerJob),
@@ -84,7 +86,7 @@ export class Evaluation extends Construct {
         seesWhatIsMissing(storage.data),
         {
           actions: ['batch:SubmitJob'],
-          resources: [gpu.queue.jobQueueArn, job.jobDefinitionArn],
+          resources: [gpu.background.jobQueueArn, job.jobDefinitionArn],
         },
       ],
       memoryMiB: 1769,

@@ -1,6 +1,7 @@
-import { Duration, Size } from 'aws-cdk-lib';
+import { Aws, Duration, Size } from 'aws-cdk-lib';
 import {
   Action,
+  type CfnJobDefinition,
   EcsEc2ContainerDefinition,
   EcsJobDefinition,
   EcsVolume,
@@ -9,7 +10,7 @@ import {
   RetryStrategy,
 } from 'aws-cdk-lib/aws-batch';
 import { type ContainerImage, LogDriver } from 'aws-cdk-lib/aws-ecs';
-import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IRole, Role, type ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
@@ -20,7 +21,16 @@ import {
   type TrainJobDefinitionEnv,
 } from '../site/contract/env.ts';
 import { JOB_RECORDS, PREFIX } from '../site/contract/keys.ts';
-import { type Grant, grantAll, onPrefixes, seesWhatIsMissing, usesKey } from './grants.ts';
+import {
+  type Grant,
+  grantAll,
+  ofThisAccount,
+  onPrefixes,
+  seesWhatIsMissing,
+  usesKey,
+  writesOnce,
+} from './grants.ts';
+import { MACHINE_FOLDER } from './instance.ts';
 import { pulls, segmentImage, trainImage } from './job-image.ts';
 import { siteLogGroup } from './log-group.ts';
 import type { Storage } from './storage.ts';
@@ -47,26 +57,40 @@ export interface GpuJobProps {
 /** A job on one GPU with its own role and log group, retried only where a retry can help. */
 export class GpuJob extends Construct {
   readonly definition: EcsJobDefinition;
+  /** Of what runs in the container. */
+  readonly role: IRole;
+  readonly log: LogGroup;
 
   constructor(scope: Construct, id: string, props: GpuJobProps) {
     super(scope, id);
     const { site, storage, limits } = props;
     const logGroup = siteLogGroup(this, 'Log', { site, key: storage.key });
+    this.log = logGroup;
+    this.role = this.jobRole(props);
     const container = new EcsEc2ContainerDefinition(this, 'Container', {
       image: props.image.container,
       command: [...props.command],
-      environment: { ...props.environment },
+      // The ECS agent sets it only in its newest versions.
+      environment: { AWS_REGION: Aws.REGION, ...props.environment },
       cpu: limits.vcpus,
       memory: Size.mebibytes(limits.memoryMiB),
       gpu: 1,
-      jobRole: this.jobRole(props),
+      jobRole: this.role,
       executionRole: this.executionRole(props.image.pulls, logGroup),
       logging: LogDriver.awsLogs({ logGroup, streamPrefix: 'job' }),
       readonlyRootFilesystem: true,
-      // On the instance's own encrypted disk, gone with the container; owned by the image's user.
-      ...(limits.scratch !== undefined && {
-        volumes: [EcsVolume.host({ name: 'scratch', containerPath: limits.scratch })],
-      }),
+      volumes: [
+        EcsVolume.host({
+          name: 'machine',
+          hostPath: MACHINE_FOLDER,
+          containerPath: MACHINE_FOLDER,
+          readonly: true,
+        }),
+        // On the instance's own encrypted disk, gone with the container; owned by the image's user.
+        ...(limits.scratch === undefined
+          ? []
+          : [EcsVolume.host({ name: 'scratch', containerPath: limits.scratch })]),
+      ],
       // A process 1 that passes SIGTERM on.
       linuxParameters: new LinuxParameters(this, 'Linux', { initProcessEnabled: true }),
     });
@@ -75,15 +99,21 @@ export class GpuJob extends Construct {
       timeout: limits.timeout,
       propagateTags: true,
       retryAttempts: limits.attempts,
-      // The first that matches decides; without the last one, an exit that matches none is retried.
+      // The first that matches decides (Batch takes five); without the last, any other exit is retried.
       retryStrategies: [
         RetryStrategy.of(Action.RETRY, Reason.SPOT_INSTANCE_RECLAIMED),
-        RetryStrategy.of(Action.RETRY, Reason.CANNOT_PULL_CONTAINER),
+        // The image, the container or the instance was not ready: another time it is.
+        RetryStrategy.of(Action.RETRY, Reason.custom({ onStatusReason: 'Task failed to start*' })),
         RetryStrategy.of(Action.RETRY, Reason.custom({ onExitCode: String(EXIT.interrupted) })),
-        RetryStrategy.of(Action.RETRY, Reason.custom({ onExitCode: String(EXIT.tryAgain) })),
+        RetryStrategy.of(Action.RETRY, Reason.custom({ onExitCode: TEMPORARY })),
         RetryStrategy.of(Action.EXIT, Reason.custom({ onReason: '*' })),
       ],
     });
+    // Functions know the new definition a moment after CloudFormation has made it: the old one stays.
+    (this.definition.node.defaultChild as CfnJobDefinition).addPropertyOverride(
+      'ResourceRetentionPolicy',
+      { SkipDeregisterOnUpdate: true },
+    );
   }
 
   private jobRole({ storage, grants }: GpuJobProps): Role {
@@ -107,7 +137,10 @@ export class GpuJob extends Construct {
   }
 }
 
-const ecsTasks = (): ServicePrincipal => new ServicePrincipal('ecs-tasks.amazonaws.com');
+/** EX_TEMPFAIL and EX_NOGPU of site/contract/env.ts, as a pattern. */
+const TEMPORARY = '7*';
+
+const ecsTasks = (): ServicePrincipal => ofThisAccount('ecs-tasks');
 
 /** The job that segments a case's slabs (gpu-jobs/infer). */
 export function segmentJob(scope: Construct, id: string, site: Site, storage: Storage): GpuJob {
@@ -141,8 +174,10 @@ export const segmentJobEnvironment = (
 ): EnvironmentOf<typeof SegmentJobDefinitionEnv> => ({
   SAMMIX_SITE: site.site,
   SAMMIX_BUCKET: storage.data.bucketName,
-  SAMMIX_PROVIDERS: 'cuda,cpu',
+  // Nothing else: a GPU instance that computes on its CPU costs tenfold and is noticed by nobody.
+  SAMMIX_PROVIDERS: 'cuda',
   SAMMIX_THREADS: String(site.compute.vcpusPerJob),
+  SAMMIX_MACHINE: MACHINE_FOLDER,
 });
 
 /**
@@ -195,6 +230,7 @@ export function trainJob(
     SAMMIX_SITE: site.site,
     SAMMIX_BUCKET: storage.data.bucketName,
     SAMMIX_SCRATCH: SCRATCH,
+    SAMMIX_DEVICE: 'cuda',
   };
   return new GpuJob(scope, id, {
     site,
@@ -204,7 +240,9 @@ export function trainJob(
     environment,
     grants: [
       onPrefixes(storage.data, 's3:GetObject', PREFIX.training, PREFIX.models),
-      onPrefixes(storage.data, 's3:PutObject', PREFIX.trainingRuns, PREFIX.trainedBundles),
+      onPrefixes(storage.data, 's3:PutObject', PREFIX.trainingRuns),
+      // A bundle that is there stays as it is, the active one above all.
+      writesOnce(storage.data, PREFIX.trainedBundles),
     ],
     limits: {
       vcpus: training.vcpusPerJob,

@@ -2,11 +2,9 @@ import { Duration } from 'aws-cdk-lib';
 import {
   AllocationStrategy,
   type CfnComputeEnvironment,
+  type CfnJobQueue,
   EcsMachineImageType,
   JobQueue,
-  JobStateTimeLimitActionsAction,
-  JobStateTimeLimitActionsReason,
-  JobStateTimeLimitActionsState,
   ManagedEc2EcsComputeEnvironment,
 } from 'aws-cdk-lib/aws-batch';
 import {
@@ -20,13 +18,8 @@ import { ManagedPolicy, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import { acknowledge } from './acknowledge.ts';
+import { LONGEST_UPDATE, newestGpuImage, ROOT_VOLUME, startScript } from './instance.ts';
 import type { SiteNetwork } from './network.ts';
-
-/**
- * The images unpack to about 6 GB (segment) and 9 GB (train), and a training's data lie beside them;
- * the ECS AMI's default of 30 GB fills up on re-pulls.
- */
-const ROOT_VOLUME_GIB = 100;
 
 const ECS_INSTANCE_POLICY = 'service-role/AmazonEC2ContainerServiceforEC2Role';
 
@@ -35,13 +28,27 @@ export interface GpuQueueProps {
   readonly network: SiteNetwork;
 }
 
-/** A Batch queue over spot instances first and on-demand ones second; without jobs, none runs. */
+/** Why Batch lets the first job of a queue wait, as far as it acts on it; CDK's enum lacks the last. */
+const WAITING_REASONS = [
+  'CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY',
+  'MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE',
+  'MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT',
+  'MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED',
+] as const;
+
+/**
+ * Two Batch queues over the same instances, spot first and on-demand second: what a clinic uploads goes
+ * before evaluations, trainings and the canary. Without jobs, no instance runs.
+ */
 export class GpuQueue extends Construct {
+  /** Uploads. */
   readonly queue: JobQueue;
+  /** What nobody waits for. */
+  readonly background: JobQueue;
 
   constructor(scope: Construct, id: string, { site, network }: GpuQueueProps) {
     super(scope, id);
-    const { spotMaxVcpus, onDemandMaxVcpus, runnableLimitMinutes } = site.compute;
+    const { spotMaxVcpus, onDemandMaxVcpus } = site.compute;
     const instance = { template: this.launchTemplate(), role: this.instanceRole() };
     const environment = (name: string, maxVcpus: number, spot: boolean) =>
       maxVcpus === 0 ? [] : [this.environment(name, { maxVcpus, spot, site, network, instance })];
@@ -49,18 +56,36 @@ export class GpuQueue extends Construct {
       ...environment('Spot', spotMaxVcpus, true),
       ...environment('OnDemand', onDemandMaxVcpus, false),
     ];
-    this.queue = new JobQueue(this, 'Queue', {
+    this.queue = this.jobQueue('Queue', 100, environments, site);
+    this.background = this.jobQueue('Background', 1, environments, site);
+  }
+
+  get both(): readonly JobQueue[] {
+    return [this.queue, this.background];
+  }
+
+  private jobQueue(
+    id: string,
+    priority: number,
+    environments: readonly ManagedEc2EcsComputeEnvironment[],
+    { compute: { runnableLimitMinutes } }: Site,
+  ): JobQueue {
+    const queue = new JobQueue(this, id, {
+      priority,
       computeEnvironments: environments.map((computeEnvironment, index) => ({
         computeEnvironment,
         order: index + 1,
       })),
-      jobStateTimeLimitActions: Object.values(JobStateTimeLimitActionsReason).map((reason) => ({
-        action: JobStateTimeLimitActionsAction.CANCEL,
-        state: JobStateTimeLimitActionsState.RUNNABLE,
-        maxTime: Duration.minutes(runnableLimitMinutes),
-        reason,
-      })),
     });
+    (queue.node.defaultChild as CfnJobQueue).jobStateTimeLimitActions = WAITING_REASONS.map(
+      (reason) => ({
+        action: 'CANCEL',
+        state: 'RUNNABLE',
+        maxTimeSeconds: Duration.minutes(runnableLimitMinutes).toSeconds(),
+        reason,
+      }),
+    );
+    return queue;
   }
 
   private environment(
@@ -86,14 +111,21 @@ export class GpuQueue extends Construct {
       allocationStrategy: spot
         ? AllocationStrategy.SPOT_PRICE_CAPACITY_OPTIMIZED
         : AllocationStrategy.BEST_FIT_PROGRESSIVE,
-      images: [{ imageType: EcsMachineImageType.ECS_AL2023_NVIDIA }],
+      images: [{ imageType: EcsMachineImageType.ECS_AL2023_NVIDIA, image: newestGpuImage() }],
       launchTemplate: instance.template,
       instanceRole: instance.role,
-      // Running jobs end before their instance is replaced by an update.
-      updateTimeout: Duration.minutes(Math.min(360, site.compute.jobTimeoutMinutes)),
+      // A training runs longer: it is taken up again from its last checkpoint.
+      updateTimeout: LONGEST_UPDATE,
       terminateOnUpdate: false,
+      updateToLatestImageVersion: true,
     });
-    (environment.node.defaultChild as CfnComputeEnvironment).type = 'MANAGED';
+    const resource = environment.node.defaultChild as CfnComputeEnvironment;
+    resource.type = 'MANAGED';
+    // Without a version Batch keeps the template's first one, whatever is deployed later.
+    resource.addPropertyOverride(
+      'ComputeResources.LaunchTemplate.Version',
+      instance.template.latestVersionNumber,
+    );
     return environment;
   }
 
@@ -101,14 +133,15 @@ export class GpuQueue extends Construct {
     return new LaunchTemplate(this, 'Instance', {
       requireImdsv2: true,
       httpTokens: LaunchTemplateHttpTokens.REQUIRED,
-      // Containers reach the instance's metadata only with a second hop: they must not.
       httpPutResponseHopLimit: 1,
+      userData: startScript(),
       blockDevices: [
         {
           deviceName: '/dev/xvda',
-          volume: BlockDeviceVolume.ebs(ROOT_VOLUME_GIB, {
+          volume: BlockDeviceVolume.ebs(ROOT_VOLUME.gib, {
             encrypted: true,
             volumeType: EbsDeviceVolumeType.GP3,
+            throughput: ROOT_VOLUME.mibPerSecond,
           }),
         },
       ],

@@ -1,5 +1,5 @@
-import { Stack } from 'aws-cdk-lib';
-import { ManagedPolicy, PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import { Aws, Stack } from 'aws-cdk-lib';
+import { ManagedPolicy, PolicyStatement, type Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { acknowledge } from './acknowledge.ts';
@@ -9,6 +9,7 @@ export interface Grant {
   readonly actions: readonly string[];
   readonly resources: readonly string[];
   readonly because?: string;
+  readonly conditions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
 }
 
 /**
@@ -19,8 +20,12 @@ export function grantAll(role: Role, grants: readonly Grant[]): ManagedPolicy {
   const policy = new ManagedPolicy(role, 'Grants', {
     roles: [role],
     statements: grants.map(
-      ({ actions, resources }) =>
-        new PolicyStatement({ actions: [...actions], resources: [...resources] }),
+      ({ actions, resources, conditions }) =>
+        new PolicyStatement({
+          actions: [...actions],
+          resources: [...resources],
+          ...(conditions && { conditions: { ...conditions } }),
+        }),
     ),
   });
   for (const { resources, because } of grants)
@@ -47,6 +52,12 @@ function ruleText(resource: Resolved): string {
   return parts.map(ruleText).join(separator);
 }
 
+/** A service that takes a role, or writes to a resource, only on behalf of this account's own resources. */
+export const ofThisAccount = (service: string): ServicePrincipal =>
+  new ServicePrincipal(`${service}.amazonaws.com`, {
+    conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+  });
+
 /** Reading or writing below prefixes of a bucket. */
 export const onPrefixes = (
   bucket: IBucket,
@@ -58,12 +69,26 @@ export const onPrefixes = (
   because: `${action} is limited to ${prefixes.join(', ')}; the names below are the data's own.`,
 });
 
+/** Keys of a form, `*` standing for any characters. */
+export const onKeys = (bucket: IBucket, action: 's3:PutObject', form: string): Grant => ({
+  actions: [action],
+  resources: [bucket.arnForObjects(form)],
+  because: `${action} is limited to ${form}; the names are the data's own.`,
+});
+
+/** Writing below a prefix what is not there yet: S3 refuses a write that does not ask for that. */
+export const writesOnce = (bucket: IBucket, prefix: string): Grant => ({
+  ...onPrefixes(bucket, 's3:PutObject', prefix),
+  conditions: { Null: { 's3:if-none-match': 'false' } },
+});
+
 /** Without it, asking for an object that is not there answers 403 instead of 404. */
 export const seesWhatIsMissing = (bucket: IBucket): Grant => ({
   actions: ['s3:ListBucket'],
   resources: [bucket.bucketArn],
 });
 
+/** Through the services that hold the site's data only: who steals a role cannot decrypt elsewhere. */
 export const usesKey = (key: IKey): Grant => ({
   actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
   resources: [key.keyArn],

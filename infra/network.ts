@@ -1,3 +1,4 @@
+import { Aws } from 'aws-cdk-lib';
 import {
   FlowLogDestination,
   GatewayVpcEndpointAwsService,
@@ -6,6 +7,7 @@ import {
   type ISecurityGroup,
   type ISubnet,
   type IVpc,
+  type IVpcEndpoint,
   Peer,
   Port,
   SecurityGroup,
@@ -13,17 +15,21 @@ import {
   SubnetType,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2';
-import { ManagedPolicy, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { AnyPrincipal, ManagedPolicy, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
+import type { IBucket } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import { acknowledge } from './acknowledge.ts';
+import { ofThisAccount } from './grants.ts';
 import { siteLogGroup } from './log-group.ts';
 
 export interface SiteNetworkProps {
   readonly site: Site;
   readonly key: IKey;
+  /** The only bucket that can be reached from here, besides that of the image layers. */
+  readonly data: IBucket;
 }
 
 /** What the ECS agent, image pulls and container logs need; S3 has a gateway endpoint, which is free. */
@@ -41,8 +47,10 @@ export class SiteNetwork extends Construct {
   readonly vpc: IVpc;
   readonly subnets: ISubnet[];
   readonly instances: ISecurityGroup;
+  /** Undefined in a network that exists already. */
+  s3: IVpcEndpoint | undefined;
 
-  constructor(scope: Construct, id: string, { site, key }: SiteNetworkProps) {
+  constructor(scope: Construct, id: string, { site, key, data }: SiteNetworkProps) {
     super(scope, id);
     const { network } = site;
     if (network.mode === 'existing-vpc') {
@@ -65,7 +73,7 @@ export class SiteNetwork extends Construct {
       allowAllOutbound: false,
     });
     this.instances.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'AWS endpoints');
-    if (network.mode === 'own-vpc') this.endpoints(this.vpc as Vpc);
+    if (network.mode === 'own-vpc') this.endpoints(this.vpc as Vpc, data);
   }
 
   private ownVpc(cidr: string, availabilityZones: number): Vpc {
@@ -84,8 +92,10 @@ export class SiteNetwork extends Construct {
     return vpc;
   }
 
-  private endpoints(vpc: Vpc): void {
-    vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 });
+  private endpoints(vpc: Vpc, data: IBucket): void {
+    const s3 = vpc.addGatewayEndpoint('S3', { service: GatewayVpcEndpointAwsService.S3 });
+    for (const statement of s3Statements(data)) s3.addToPolicy(statement);
+    this.s3 = s3;
     const endpoints = new SecurityGroup(this, 'Endpoints', {
       vpc,
       description: 'VPC endpoints: HTTPS from the GPU instances',
@@ -93,18 +103,20 @@ export class SiteNetwork extends Construct {
     });
     endpoints.addIngressRule(this.instances, Port.tcp(443), 'GPU instances');
     for (const [name, service] of Object.entries(PAID_ENDPOINTS))
-      vpc.addInterfaceEndpoint(name, {
-        service,
-        securityGroups: [endpoints],
-        open: false,
-        // One zone: an endpoint costs per zone and hour, and its names resolve from all zones.
-        subnets: { subnets: [vpc.isolatedSubnets[0] as ISubnet] },
-      });
+      vpc
+        .addInterfaceEndpoint(name, {
+          service,
+          securityGroups: [endpoints],
+          open: false,
+          // One zone: an endpoint costs per zone and hour, and its names resolve from all zones.
+          subnets: { subnets: [vpc.isolatedSubnets[0] as ISubnet] },
+        })
+        .addToPolicy(ownRoles('*', ['*']));
   }
 
   private flowLogs(vpc: Vpc, group: LogGroup): void {
     const role = new Role(this, 'FlowLogsRole', {
-      assumedBy: new ServicePrincipal('vpc-flow-logs.amazonaws.com'),
+      assumedBy: ofThisAccount('vpc-flow-logs'),
     });
     const policy = new ManagedPolicy(this, 'FlowLogsPolicy', {
       statements: [
@@ -125,3 +137,22 @@ export class SiteNetwork extends Construct {
     });
   }
 }
+
+/** An endpoint lets the account's own roles through, and nobody who brought credentials of another. */
+const ownRoles = (actions: string, resources: string[]): PolicyStatement =>
+  new PolicyStatement({
+    principals: [new AnyPrincipal()],
+    actions: [actions],
+    resources,
+    conditions: { StringEquals: { 'aws:PrincipalAccount': Aws.ACCOUNT_ID } },
+  });
+
+/** The site's bucket, and the one from which ECR hands out layers (by addresses that it signs itself). */
+const s3Statements = (data: IBucket): PolicyStatement[] => [
+  ownRoles('s3:*', [data.bucketArn, data.arnForObjects('*')]),
+  new PolicyStatement({
+    principals: [new AnyPrincipal()],
+    actions: ['s3:GetObject'],
+    resources: [`arn:${Aws.PARTITION}:s3:::prod-${Aws.REGION}-starport-layer-bucket/*`],
+  }),
+];

@@ -1,5 +1,5 @@
 import type { Duration } from 'aws-cdk-lib';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Role } from 'aws-cdk-lib/aws-iam';
 import { Architecture, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -7,7 +7,7 @@ import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import { acknowledge } from './acknowledge.ts';
 import { type FunctionName, functionCode } from './function-code.ts';
-import { type Grant, grantAll, usesKey } from './grants.ts';
+import { type Grant, grantAll, ofThisAccount, usesKey } from './grants.ts';
 import { siteLogGroup } from './log-group.ts';
 import type { Storage } from './storage.ts';
 
@@ -30,7 +30,7 @@ export class NodeFunction extends Construct {
     super(scope, id);
     const logGroup = siteLogGroup(this, 'Log', { site: props.site, key: props.storage.key });
     const role = new Role(this, 'Role', {
-      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      assumedBy: ofThisAccount('lambda'),
     });
     const policy = grantAll(role, [
       ...props.grants,

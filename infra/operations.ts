@@ -11,14 +11,17 @@ import {
   TreatMissingData,
 } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
+import { MetricFilter } from 'aws-cdk-lib/aws-logs';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import { METRICS_NAMESPACE, type MetricName } from '../site/contract/metrics.ts';
 import type { Canary } from './canary.ts';
 import type { Evaluation } from './evaluation.ts';
+import type { GpuJob } from './gpu-job.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Training } from './training.ts';
+import type { Watch } from './watch.ts';
 
 export interface OperationsProps {
   readonly site: Site;
@@ -28,9 +31,17 @@ export interface OperationsProps {
   readonly evaluation: Evaluation;
   /** Undefined at a site without one. */
   readonly canary: Canary | undefined;
+  readonly watch: Watch;
+  readonly jobs: readonly GpuJob[];
 }
 
 const PERIOD = Duration.minutes(5);
+
+/** A message that a function fails on comes back up to four times within so long. */
+const FAILURES_WITHIN = Duration.hours(1);
+
+/** As both images log it: the error's code, or the trainer's own. */
+export const NO_GPU = '{ ($.error.code = "no-backend") || ($.code = "no-backend") }';
 
 /** What someone who runs a site looks at, and what wakes them up. */
 export class Operations extends Construct {
@@ -45,12 +56,14 @@ export class Operations extends Construct {
 
   private alarms(): void {
     const { queues } = this.props.pipeline;
-    const { pipeline, training, evaluation, canary } = this.props;
+    const { pipeline, training, evaluation, canary, watch } = this.props;
+    this.countGpuFaults();
     const functions = {
       ...pipeline.functions,
       train: training.function,
       ...evaluation.functions,
       ...(canary && { canary: canary.function }),
+      watch: watch.function,
     };
     this.alarm('ParkedMessages', {
       metric: queues.parked.metricApproximateNumberOfMessagesVisible({ period: PERIOD }),
@@ -73,6 +86,27 @@ export class Operations extends Construct {
         threshold: 1,
         text: `A synthetic scan did not come out as the same bundle made it before. After an activation, go back with "sammix site rollback ${this.props.site.site}"; after a deployment, deploy the version before.`,
       });
+    this.alarm('CpuFallbacks', {
+      metric: this.metric('CpuFallbacks', Stats.SUM),
+      threshold: 1,
+      text: 'A job found no GPU, or not the libraries for it; it has computed nothing.',
+    });
+    this.alarm('QueueBlocked', {
+      metric: this.metric('QueueBlocked', Stats.SUM),
+      threshold: 1,
+      text: 'Batch cannot run the first job of a queue; the log of the function watch has its reason.',
+    });
+    this.alarm('RunsOverdue', {
+      metric: this.metric('RunsOverdue', Stats.SUM),
+      threshold: 1,
+      text: 'A run did not end within its deadline and was reported as failed.',
+    });
+    this.alarm('WatchSilent', {
+      metric: this.metric('RunsOpen', Stats.SAMPLE_COUNT, Duration.hours(1)),
+      threshold: 1,
+      below: true,
+      text: 'Nobody has looked at the open runs for an hour.',
+    });
     for (const [name, queue] of Object.entries({ Uploads: queues.ingest, Results: queues.results }))
       this.alarm(`${name}Wait`, {
         metric: queue.metricApproximateAgeOfOldestMessage({ period: PERIOD }),
@@ -81,23 +115,31 @@ export class Operations extends Construct {
       });
     for (const [name, { lambda }] of Object.entries(functions))
       this.alarm(`${name[0]?.toUpperCase()}${name.slice(1)}Errors`, {
-        metric: lambda.metricErrors({ period: PERIOD }),
+        metric: lambda.metricErrors({ period: FAILURES_WITHIN }),
         threshold: 3,
-        text: `The function ${name} failed three times in five minutes.`,
+        text: `The function ${name} failed three times in an hour.`,
       });
   }
 
   private alarm(
     id: string,
-    { metric, threshold, text }: { metric: IMetric; threshold: number; text: string },
+    {
+      metric,
+      threshold,
+      text,
+      below = false,
+    }: { metric: IMetric; threshold: number; text: string; below?: boolean },
   ): void {
     new Alarm(this, id, {
       metric,
       threshold,
       alarmDescription: `sammix ${this.props.site.site}: ${text} See docs/deploy.md.`,
       evaluationPeriods: 1,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      treatMissingData: TreatMissingData.NOT_BREACHING,
+      comparisonOperator: below
+        ? ComparisonOperator.LESS_THAN_THRESHOLD
+        : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+      // What should come and does not is missing data.
+      treatMissingData: below ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
     }).addAlarmAction(new SnsAction(this.props.topic));
   }
 
@@ -156,19 +198,37 @@ export class Operations extends Construct {
         right: sums('EvaluatedCasesFailed'),
       }),
       new GraphWidget({
+        title: 'Runs that have not ended',
+        left: [this.metric('RunsOpen', Stats.MAXIMUM)],
+        right: sums('RunsOverdue', 'QueueBlocked', 'CpuFallbacks'),
+      }),
+      new GraphWidget({
         title: 'Canary',
         left: sums('CanaryScansPassed', 'CanaryScansFailed'),
       }),
     );
   }
 
-  private metric(metricName: MetricName, statistic: string): Metric {
+  private metric(metricName: MetricName, statistic: string, period = PERIOD): Metric {
     return new Metric({
       namespace: METRICS_NAMESPACE,
       metricName,
       dimensionsMap: { Site: this.props.site.site },
       statistic,
-      period: PERIOD,
+      period,
     });
+  }
+
+  /** Jobs have no way to count but their logs. */
+  private countGpuFaults(): void {
+    for (const [at, { log }] of this.props.jobs.entries())
+      new MetricFilter(this, `NoGpu${at}`, {
+        logGroup: log,
+        filterPattern: { logPatternString: NO_GPU },
+        metricNamespace: METRICS_NAMESPACE,
+        metricName: 'CpuFallbacks' satisfies MetricName,
+        metricValue: '1',
+        dimensions: { Site: '$.site' },
+      });
   }
 }

@@ -13,10 +13,10 @@ import type {
   SplitEnv,
   SummaryEnv,
 } from '../site/contract/env.ts';
-import { JOB_NAME, PREFIX, uploadsBelow } from '../site/contract/keys.ts';
+import { JOB_NAME, PREFIX, TRAINING_REASONS, uploadsBelow } from '../site/contract/keys.ts';
 import { endQueue, jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import type { GpuQueue } from './gpu-queue.ts';
-import { onPrefixes, seesWhatIsMissing } from './grants.ts';
+import { onKeys, onPrefixes, seesWhatIsMissing } from './grants.ts';
 import { NodeFunction } from './node-function.ts';
 import type { Storage } from './storage.ts';
 
@@ -68,6 +68,7 @@ export class Pipeline extends Construct {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
       SAMMIX_JOB_QUEUE: gpu.queue.jobQueueArn,
+      SAMMIX_BACKGROUND_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_SEGMENT_JOB: segment.jobDefinitionArn,
       SAMMIX_BUNDLE: site.bundle,
       SAMMIX_SLICES_PER_JOB: String(site.compute.slicesPerJob),
@@ -101,7 +102,7 @@ export class Pipeline extends Construct {
         seesWhatIsMissing(storage.data),
         {
           actions: ['batch:SubmitJob'],
-          resources: [gpu.queue.jobQueueArn, segment.jobDefinitionArn],
+          resources: [...gpu.both.map((queue) => queue.jobQueueArn), segment.jobDefinitionArn],
         },
       ],
       // One vCPU: decompression is a single thread.
@@ -156,13 +157,9 @@ export class Pipeline extends Construct {
       environment,
       grants: [
         onPrefixes(storage.data, 's3:GetObject', PREFIX.models, PREFIX.runs, PREFIX.cases),
-        onPrefixes(
-          storage.data,
-          's3:PutObject',
-          PREFIX.runs,
-          PREFIX.cases,
-          PREFIX.trainingRequests,
-        ),
+        onPrefixes(storage.data, 's3:PutObject', PREFIX.runs, PREFIX.cases),
+        // Beside a request, never a request.
+        onKeys(storage.data, 's3:PutObject', TRAINING_REASONS),
         seesWhatIsMissing(storage.data),
       ],
       memoryMiB: 512,

@@ -1,5 +1,5 @@
 import { CfnOutput, Stack, Tags } from 'aws-cdk-lib';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
@@ -9,11 +9,13 @@ import { Canary } from './canary.ts';
 import { Evaluation } from './evaluation.ts';
 import { segmentJob } from './gpu-job.ts';
 import { GpuQueue } from './gpu-queue.ts';
+import { ofThisAccount } from './grants.ts';
 import { SiteNetwork } from './network.ts';
 import { Operations } from './operations.ts';
 import { Pipeline } from './pipeline.ts';
 import { Storage } from './storage.ts';
 import { Training } from './training.ts';
+import { Watch } from './watch.ts';
 
 /** Where alarms and the headlines of evaluations go, encrypted by the site's key. */
 export function noticeTopic(
@@ -24,7 +26,7 @@ export function noticeTopic(
   const topic = new Topic(scope, id, { masterKey: key, enforceSSL: true });
   topic.addToResourcePolicy(
     new PolicyStatement({
-      principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+      principals: [ofThisAccount('cloudwatch')],
       actions: ['sns:Publish'],
       resources: [topic.topicArn],
     }),
@@ -45,10 +47,19 @@ export class SiteStack extends Stack {
       description: `sammix: liver segmentation for the site ${site.site}`,
     });
     const storage = new Storage(this, 'Storage', site);
-    const network = new SiteNetwork(this, 'Network', { site, key: storage.key });
+    const network = new SiteNetwork(this, 'Network', {
+      site,
+      key: storage.key,
+      data: storage.data,
+    });
     const gpu = new GpuQueue(this, 'Gpu', { site, network });
-    const segment = segmentJob(this, 'SegmentJob', site, storage).definition;
-    const pipeline = new Pipeline(this, 'Pipeline', { site, storage, gpu, segment });
+    const segment = segmentJob(this, 'SegmentJob', site, storage);
+    const pipeline = new Pipeline(this, 'Pipeline', {
+      site,
+      storage,
+      gpu,
+      segment: segment.definition,
+    });
     const training = new Training(this, 'Training', { site, storage, gpu, pipeline });
     const topic = noticeTopic(this, 'Notices', { site, key: storage.key });
     const evaluation = new Evaluation(this, 'Evaluation', { site, storage, gpu, pipeline, topic });
@@ -56,7 +67,23 @@ export class SiteStack extends Stack {
       site.evaluation.canaryCases === 0
         ? undefined
         : new Canary(this, 'Canary', { site, storage, pipeline });
-    new Operations(this, 'Operations', { site, topic, pipeline, training, evaluation, canary });
+    const jobs = [segment, training.job, evaluation.job].filter((job) => job !== undefined);
+    if (network.s3)
+      storage.onlyFrom(
+        network.s3,
+        jobs.map(({ role }) => role),
+      );
+    const watch = new Watch(this, 'Watch', { site, storage, gpu, pipeline });
+    new Operations(this, 'Operations', {
+      site,
+      topic,
+      pipeline,
+      training,
+      evaluation,
+      canary,
+      watch,
+      jobs,
+    });
 
     this.templateOptions.metadata = { 'cfn-lint': { config: { ignore_checks: LINT_EXCEPTIONS } } };
     Tags.of(this).add('sammix:site', site.site);

@@ -1,5 +1,12 @@
 import { Aws, Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IVpcEndpoint } from 'aws-cdk-lib/aws-ec2';
+import {
+  AnyPrincipal,
+  Effect,
+  type IRole,
+  PolicyStatement,
+  ServicePrincipal,
+} from 'aws-cdk-lib/aws-iam';
 import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import {
   BlockPublicAccess,
@@ -41,7 +48,7 @@ export class Storage extends Construct {
       serverAccessLogsBucket: accessLogs,
       serverAccessLogsPrefix: 'data/',
       lifecycleRules: lifecycle(site),
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     // The property of the bucket itself; CDK's own `eventBridgeEnabled` would add a function with
     // wide permissions for the same effect.
@@ -54,6 +61,57 @@ export class Storage extends Construct {
       'HIPAA.Security-S3BucketReplicationEnabled',
     );
     this.data = data;
+    this.refuse(data);
+  }
+
+  /** What no policy of a role or of another account can allow. */
+  private refuse(data: Bucket): void {
+    const everything = [data.bucketArn, data.arnForObjects('*')];
+    data.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'OnlyThisAccount',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['s3:*'],
+        resources: everything,
+        conditions: {
+          StringNotEquals: { 'aws:PrincipalAccount': Aws.ACCOUNT_ID },
+          Bool: { 'aws:PrincipalIsAWSService': 'false' },
+        },
+      }),
+    );
+    data.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'OnlyTheSiteKey',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['s3:PutObject'],
+        resources: [data.arnForObjects('*')],
+        conditions: {
+          StringNotEqualsIfExists: {
+            's3:x-amz-server-side-encryption-aws-kms-key-id': this.key.keyArn,
+          },
+          Null: { 's3:x-amz-server-side-encryption': 'false' },
+        },
+      }),
+    );
+  }
+
+  /** Jobs reach the bucket from the site's own network, and credentials taken from one nowhere else. */
+  onlyFrom(endpoint: IVpcEndpoint, roles: readonly IRole[]): void {
+    this.data.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'JobsOnlyFromTheirNetwork',
+        effect: Effect.DENY,
+        principals: [new AnyPrincipal()],
+        actions: ['s3:*'],
+        resources: [this.data.bucketArn, this.data.arnForObjects('*')],
+        conditions: {
+          ArnEquals: { 'aws:PrincipalArn': roles.map(({ roleArn }) => roleArn) },
+          StringNotEquals: { 'aws:SourceVpce': endpoint.vpcEndpointId },
+        },
+      }),
+    );
   }
 
   private accessLogs(): Bucket {
@@ -67,7 +125,7 @@ export class Storage extends Construct {
       lifecycleRules: [
         { expiration: Duration.days(731), noncurrentVersionExpiration: Duration.days(30) },
       ],
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     });
     acknowledge(
       logs,
@@ -95,9 +153,9 @@ function siteKey(scope: Construct, site: Site): IKey {
   const key = new Key(scope, 'Key', {
     enableKeyRotation: true,
     description: `Scans, masks, queues, logs and alarms of the sammix site ${site.site}`,
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
   });
-  // Services that write on the site's behalf; each only for this account's resources.
+  // Services that write on the site's behalf.
   const { region, account, partition } = Stack.of(scope);
   key.addToResourcePolicy(
     new PolicyStatement({
@@ -117,6 +175,7 @@ function siteKey(scope: Construct, site: Site): IKey {
       },
     }),
   );
+  // Whose events and alarms these are, queues and topic ask: neither service tells the key for certain.
   key.addToResourcePolicy(
     new PolicyStatement({
       principals: ['events', 'cloudwatch'].map(
@@ -124,20 +183,21 @@ function siteKey(scope: Construct, site: Site): IKey {
       ),
       actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
       resources: ['*'],
-      conditions: { StringEquals: { 'aws:SourceAccount': account } },
     }),
   );
   return key;
 }
 
+/** Whatever holds a scan or names a case: nothing of it has no rule. */
 function lifecycle(site: Site): LifecycleRule[] {
-  const { incomingDays, casesDays, workDays, oldVersionsDays } = site.retention;
+  const { incomingDays, casesDays, workDays, quarantineDays, evaluationsDays, trainingDays } =
+    site.retention;
   const canaryDays = site.evaluation.canaryCases > 0 ? CANARY_DAYS : null;
   const expire = (prefix: string, days: number | null): LifecycleRule[] =>
     days === null ? [] : [{ prefix, expiration: Duration.days(days) }];
   return [
     {
-      noncurrentVersionExpiration: Duration.days(oldVersionsDays),
+      noncurrentVersionExpiration: Duration.days(site.retention.oldVersionsDays),
       abortIncompleteMultipartUploadAfter: Duration.days(2),
       expiredObjectDeleteMarker: true,
     },
@@ -147,6 +207,13 @@ function lifecycle(site: Site): LifecycleRule[] {
     ),
     ...expire(PREFIX.cases, casesDays),
     ...expire(PREFIX.work, workDays),
+    // A refused upload is an upload, and is kept as long unless the site says otherwise.
+    ...expire(PREFIX.quarantine, quarantineDays ?? incomingDays),
+    // Their tables name cases and hold their numbers.
+    ...[PREFIX.evaluations, PREFIX.evaluationRuns, PREFIX.summaries].flatMap((prefix) =>
+      expire(prefix, evaluationsDays ?? casesDays),
+    ),
+    ...expire(PREFIX.trainingData, trainingDays),
     // State of runs: an upload that comes again after so long is simply processed again.
     ...expire(PREFIX.runs, casesDays),
   ];

@@ -28,16 +28,19 @@ const TIMEOUT = Duration.minutes(1);
 export class Training extends Construct {
   readonly queue: Queue;
   readonly function: NodeFunction;
+  /** Undefined at a site that does not train. */
+  readonly job: GpuJob | undefined;
 
   constructor(scope: Construct, id: string, { site, storage, gpu, pipeline }: TrainingProps) {
     super(scope, id);
     const { failures, parked } = pipeline.queues;
     const job = trainJob(this, 'Job', site, storage);
+    this.job = job;
     this.queue = workQueue(this, 'Queue', { storage, timeout: TIMEOUT, deadLetters: failures });
     const environment: EnvironmentOf<typeof TrainEnv> = {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
-      SAMMIX_JOB_QUEUE: gpu.queue.jobQueueArn,
+      SAMMIX_JOB_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_TRAIN_JOB: job?.definition.jobDefinitionArn ?? '',
       SAMMIX_USD_PER_GPU_HOUR: String(site.compute.usdPerGpuHour),
       SAMMIX_LEASE_SECONDS: String(TIMEOUT.toSeconds()),
@@ -78,6 +81,6 @@ const submits = (gpu: GpuQueue, job: GpuJob | undefined): Grant[] =>
     : [
         {
           actions: ['batch:SubmitJob'],
-          resources: [gpu.queue.jobQueueArn, job.definition.jobDefinitionArn],
+          resources: [gpu.background.jobQueueArn, job.definition.jobDefinitionArn],
         },
       ];

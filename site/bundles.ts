@@ -142,28 +142,45 @@ export function bundleReader(
   let kept: { bundle: RegisteredBundle; untilMs: number } | undefined;
   return async () => {
     if (kept && kept.untilMs > now()) return kept.bundle;
-    const prefix = setting === 'active' ? await activePrefix(store) : setting;
-    const bundle = await readBundle(store, prefix);
+    const bundle =
+      setting === 'active' ? await readActiveBundle(store) : await readBundle(store, setting);
     kept = { bundle, untilMs: now() + KEPT_MS };
     return bundle;
   };
 }
 
-async function activePrefix(store: S3Store): Promise<string> {
+/** The very bundle that was activated: whoever can write below `models/` decides nothing. */
+async function readActiveBundle(store: S3Store): Promise<RegisteredBundle> {
   const active = await findJson(store, cloudKeys.activeBundle, ActiveBundle);
   if (!active) throw noBundle(cloudKeys.activeBundle);
-  return active.prefix;
+  const bundle = await readBundle(store, active.prefix);
+  if (bundle.digest !== active.digest) throw changedBundle(active.prefix, active.digest, bundle);
+  return bundle;
 }
 
+/** @throws BundleError where there is none, or its manifest is not the one that its prefix names */
 export async function readBundle(store: S3Store, prefix: string): Promise<RegisteredBundle> {
   const found = await store.getTagged(`${prefix}/${BUNDLE_MANIFEST}`);
   if (!found) throw noBundle(`${prefix}/${BUNDLE_MANIFEST}`);
-  return {
-    prefix,
-    digest: createHash('sha256').update(found.body).digest('hex'),
-    manifest: fromJsonBytes(BundleManifest, found.body),
-  };
+  const digest = createHash('sha256').update(found.body).digest('hex');
+  const bundle = { prefix, digest, manifest: fromJsonBytes(BundleManifest, found.body) };
+  const named = prefix.slice(prefix.lastIndexOf('/') + 1);
+  if (!digest.startsWith(named)) throw changedBundle(prefix, `${named}...`, bundle);
+  return bundle;
 }
+
+const changedBundle = (
+  prefix: string,
+  expected: string,
+  { digest }: RegisteredBundle,
+): BundleError =>
+  new BundleError({
+    code: 'bundle-changed',
+    subject: prefix,
+    expected: `the digest ${expected}, under which it was registered`,
+    found: digest,
+    remedy: 'Somebody has overwritten it: go back with "sammix site rollback", and find out who.',
+  });
 
 const noBundle = (key: string): BundleError =>
   new BundleError({

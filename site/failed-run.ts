@@ -18,6 +18,7 @@ import {
 import type { RunRecord } from './contract/runs.ts';
 import type { EmitMetrics } from './metrics.ts';
 import { advance, type Claimed, imageVersion, newRun, pointLatest, readRun } from './runs.ts';
+import { rowOfReport } from './summary.ts';
 import { failRequest } from './training/end.ts';
 
 /**
@@ -51,7 +52,7 @@ export async function writeFailure(
 ): Promise<void> {
   const { dataset, caseId, runId, uploadedAt } = record;
   const keys = cloudRunKeys(dataset, caseId, runId);
-  await reportFailure(
+  const report = await reportFailure(
     {
       keys,
       caseId,
@@ -69,6 +70,7 @@ export async function writeFailure(
     prefix: keys.prefix,
     status: 'failed',
     uploadedAt,
+    ...rowOfReport(report),
   });
 }
 
@@ -102,7 +104,7 @@ async function failedJob({ detail }: JobStateChange, ports: FailurePorts): Promi
   if (record.state === 'reported' || record.state === 'failed')
     return ports.emit({ DuplicateEvents: 1 });
   const failed = detail.status === 'FAILED';
-  await fail(claimed, failed ? 'segment' : 'report', ports, {
+  await failRun(claimed, failed ? 'segment' : 'report', ports, {
     code: failed ? 'job-failed' : 'report-failed',
     subject: record.input.name,
     expected: failed ? 'the GPU job to end well' : 'the finished slabs to become a report',
@@ -121,7 +123,7 @@ async function failedUpload(
   const { record } = claimed;
   if (record.state === 'reported' || record.state === 'submitted') return;
   const bundle = await ports.bundle().catch((error: unknown) => error);
-  await fail(claimed, 'split', ports, {
+  await failRun(claimed, 'split', ports, {
     ...(bundle instanceof SammixError
       ? bundle.fault
       : {
@@ -141,10 +143,11 @@ async function runOf(event: ObjectCreated, upload: Upload, ports: FailurePorts):
   return (await readRun(ports.store, unclaimed.runId)) ?? { record: unclaimed, etag: undefined };
 }
 
-async function fail(
+/** Reports a run as failed, once. */
+export async function failRun(
   claimed: Claimed,
   stage: FailedReport['stage'],
-  { store, log, emit }: FailurePorts,
+  { store, log, emit }: Pick<FailurePorts, 'store' | 'log' | 'emit'>,
   fault: Fault,
 ): Promise<void> {
   const { record } = claimed;

@@ -6,6 +6,7 @@ import { splitCase } from '../core/stage/split.ts';
 import { jobChildren, jobSubmitter } from './batch.ts';
 import { bundleReader, type RegisteredBundle } from './bundles.ts';
 import type { SiteContext } from './context.ts';
+import { CANARY_DATASET } from './contract/canary.ts';
 import type { EnvironmentOf, SegmentJobRunEnv, SplitEnv } from './contract/env.ts';
 import type { ObjectCreated } from './contract/events.ts';
 import { cloudRunKeys, parseUpload, segmentJobName, type Upload } from './contract/keys.ts';
@@ -19,6 +20,7 @@ import {
   type Claimed,
   claimCase,
   imageVersion,
+  markOpen,
   newRun,
   type RunSettings,
   runLease,
@@ -58,14 +60,14 @@ export function ingestUpload(
 
 function openPorts({ env, store, log, emit }: SiteContext<SplitEnv>): IngestPorts {
   const submitJob = jobSubmitter();
-  const submit = ({ runId, traceId }: RunRecord, children: number): Promise<string> => {
+  const submit = ({ runId, traceId, dataset }: RunRecord, children: number): Promise<string> => {
     const environment: EnvironmentOf<typeof SegmentJobRunEnv> = {
       SAMMIX_RUN_ID: runId,
       SAMMIX_TRACE_ID: traceId,
     };
     return submitJob({
       name: segmentJobName(runId),
-      queue: env.SAMMIX_JOB_QUEUE,
+      queue: dataset === CANARY_DATASET ? env.SAMMIX_BACKGROUND_QUEUE : env.SAMMIX_JOB_QUEUE,
       definition: env.SAMMIX_SEGMENT_JOB,
       environment,
       children,
@@ -111,6 +113,7 @@ async function splitAndSubmit(
   ports: IngestPorts,
 ): Promise<IngestOutcome> {
   const { record } = claimed;
+  await markOpen(ports.store, record.runId);
   const log = ports.log.with({ runId: record.runId, traceId: record.traceId });
   try {
     const manifest = await split(record, bundle, ports.store);

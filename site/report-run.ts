@@ -3,7 +3,12 @@ import { provenance } from '../adapters/provenance.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import type { RunKeys } from '../core/contract/keys.ts';
 import { CaseManifest } from '../core/contract/manifest.ts';
-import { type GpuCost, gpuCost } from '../core/contract/report.ts';
+import {
+  type GpuCost,
+  gpuCost,
+  type Machine,
+  type SegmentedReport,
+} from '../core/contract/report.ts';
 import { StorageError } from '../core/errors.ts';
 import { getJson } from '../core/json.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
@@ -27,6 +32,7 @@ import {
   storedLabel,
   writeAccount,
 } from './runs.ts';
+import { rowOfReport } from './summary.ts';
 
 export interface ReportPorts {
   readonly store: S3Store;
@@ -75,13 +81,14 @@ async function assembleAndReport(record: RunRecord, ports: ReportPorts): Promise
   const { store } = ports;
   let label = await labelOfRun(store, record);
   for (;;) {
-    await writeReport(record, label, ports);
+    const report = await writeReport(record, label, ports);
     await pointLatest(store, record, {
       schemaVersion: 1,
       runId: record.runId,
       prefix: keysOf(record).prefix,
       status: 'segmented',
       uploadedAt: record.uploadedAt,
+      ...rowOfReport(report),
     });
     const now = await labelOfRun(store, record);
     if (now?.version === label?.version) return;
@@ -93,7 +100,7 @@ async function writeReport(
   record: RunRecord,
   label: LabelPointer | undefined,
   { store, usdPerGpuHour, emit, log }: ReportPorts,
-): Promise<void> {
+): Promise<SegmentedReport> {
   const keys = keysOf(record);
   const manifest = await getJson(store, keys.manifest, CaseManifest);
   const assembled = await assembleCase({ manifest, keys }, { store });
@@ -108,6 +115,7 @@ async function writeReport(
       provenance: provenance(assembled.backend),
       peakMemoryMiB: peakMemoryMiB(jobs),
       cost: costOf(jobs, usdPerGpuHour),
+      machines: machinesOf(jobs),
       traceId: record.traceId,
     },
     { store },
@@ -115,10 +123,17 @@ async function writeReport(
   if (report.comparison) emit({ LabelsCompared: 1 });
   if (report.comparisonFault)
     log.warn('label-not-compared', { runId: record.runId, code: report.comparisonFault.code });
+  return report;
 }
 
 const peakMemoryMiB = (jobs: readonly JobRecord[]): number | null =>
   jobs.length === 0 ? null : Math.max(...jobs.map((job) => job.peakMemoryMiB));
+
+/** Each kind of instance once. */
+function machinesOf(jobs: readonly JobRecord[]): Machine[] {
+  const machines = jobs.flatMap(({ machine }) => machine ?? []);
+  return [...new Map(machines.map((one) => [JSON.stringify(one), one])).values()];
+}
 
 const costOf = (jobs: readonly JobRecord[], usdPerGpuHour: number): GpuCost =>
   gpuCost(
@@ -129,9 +144,16 @@ const costOf = (jobs: readonly JobRecord[], usdPerGpuHour: number): GpuCost =>
 async function finish(claimed: Claimed, ports: ReportPorts): Promise<void> {
   const { store, usdPerGpuHour, log, emit } = ports;
   const { record } = claimed;
-  const cost = costOf(await readJobRecords(store, record.runId), usdPerGpuHour);
+  const jobs = await readJobRecords(store, record.runId);
+  const cost = costOf(jobs, usdPerGpuHour);
   const reportedAt = new Date();
-  const change = { state: 'reported' as const, reportedAt: reportedAt.toISOString(), cost };
+  const change = {
+    state: 'reported' as const,
+    reportedAt: reportedAt.toISOString(),
+    cost,
+    backends: [...new Set(jobs.map(({ backend }) => backend))],
+    machines: machinesOf(jobs),
+  };
   await writeAccount(store, { ...record, ...change });
   // Of two events for one run that come at once, one counts.
   if (!(await advance(store, claimed, change))) return;

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { pMapIterable } from 'p-map';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import type { GpuCost } from '../../core/contract/report.ts';
 import { faultText } from '../../core/errors.ts';
 import { getJson } from '../../core/json.ts';
 import { PREFIX, runIdOfRecord } from '../../site/contract/keys.ts';
@@ -21,19 +23,24 @@ export function define(command: Command): void {
     });
 }
 
+/** Records read at once. */
+const AT_ONCE = 32;
+
+interface OpenRun {
+  readonly caseId: string;
+  readonly dataset: string;
+  readonly runId: string;
+  readonly state: RunState;
+  readonly uploadedAt: string;
+  readonly jobId: string | null;
+}
+
 export interface SiteStatus {
   readonly counts: Readonly<Partial<Record<RunState, number>>>;
   readonly gpuSeconds: number;
   readonly estimatedUsd: number;
   /** Runs that are not reported (yet), newest first. */
-  readonly open: readonly {
-    readonly caseId: string;
-    readonly dataset: string;
-    readonly runId: string;
-    readonly state: RunState;
-    readonly uploadedAt: string;
-    readonly jobId: string | null;
-  }[];
+  readonly open: readonly OpenRun[];
   /** Newest first. */
   readonly trainings: readonly TrainingStatus[];
 }
@@ -51,31 +58,43 @@ export interface TrainingStatus {
 
 /** What became of a site's uploads and training requests, from the records of its runs. */
 export async function siteStatus(store: S3Store): Promise<SiteStatus> {
-  const runs: RunRecord[] = [];
-  for await (const { key } of store.list(PREFIX.runs))
-    if (runIdOfRecord(key) !== undefined) runs.push(await getJson(store, key, RunRecord));
   const counts: Partial<Record<RunState, number>> = {};
-  for (const { state } of runs) counts[state] = (counts[state] ?? 0) + 1;
+  const open: OpenRun[] = [];
   const trainings = await listTrainings(store);
-  const paid = [...runs, ...trainings.records];
+  const paid = { gpuSeconds: 0, estimatedUsd: 0 };
+  const pay = (cost: GpuCost | null): void => {
+    paid.gpuSeconds += cost?.gpuSeconds ?? 0;
+    paid.estimatedUsd += cost?.estimatedUsd ?? 0;
+  };
+  for (const { cost } of trainings.records) pay(cost);
+  const found = pMapIterable(
+    store.list(PREFIX.runs),
+    async ({ key }) => (runIdOfRecord(key) ? getJson(store, key, RunRecord) : null),
+    { concurrency: AT_ONCE },
+  );
+  // Of those that are reported, however many, nothing but the sums is kept.
+  for await (const run of found) {
+    if (!run) continue;
+    counts[run.state] = (counts[run.state] ?? 0) + 1;
+    pay(run.cost);
+    if (run.state !== 'reported') open.push(openRun(run));
+  }
   return {
     counts,
-    gpuSeconds: sum(paid, ({ cost }) => cost?.gpuSeconds),
-    estimatedUsd: sum(paid, ({ cost }) => cost?.estimatedUsd),
-    open: runs
-      .filter((run) => run.state !== 'reported')
-      .sort((a, b) => (a.uploadedAt < b.uploadedAt ? 1 : -1))
-      .map(({ caseId, dataset, runId, state, uploadedAt, job }) => ({
-        caseId,
-        dataset,
-        runId,
-        state,
-        uploadedAt,
-        jobId: job?.id ?? null,
-      })),
+    ...paid,
+    open: open.sort((a, b) => (a.uploadedAt < b.uploadedAt ? 1 : -1)),
     trainings: trainingStates(trainings),
   };
 }
+
+const openRun = ({ caseId, dataset, runId, state, uploadedAt, job }: RunRecord): OpenRun => ({
+  caseId,
+  dataset,
+  runId,
+  state,
+  uploadedAt,
+  jobId: job?.id ?? null,
+});
 
 function trainingStates({
   records,
@@ -106,11 +125,6 @@ function trainingStates({
     }));
   return [...accepted, ...refused].sort((a, b) => (a.since < b.since ? 1 : -1));
 }
-
-type Paid = Pick<RunRecord, 'cost'>;
-
-const sum = (paid: readonly Paid[], of: (one: Paid) => number | undefined): number =>
-  paid.reduce((total, one) => total + (of(one) ?? 0), 0);
 
 export function statusText(status: SiteStatus): string {
   const { counts, gpuSeconds, estimatedUsd, open, trainings } = status;

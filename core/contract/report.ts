@@ -13,6 +13,18 @@ import {
 } from './manifest.ts';
 import { CasePanel, ExtendedNumber } from './panel.ts';
 
+/** An instance that GPU jobs ran on, as it described itself when it started. */
+export const Machine = z.strictObject({
+  instanceType: z.string(),
+  market: z.enum(['spot', 'on-demand']).nullable(),
+  gpu: z.string().nullable(),
+  driver: z.string().nullable(),
+  /** Id of its machine image, and the day on which that one's system was released. */
+  image: z.string().nullable(),
+  imageDate: z.iso.date().nullable(),
+});
+export type Machine = z.infer<typeof Machine>;
+
 /** What GPU jobs cost, as an estimate. */
 export const GpuCost = z.strictObject({
   /** Wall time of the GPU jobs, model load and interrupted attempts included. */
@@ -167,6 +179,8 @@ export const SegmentedReport = z.strictObject({
   traceId: z.string().nullable().optional(),
   /** The files beside the report; absent in reports of before they were recorded. */
   outputs: z.array(WrittenFile).optional(),
+  /** Of a site's GPU jobs, each kind once; absent where none was written down. */
+  machines: z.array(Machine).optional(),
 });
 export type SegmentedReport = z.infer<typeof SegmentedReport>;
 

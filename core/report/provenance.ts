@@ -1,4 +1,4 @@
-import type { CaseReport, GpuCost, SegmentedReport } from '../contract/report.ts';
+import type { CaseReport, GpuCost, Machine, SegmentedReport } from '../contract/report.ts';
 import { numberText } from '../page/format.ts';
 import { html, type SafeHtml } from '../page/html.ts';
 import { definitionList, type Entry } from '../page/table.ts';
@@ -44,9 +44,15 @@ export function provenance(report: SegmentedReport): SafeHtml {
       report.peakMemoryMiB === null ? null : `${report.peakMemoryMiB.toFixed(0)} MiB`,
     ],
     ['GPU', report.cost ? gpuTime(report.cost) : null],
+    ...(report.machines ?? []).map((one): Entry => ['Machine', machineText(one)]),
     ['Trace', report.traceId ? code(report.traceId) : null],
   ]);
 }
+
+const machineText = ({ instanceType, market, gpu, driver, image, imageDate }: Machine): string =>
+  [instanceType, market, gpu, driver && `driver ${driver}`, image, imageDate && `of ${imageDate}`]
+    .filter(Boolean)
+    .join(', ');
 
 const gpuTime = ({ gpuSeconds, usdPerGpuHour, estimatedUsd }: GpuCost): string =>
   `${seconds(gpuSeconds)}, about ${estimatedUsd.toFixed(4)} USD at ${usdPerGpuHour} USD an hour`;

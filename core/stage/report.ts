@@ -4,6 +4,7 @@ import type { CaseManifest, Letterbox, SliceRecord } from '../contract/manifest.
 import type {
   FailedReport,
   GpuCost,
+  Machine,
   Provenance,
   SegmentedReport,
   WrittenFile,
@@ -105,6 +106,7 @@ export interface ReportInput {
   /** What a site knows of its GPU jobs; left out on a laptop. */
   readonly cost?: GpuCost;
   readonly traceId?: string;
+  readonly machines?: readonly Machine[];
 }
 
 /**
@@ -266,6 +268,7 @@ function segmentedReport(input: ReportInput, compared: Compared | undefined): Se
     peakMemoryMiB: input.peakMemoryMiB,
     cost: input.cost ?? null,
     traceId: input.traceId ?? null,
+    ...(input.machines?.length ? { machines: [...input.machines] } : {}),
   };
 }
 

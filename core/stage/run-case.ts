@@ -155,8 +155,8 @@ async function split(
 /** What only the upload's own run knows of itself: its trace, and what its jobs cost. */
 function accountOf(earlier: CaseReport | undefined) {
   if (earlier?.status !== 'segmented') return {};
-  const { cost, traceId } = earlier;
-  return { ...(cost && { cost }), ...(traceId && { traceId }) };
+  const { cost, traceId, machines } = earlier;
+  return { ...(cost && { cost }), ...(traceId && { traceId }), ...(machines && { machines }) };
 }
 
 /**

@@ -9,27 +9,28 @@ export interface SummarisedCase {
 }
 
 /** All cases of a run. Failed ones stay in the table and, where a label was meant, in a second mean. */
-export function summarise(cases: readonly SummarisedCase[], bundleDigest: string): RunSummary {
-  const rows = cases.map(toRow);
+export const summarise = (cases: readonly SummarisedCase[], bundleDigest: string): RunSummary =>
+  summariseRows(cases.map(toRow), bundleDigest);
+
+export function summariseRows(rows: readonly SummaryRow[], bundleDigest: string): RunSummary {
   const compared = rows.flatMap((row) => (row.dice === null ? [] : [row.dice]));
   const failed = rows.filter((row) => row.status === 'failed').length;
   const sum = compared.reduce((total, dice) => total + dice, 0);
   return {
     schemaVersion: 1,
     bundleDigest,
-    cases: rows,
+    cases: [...rows],
     segmented: rows.length - failed,
     failed,
     skipped: rows.filter((row) => row.resumed).length,
-    notCompared: cases.filter(
-      ({ report }) => report.status === 'segmented' && report.comparisonFault !== null,
-    ).length,
+    // The reason of a mask is that its label could not be used.
+    notCompared: rows.filter((row) => row.status === 'segmented' && row.reason !== null).length,
     meanDice: compared.length === 0 ? null : sum / compared.length,
     meanDiceFailuresAsZero: compared.length === 0 ? null : sum / (compared.length + failed),
   };
 }
 
-function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow {
+export function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow {
   const row = { caseId: report.caseId, status: report.status, resumed, seconds };
   if (report.status === 'failed') {
     const { expected, found } = report.fault;

@@ -6,8 +6,8 @@ const HERE = import.meta.dirname;
 const ROOT = path.join(HERE, '..', '..');
 
 /**
- * Makes the build context of the segment image: its two jobs in one file each, its Dockerfile, and a
- * package.json with the one dependency that cannot be bundled, at the version of the lock file.
+ * Makes the build context of the segment image: its two jobs in one file each, its Dockerfile, the
+ * CUDA libraries by hash, and the one dependency that cannot be bundled, locked as in this checkout.
  */
 export function buildSegmentContext(outdir: string): void {
   mkdirSync(outdir, { recursive: true });
@@ -30,22 +30,45 @@ export function buildSegmentContext(outdir: string): void {
     },
     logLevel: 'error',
   });
-  copyFileSync(path.join(HERE, 'Dockerfile'), path.join(outdir, 'Dockerfile'));
-  const manifest = {
-    private: true,
-    type: 'module',
-    dependencies: { 'onnxruntime-node': lockedVersion('onnxruntime-node') },
-  };
+  for (const file of ['Dockerfile', 'cuda.txt', 'check-libraries.sh'])
+    copyFileSync(path.join(HERE, file), path.join(outdir, file));
+  const { manifest, lock } = lockedDependency('onnxruntime-node');
   writeFileSync(path.join(outdir, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  writeFileSync(path.join(outdir, 'package-lock.json'), `${JSON.stringify(lock, null, 2)}\n`);
 }
 
-function lockedVersion(name: string): string {
-  const lock = JSON.parse(readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8')) as {
-    packages: Record<string, { version?: string }>;
+interface LockedPackage {
+  readonly version?: string;
+  readonly dev?: boolean;
+  readonly dependencies?: Readonly<Record<string, string>>;
+}
+
+/** A package with all that it needs, as this checkout's lock file has them (versions and hashes). */
+function lockedDependency(name: string): { readonly manifest: object; readonly lock: object } {
+  const { packages } = JSON.parse(readFileSync(path.join(ROOT, 'package-lock.json'), 'utf8')) as {
+    readonly packages: Readonly<Record<string, LockedPackage>>;
   };
-  const version = lock.packages[`node_modules/${name}`]?.version;
-  if (version === undefined) throw new Error(`package-lock.json has no ${name}`);
-  return version;
+  const taken: Record<string, LockedPackage> = {};
+  const take = (wanted: string): void => {
+    const at = `node_modules/${wanted}`;
+    const found = packages[at];
+    if (!found) throw new Error(`package-lock.json has no ${wanted}`);
+    if (taken[at]) return;
+    const { dev: _, ...entry } = found;
+    taken[at] = entry;
+    for (const dependency of Object.keys(found.dependencies ?? {})) take(dependency);
+  };
+  take(name);
+  const dependencies = { [name]: taken[`node_modules/${name}`]?.version ?? '' };
+  const manifest = { name: 'sammix-jobs', private: true, type: 'module', dependencies };
+  const root = { name: manifest.name, dependencies };
+  const lock = {
+    name: manifest.name,
+    lockfileVersion: 3,
+    requires: true,
+    packages: { '': root, ...taken },
+  };
+  return { manifest, lock };
 }
 
 const outdir = process.argv[2];

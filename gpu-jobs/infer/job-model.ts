@@ -3,6 +3,7 @@ import { openRuntime, type Provider, type Runtime } from '../../adapters/onnx.ts
 import { peakMemoryMiB } from '../../adapters/provenance.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { RunKeys } from '../../core/contract/keys.ts';
+import type { Machine } from '../../core/contract/report.ts';
 import { BundleError } from '../../core/errors.ts';
 import type { BlobStore } from '../../core/ports.ts';
 import { type OpenBundle, openBundle } from '../../core/stage/open-bundle.ts';
@@ -13,6 +14,8 @@ import type { JobRecord } from '../../site/contract/runs.ts';
 export interface ModelOptions {
   readonly providers: readonly Provider[];
   readonly threads: number;
+  /** What the job runs on; null where the instance has not said so. */
+  readonly machine?: Machine | null;
 }
 
 export interface ModelPorts {
@@ -89,6 +92,7 @@ export class JobModel {
       schemaVersion: 1,
       ...attempt,
       backend: this.provider ?? 'none',
+      machine: this.options.machine ?? null,
       loadSeconds: this.loadSeconds,
       totalSeconds: (performance.now() - startedMs) / 1000,
       ...slabs,
@@ -125,7 +129,6 @@ export class JobModel {
     const runtime = await openRuntime(bundle, this.options);
     const backend = runtime.backend.provider;
     this.provider = backend;
-    if (backend !== this.options.providers[0]) this.ports.log.warn('slower-backend', { backend });
     this.ports.log.info('loaded', { backend });
     return runtime;
   }

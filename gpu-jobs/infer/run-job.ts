@@ -1,7 +1,11 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import * as z from 'zod';
 import type { Log } from '../../adapters/log.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { SammixError, StorageError } from '../../core/errors.ts';
+import { Machine } from '../../core/contract/report.ts';
+import { BundleError, SammixError, StorageError } from '../../core/errors.ts';
+import { fromJsonBytes } from '../../core/json.ts';
 import { siteContext } from '../../site/context.ts';
 import { EXIT } from '../../site/contract/env.ts';
 import type { ModelOptions } from './job-model.ts';
@@ -12,6 +16,7 @@ type JobEnv = z.core.$ZodType<{
   SAMMIX_BUCKET: string;
   SAMMIX_PROVIDERS: string;
   SAMMIX_THREADS: number;
+  SAMMIX_MACHINE: string;
   SAMMIX_TRACE_ID: string;
 }>;
 
@@ -40,6 +45,7 @@ export async function runJob<Schema extends JobEnv>(
     const options = {
       providers: Providers.parse(env.SAMMIX_PROVIDERS.split(',')),
       threads: env.SAMMIX_THREADS,
+      machine: readMachine(env.SAMMIX_MACHINE),
     };
     const outcome = await run({ env, options, store, below, log, stop: stop.signal });
     log.info(outcome);
@@ -50,7 +56,17 @@ export async function runJob<Schema extends JobEnv>(
   }
 }
 
+/** A job does not end because its instance could not say what it is. */
+function readMachine(folder: string): Machine | null {
+  try {
+    return fromJsonBytes(Machine, readFileSync(path.join(folder, 'machine.json')));
+  } catch {
+    return null;
+  }
+}
+
 function exitCodeOf(error: unknown): number {
   if (error instanceof StorageError && error.code === 'storage-failed') return EXIT.tryAgain;
+  if (error instanceof BundleError && error.code === 'no-backend') return EXIT.noGpu;
   return error instanceof SammixError ? EXIT.refused : EXIT.defect;
 }

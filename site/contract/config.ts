@@ -73,6 +73,12 @@ export const Compute = z.strictObject({
   runnableLimitMinutes: z.int().min(10).max(1440).default(120),
   /** Attempts of a job whose spot instance was reclaimed. */
   spotAttempts: z.int().min(1).max(10).default(5),
+  /** A run whose job has not ended so long after the split is given up and reported as failed. */
+  deadlineHours: z
+    .int()
+    .min(3)
+    .max(14 * 24)
+    .default(72),
   /** For the cost estimate in the reports: price of one GPU instance hour. */
   usdPerGpuHour: z.number().nonnegative().default(0.526),
 });
@@ -94,6 +100,12 @@ export const Retention = z.strictObject({
   incomingDays: z.int().positive().nullable().default(null),
   /** Days until masks and reports are removed; null keeps them. */
   casesDays: z.int().positive().nullable().default(null),
+  /** Days until refused uploads are removed, whole scans among them; null: as long as uploads. */
+  quarantineDays: z.int().positive().nullable().default(null),
+  /** Days until evaluations and summaries are removed, which name cases; null: as long as reports. */
+  evaluationsDays: z.int().positive().nullable().default(null),
+  /** Days until training data are removed; null keeps them. */
+  trainingDays: z.int().positive().nullable().default(null),
   /** Days for which slabs are kept; a label that comes later cannot be compared any more. */
   workDays: z.int().positive().default(30),
   /** Days for which overwritten and deleted versions can be brought back. */

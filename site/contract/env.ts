@@ -36,6 +36,8 @@ export const SplitEnv = () =>
   z.object({
     ...commonEnv(),
     SAMMIX_JOB_QUEUE: filled(),
+    /** For the canary's scans, for which nobody waits. */
+    SAMMIX_BACKGROUND_QUEUE: filled(),
     SAMMIX_SEGMENT_JOB: filled(),
     /** `active`, or the prefix of a pinned bundle. */
     SAMMIX_BUNDLE: filled(),
@@ -94,6 +96,8 @@ export const TrainJobDefinitionEnv = () =>
     ...commonEnv(),
     /** A folder that can be written, with room for the data. */
     SAMMIX_SCRATCH: filled(),
+    /** What PyTorch must have, or the job ends. */
+    SAMMIX_DEVICE: filled(),
   });
 
 /** Set when a training job is submitted. */
@@ -119,6 +123,8 @@ export const SegmentJobDefinitionEnv = () =>
     SAMMIX_PROVIDERS: filled(),
     /** CPU threads of one graph: the job's vCPUs. */
     SAMMIX_THREADS: count(),
+    /** Folder in which the instance has described itself (infra/instance.ts). */
+    SAMMIX_MACHINE: filled(),
   });
 
 /** Set when the job is submitted. Ids only: Batch shows a job's environment in its console. */
@@ -186,6 +192,16 @@ export const EvaluateFinishEnv = () =>
     SAMMIX_LEASE_SECONDS: count(),
   });
 
+export const WatchEnv = () =>
+  z.object({
+    ...commonEnv(),
+    SAMMIX_DEADLINE_HOURS: count(),
+    /** Addresses of the queues on which ends of jobs are announced. */
+    SAMMIX_RESULTS_QUEUE: filled(),
+    SAMMIX_FAILURES_QUEUE: filled(),
+  });
+export type WatchEnv = z.infer<ReturnType<typeof WatchEnv>>;
+
 export const CanaryEnv = () =>
   z.object({
     ...commonEnv(),
@@ -204,6 +220,8 @@ export const EXIT = {
   defect: 1,
   /** Bad input, bundle or settings: the same on every attempt. */
   refused: 3,
+  /** The GPU or its libraries do not start: another instance's may. */
+  noGpu: 76,
   /** sysexits' EX_TEMPFAIL: storage did not answer. */
   tryAgain: 75,
   /** 128 + SIGTERM: the instance is being taken away. */

@@ -36,5 +36,18 @@ export const JobStateChange = z.object({
 });
 export type JobStateChange = z.infer<typeof JobStateChange>;
 
+/** EventBridge, `aws.batch`: the first job of a queue has waited for so long that Batch asks why. */
+export const QueueBlocked = z.object({
+  source: z.literal('aws.batch'),
+  'detail-type': z.literal('Batch Job Queue Blocked'),
+  detail: z.object({ statusReason: z.string() }),
+});
+
+/** What the watch's schedule puts on its queue. */
+export const WatchRequested = z.object({ source: z.literal('sammix.watch') });
+
+export const WatchEvent = z.discriminatedUnion('source', [WatchRequested, QueueBlocked]);
+export type WatchEvent = z.infer<typeof WatchEvent>;
+
 export const SiteEvent = z.discriminatedUnion('source', [ObjectCreated, JobStateChange]);
 export type SiteEvent = z.infer<typeof SiteEvent>;

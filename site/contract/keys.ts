@@ -14,6 +14,7 @@ export const PREFIX = {
   quarantine: 'quarantine/',
   runs: 'runs/',
   handled: 'runs/handled/',
+  open: 'runs/open/',
   models: 'models/',
   decisions: 'models/decisions/',
   canaries: 'models/canaries/',
@@ -57,6 +58,7 @@ export const JOB_RECORDS = {
  *     runs/<run>.json, runs/<run>/jobs/<index>.json  state of a run and of its jobs
  *     runs/handled/<hash>, runs/<run>/reported       marks of events that were dealt with
  *     runs/images/<hash>.json                        which image has a case's name
+ *     runs/open/<run>                                marks of runs that have not ended
  *     models/<name>/<digest>/…, models/active.json   bundles
  *     models/candidates/<digest>.json                bundles that may be promoted
  *     training/requests/<id>{,.reason}.json          requests, and why one came to nothing
@@ -87,6 +89,8 @@ export const cloudKeys = {
   /** Every attempt has its own: an interrupted one has cost GPU time as well. */
   jobRecord: (runId: string, index: number, attempt: number) =>
     `${PREFIX.runs}${runId}/jobs/${index}-${attempt}.json`,
+  /** Says that a run has not ended; empty. */
+  openRun: (runId: string) => `${PREFIX.open}${runId}`,
   /** Says that an uploaded version was dealt with. One HEAD finds it: it is empty. */
   handled: (key: string, version: string) => `${PREFIX.handled}${shortHash(`${key}\n${version}`)}`,
   /** Which image has a case's name, where two could have it. */
@@ -131,6 +135,9 @@ export const cloudKeys = {
 } as const;
 
 const REASON = '.reason.json';
+
+/** Reason files of any request, for a role that may write nothing else there. */
+export const TRAINING_REASONS = `${PREFIX.trainingRequests}*${REASON}`;
 
 const shortHash = (text: string): string =>
   createHash('sha256').update(text).digest('hex').slice(0, 16);
@@ -215,8 +222,8 @@ export const runIdOfJobName = (jobName: string): string | undefined =>
   hexAfter(JOB_NAME.segment, jobName);
 
 /** The rest of a name, where it is as long as a run id and made like one. */
-function hexAfter(prefix: string, jobName: string): string | undefined {
-  const rest = jobName.startsWith(prefix) ? jobName.slice(prefix.length) : '';
+function hexAfter(prefix: string, name: string): string | undefined {
+  const rest = name.startsWith(prefix) ? name.slice(prefix.length) : '';
   return RUN_ID.test(rest) ? rest : undefined;
 }
 
@@ -230,6 +237,8 @@ const RUN_RECORD = new RegExp(`^${PREFIX.runs}([0-9a-f]{16})\\.json$`);
 
 /** The run whose record a key names; undefined where it names something else. */
 export const runIdOfRecord = (key: string): string | undefined => RUN_RECORD.exec(key)?.[1];
+
+export const runIdOfOpen = (key: string): string | undefined => hexAfter(PREFIX.open, key);
 
 const S3_VERSION = 's3:';
 

@@ -17,6 +17,13 @@ export const METRICS = {
   EvaluatedCasesFailed: 'Count',
   BundlesPromoted: 'Count',
   BundlesRefused: 'Count',
+  /** Jobs that found no GPU; counted from their logs. */
+  CpuFallbacks: 'Count',
+  /** Batch says that the first job of a queue cannot run. */
+  QueueBlocked: 'Count',
+  /** Runs that have not ended, and those of them that were given up, at every look. */
+  RunsOpen: 'Count',
+  RunsOverdue: 'Count',
   CanaryScansPassed: 'Count',
   CanaryScansFailed: 'Count',
   TrainingsFinished: 'Count',

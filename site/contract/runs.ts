@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { RunId, Sha256 } from '../../core/contract/ids.ts';
 import { InputIdentity, Parameters } from '../../core/contract/manifest.ts';
-import { GpuCost } from '../../core/contract/report.ts';
+import { GpuCost, Machine, SummaryRow } from '../../core/contract/report.ts';
 import { PREFIX } from './keys.ts';
 
 /** What functions and jobs tell each other in S3. The events that start them: site/contract/events.ts. */
@@ -61,6 +61,9 @@ export const RunRecord = z.strictObject({
   job: z.strictObject({ id: z.string(), children: z.int().positive() }).nullable(),
   reportedAt: z.iso.datetime().nullable(),
   cost: GpuCost.nullable(),
+  /** Which provider really ran the graphs, and on what; written when the run is reported. */
+  backends: z.array(z.string()).optional(),
+  machines: z.array(Machine).optional(),
 });
 export type RunRecord = z.infer<typeof RunRecord>;
 
@@ -70,6 +73,8 @@ export const JobRecord = z.strictObject({
   index: z.int().nonnegative(),
   attempt: z.int().positive(),
   backend: z.string(),
+  /** Null where the instance has not described itself. */
+  machine: Machine.nullable().default(null),
   loadSeconds: z.number().nonnegative(),
   totalSeconds: z.number().nonnegative(),
   slabsDone: z.int().nonnegative(),
@@ -85,6 +90,9 @@ export const LatestPointer = z.strictObject({
   prefix: z.string(),
   status: z.enum(['segmented', 'failed']),
   uploadedAt: z.iso.datetime(),
+  /** What a summary says of the case, and by which bundle; absent where an older version pointed. */
+  row: SummaryRow.optional(),
+  bundleDigest: z.string().optional(),
 });
 export type LatestPointer = z.infer<typeof LatestPointer>;
 

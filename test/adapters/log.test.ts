@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import * as z from 'zod';
 import { createLog } from '../../adapters/log.ts';
-import { InputError } from '../../core/errors.ts';
+import { BundleError, InputError } from '../../core/errors.ts';
 import { createMetrics } from '../../site/metrics.ts';
 
 const PATIENT = 'Mueller-1957';
@@ -69,3 +69,49 @@ describe('createMetrics', () => {
     expect(record._aws.Timestamp).toBeTypeOf('number');
   });
 });
+
+describe('the text of an error', () => {
+  const logged = (cause: unknown) => {
+    const lines: string[] = [];
+    createLog('test', 'north', (line) => lines.push(line)).error('failed', cause);
+    return JSON.parse(lines[0]!).error;
+  };
+
+  it('is logged where it says what is wrong with the site, and where AWS finds the call', () => {
+    expect(logged(new Error('Region is missing'))).toMatchObject({ message: 'Region is missing' });
+    const fault = {
+      code: 'no-backend',
+      subject: 'b',
+      expected: 'e',
+      found: 'libcublas',
+      remedy: 'r',
+    };
+    expect(logged(new BundleError(fault)).message).toContain('libcublas');
+    const refused = Object.assign(new Error('AccessDenied: arn:aws:s3:::bucket/Mueller.nii'), {
+      $metadata: { httpStatusCode: 403, requestId: 'R1' },
+    });
+    expect(logged(refused)).toMatchObject({ status: 403, requestId: 'R1' });
+    expect(JSON.stringify(logged(refused))).not.toContain('Mueller');
+  });
+
+  it('is not logged where it could name a file', () => {
+    const fault = {
+      code: 'truncated',
+      subject: 'Mueller.nii',
+      expected: 'e',
+      found: 'f',
+      remedy: 'r',
+    };
+    for (const cause of [
+      new InputError(fault),
+      new Error('Mueller.nii is broken'),
+      new ConfigErrorLike(),
+    ])
+      expect(JSON.stringify(logged(cause))).not.toContain('Mueller');
+  });
+});
+
+class ConfigErrorLike extends Error {
+  override readonly name = 'ConfigError';
+  override readonly message = 'Mueller.nii';
+}

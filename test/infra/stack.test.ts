@@ -2,6 +2,7 @@ import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SiteStack } from '../../infra/site-stack.ts';
+import { PREFIX } from '../../site/contract/keys.ts';
 import { METRICS, METRICS_NAMESPACE } from '../../site/contract/metrics.ts';
 import { newApp, removeAfterTest, siteOf, templateOf } from './synth.ts';
 
@@ -46,7 +47,7 @@ describe('security', () => {
 
   it('encrypts scans with the own key, keeps versions and lets no one in', () => {
     site.hasResource('AWS::S3::Bucket', {
-      DeletionPolicy: 'Retain',
+      DeletionPolicy: 'RetainExceptOnCreate',
       Properties: {
         BucketEncryption: {
           ServerSideEncryptionConfiguration: [
@@ -104,7 +105,13 @@ describe('security', () => {
     );
     const everywhere = statements.filter((one) => JSON.stringify(one.Resource) === '"*"');
     expect(new Set(everywhere.flatMap((one) => list(one.Action)))).toEqual(
-      new Set(['ecr:GetAuthorizationToken', 'xray:PutTelemetryRecords', 'xray:PutTraceSegments']),
+      new Set([
+        'batch:DescribeJobs',
+        'batch:TerminateJob',
+        'ecr:GetAuthorizationToken',
+        'xray:PutTelemetryRecords',
+        'xray:PutTraceSegments',
+      ]),
     );
     site.resourceCountIs('AWS::IAM::Policy', 0);
   });
@@ -113,11 +120,10 @@ describe('security', () => {
     expect(prefixesOf('SegmentJobJobRole', 's3:GetObject')).toEqual(['models/', 'runs/', 'work/']);
     expect(prefixesOf('SegmentJobJobRole', 's3:PutObject')).toEqual(['runs/*/jobs/', 'work/']);
     expect(prefixesOf('PipelineSplitRole', 's3:DeleteObject')).toEqual(['incoming/']);
-    expect(prefixesOf('PipelineReportFailureRole', 's3:PutObject')).toEqual([
-      'cases/',
-      'runs/',
-      'training/requests/',
-    ]);
+    expect(prefixesOf('PipelineReportFailureRole', 's3:PutObject')).toEqual(['cases/', 'runs/']);
+    expect(JSON.stringify(grantsOf('PipelineReportFailureRole'))).toContain(
+      '/training/requests/*.reason.json',
+    );
     expect(prefixesOf('PipelineSummaryRole', 's3:PutObject')).toEqual(['summaries/']);
   });
 
@@ -276,5 +282,22 @@ describe('a site file', () => {
         ]),
       },
     });
+  });
+
+  it('reaches everything that holds a scan or names a case', () => {
+    const retention = { incomingDays: 30, casesDays: 90, trainingDays: 60 };
+    const buckets = Object.entries(templateOf({ retention }).findResources('AWS::S3::Bucket'));
+    const [, data] = buckets.find(([id]) => id.startsWith('StorageData'))!;
+    const days = (prefix: string): number | undefined =>
+      data.Properties.LifecycleConfiguration.Rules.find(
+        (rule: { Prefix?: string }) => rule.Prefix === prefix,
+      )?.ExpirationInDays;
+    // All folders of the bucket but those of bundles, requests and the viewer's page.
+    const spared = [PREFIX.models, PREFIX.training, PREFIX.viewer] as string[];
+    const folders = Object.values(PREFIX).filter((prefix) => prefix.split('/').length === 2);
+    for (const prefix of folders.filter((one) => !spared.includes(one)))
+      expect(days(prefix), prefix).toBeGreaterThan(0);
+    expect(days(PREFIX.quarantine)).toBe(30);
+    expect(days(PREFIX.trainingData)).toBe(60);
   });
 });

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
 import {
@@ -21,7 +21,8 @@ import { TINY_BUNDLE } from '../support/case.ts';
 
 const CASES = 25_000;
 const PAGE = 1000;
-const PREFIX = 'models/tiny/0123456789abcdef';
+const MANIFEST = readFileSync(path.join(TINY_BUNDLE, 'bundle.json'));
+const PREFIX = cloudKeys.bundle('tiny', createHash('sha256').update(MANIFEST).digest('hex'));
 
 const ENVIRONMENT: EnvironmentOf<typeof EvaluateStartEnv> = {
   SAMMIX_SITE: 'north',
@@ -99,8 +100,7 @@ describe('the function that starts evaluations', () => {
   });
 
   it('shares 25 000 cases out among array jobs that Batch accepts', async () => {
-    const bundle = await readFile(path.join(TINY_BUNDLE, 'bundle.json'));
-    const written = mockBucket(bundle);
+    const written = mockBucket(MANIFEST);
     const batch = mockClient(BatchClient);
     let jobs = 0;
     batch.on(SubmitJobCommand).callsFake(() => ({ jobId: `job-${jobs++}` }));

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { readActive } from '../../site/bundles.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { phantomFile } from '../support/case.ts';
 import { imageKey, World } from './world.ts';
@@ -134,6 +135,19 @@ describe('an uploaded image', () => {
     event.detail.object['version-id'] = 'gone';
     expect(await world.ingest(event)).toContain('withdrawn');
     expect(world.submitted).toEqual([]);
+  });
+
+  it('is not segmented by a bundle that somebody has overwritten', async () => {
+    const world = open();
+    world.coldStart();
+    const { active } = await readActive(world.store);
+    const key = `${active!.prefix}/bundle.json`;
+    const manifest = (await world.json(key)) as { classifier: object };
+    const changed = { ...manifest, classifier: { ...manifest.classifier, threshold: 0.999 } };
+    await world.store.put(key, Buffer.from(JSON.stringify(changed)));
+    const event = await world.upload(imageKey('c1.nii'), image);
+    await expect(world.ingest(event)).rejects.toMatchObject({ code: 'bundle-changed' });
+    expect(world.jobs).toEqual([]);
   });
 
   it('of another bucket, or another service, is none of ours', async () => {

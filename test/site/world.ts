@@ -1,5 +1,12 @@
-import { BatchClient, SubmitJobCommand } from '@aws-sdk/client-batch';
+import {
+  BatchClient,
+  DescribeJobsCommand,
+  type JobDetail,
+  SubmitJobCommand,
+  TerminateJobCommand,
+} from '@aws-sdk/client-batch';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { vi } from 'vitest';
@@ -22,6 +29,7 @@ const ENVIRONMENT = {
   SAMMIX_BUCKET: 'bucket',
   SAMMIX_BUNDLE: 'active',
   SAMMIX_JOB_QUEUE: 'queue',
+  SAMMIX_BACKGROUND_QUEUE: 'background',
   SAMMIX_SEGMENT_JOB: 'segment',
   SAMMIX_EVALUATE_JOB: 'evaluate',
   SAMMIX_TRAIN_JOB: 'train',
@@ -34,6 +42,9 @@ const ENVIRONMENT = {
   SAMMIX_PROMOTION_POLICY: '{"minimumPatients": 2}',
   SAMMIX_DATASETS: '["liver"]',
   SAMMIX_CANARY_CASES: '1',
+  SAMMIX_DEADLINE_HOURS: '72',
+  SAMMIX_RESULTS_QUEUE: 'results',
+  SAMMIX_FAILURES_QUEUE: 'failures',
   SAMMIX_TOPIC: 'arn:aws:sns:eu-central-1:111122223333:notices',
 } as const;
 
@@ -45,6 +56,7 @@ const FUNCTIONS = {
   'evaluate-start': () => import('../../functions/evaluate-start.ts'),
   'evaluate-finish': () => import('../../functions/evaluate-finish.ts'),
   canary: () => import('../../functions/canary.ts'),
+  watch: () => import('../../functions/watch.ts'),
 } as const;
 type QueueFunction = keyof typeof FUNCTIONS;
 
@@ -54,6 +66,7 @@ type Handler = (event: SQSEvent) => Promise<SQSBatchResponse>;
 export interface SubmittedJob {
   readonly id: string;
   readonly name: string;
+  readonly queue: string;
   readonly definition: string;
   readonly children: number;
   readonly environment: Readonly<Record<string, string>>;
@@ -70,6 +83,11 @@ let hasOwnSettings = false;
 export class World {
   readonly bucket: MemoryBucket;
   readonly jobs: SubmittedJob[] = [];
+  /** What Batch says of jobs, by their ids; it knows no others. */
+  readonly batchJobs = new Map<string, Partial<JobDetail>>();
+  readonly terminated: string[] = [];
+  /** What was put on queues by hand. */
+  readonly announced: { readonly queue: string; readonly event: JobStateChange }[] = [];
   readonly notices: Notice[] = [];
   readonly metrics = new Map<MetricName, number>();
   readonly logs: string[] = [];
@@ -81,9 +99,13 @@ export class World {
     bucket.answerAll();
     if (hasOwnSettings) this.coldStart();
     Object.assign(process.env, ENVIRONMENT);
-    mockClient(BatchClient)
-      .on(SubmitJobCommand)
-      .callsFake((input) => this.accept(input));
+    this.answerAsBatch();
+    mockClient(SQSClient)
+      .on(SendMessageCommand)
+      .callsFake(({ QueueUrl, MessageBody }) => {
+        this.announced.push({ queue: QueueUrl, event: JSON.parse(MessageBody) });
+        return {};
+      });
     mockClient(SNSClient)
       .on(PublishCommand)
       .callsFake(
@@ -203,11 +225,26 @@ export class World {
   /** Of the jobs, which run in this process. */
   protected log = () => createLog('job', 'north', (line) => void this.logs.push(line));
 
+  private answerAsBatch(): void {
+    const batch = mockClient(BatchClient);
+    batch.on(SubmitJobCommand).callsFake((input) => this.accept(input));
+    batch.on(DescribeJobsCommand).callsFake(({ jobs }: { jobs: string[] }) => ({
+      jobs: jobs.flatMap((jobId) =>
+        this.batchJobs.has(jobId) ? [{ jobId, ...this.batchJobs.get(jobId) }] : [],
+      ),
+    }));
+    batch.on(TerminateJobCommand).callsFake(({ jobId }) => {
+      this.terminated.push(jobId);
+      return {};
+    });
+  }
+
   private async accept(input: SubmitJobCommand['input']): Promise<{ jobId: string }> {
     const variables = input.containerOverrides?.environment ?? [];
     const job: SubmittedJob = {
       id: `job-${this.jobs.length + 1}`,
       name: input.jobName ?? '',
+      queue: input.jobQueue ?? '',
       definition: input.jobDefinition ?? '',
       children: input.arrayProperties?.size ?? 1,
       environment: Object.fromEntries(variables.map(({ name, value }) => [name, value])),

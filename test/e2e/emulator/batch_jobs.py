@@ -13,9 +13,13 @@ from datetime import datetime
 from typing import Any
 
 from cloudformation_gaps import new_id
+from container import command as container_command
+from container import image_environment
 from moto.batch import models as batch
 from moto.batch.utils import JobStatus
 from settings import ACCOUNT, Settings
+
+NO_GPU = {("SAMMIX_PROVIDERS", "cuda"): "cpu", ("SAMMIX_DEVICE", "cuda"): "cpu"}
 
 _parents = threading.Lock()
 
@@ -65,26 +69,31 @@ def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
         entry["name"]: str(entry["value"])
         for entry in [*container["environment"], *job.container_overrides.get("environment", [])]
     }
+    # No GPU is here. What a site asks for stands in for it, and nothing falls back by itself.
+    environment = {name: NO_GPU.get((name, value), value) for name, value in environment.items()}
     environment["AWS_BATCH_JOB_ID"] = job.job_id
     environment["AWS_BATCH_JOB_ATTEMPT"] = str(attempt)
     if "index" in job.array_properties:
         environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_properties["index"])
     image = settings.images.get(container["image"])
     if image is None:
-        return 1, f"CannotPullContainerError: no image {container['image']}"
+        return 1, "Task failed to start"
     name = job.job_id.replace(":", "-")
-    place_volumes(settings, container, environment, f"{name}-{attempt}")
+    environment = {**image_environment(image), **environment}
+    volumes = place_volumes(settings, container, environment, f"{name}-{attempt}")
+    # Emulated libraries of the host are not the image's.
+    environment.pop("LD_LIBRARY_PATH", None)
+    words, jailed = container_command(container["command"], volumes)
     with open(settings.log_file("batch", name), "ab") as log:
         process = subprocess.Popen(
-            container["command"],
+            words,
             cwd=image,
             env={
-                **settings.process_environment(
-                    job.job_definition._region, container.get("jobRoleArn")
-                ),
+                **settings.job_environment(container.get("jobRoleArn")),
                 # Where the image has programs of its own.
                 "PATH": f"{os.path.join(image, 'bin')}:{os.environ['PATH']}",
                 **environment,
+                **jailed,
             },
             stdout=log,
             stderr=log,
@@ -106,14 +115,21 @@ def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
 
 def place_volumes(
     settings: Settings, container: dict[str, Any], environment: dict[str, str], name: str
-) -> None:
-    """An empty folder for every volume; variables that name its place in the container name it."""
+) -> list[str]:
+    """An empty folder for every volume; variables that name its place in the container name it.
+
+    Returns those that can be written.
+    """
+    writable = []
     for mount in container.get("mountPoints") or []:
         folder = os.path.join(settings.work, "volumes", name, mount["sourceVolume"])
         os.makedirs(folder, exist_ok=True)
         for variable, value in environment.items():
             if value == mount["containerPath"]:
                 environment[variable] = folder
+        if not mount.get("readOnly"):
+            writable.append(folder)
+    return writable
 
 
 def take_reclaim_order(settings: Settings) -> bool:
@@ -143,7 +159,7 @@ def is_retried(rules: list[dict[str, str]], exit_code: int, status_reason: str) 
         conditions = {
             "onExitCode": str(exit_code),
             "onStatusReason": status_reason,
-            "onReason": status_reason if "CannotPull" in status_reason else "",
+            "onReason": "",
         }
         matches = all(
             fnmatch.fnmatchcase(value, rule[name])

@@ -6,6 +6,7 @@ from typing import Any
 
 from moto.batch import models as batch
 from moto.cloudformation import models as cloudformation
+from moto.cloudformation import parsing
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.route_tables import RouteTable
 from moto.ec2.models.subnets import SubnetRouteTableAssociation
@@ -20,6 +21,7 @@ SERVICE_ROLE = "AWSServiceRoleForBatch"
 
 
 def fill() -> None:
+    _newest_gpu_image()
     _batch_attributes()
     _batch_service_role()
     _batch_timeout()
@@ -29,6 +31,18 @@ def fill() -> None:
     _roles_let_go_of_policies()
     _networks_can_be_deleted()
     _defaults_stay()
+
+
+def _newest_gpu_image() -> None:
+    """ECS publishes the ids of its images as parameters of Systems Manager; moto lacks this one."""
+    original = parsing.ResourceMap.parse_ssm_parameter
+
+    def parse(self: Any, value: str, value_type: str) -> str:
+        if value == "/aws/service/ecs/optimized-ami/amazon-linux-2023/gpu/recommended/image_id":
+            return "ami-0123456789abcdef0"
+        return original(self, value, value_type)
+
+    parsing.ResourceMap.parse_ssm_parameter = parse
 
 
 def _batch_attributes() -> None:

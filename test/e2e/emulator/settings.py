@@ -35,6 +35,10 @@ class Settings:
             **assume(role_arn),
         }
 
+    def job_environment(self, role_arn: str | None) -> dict[str, str]:
+        """What a container finds that neither its image nor its definition sets: no region and no home."""
+        return {"AWS_ENDPOINT_URL": self.endpoint, **assume(role_arn)}
+
 
 def assume(role_arn: str | None) -> dict[str, str]:
     """Credentials of the role, as moto's STS gives them out."""

@@ -38,7 +38,7 @@ from ..step.state import RunState, load_state, new_state
 from .request import RequestError, TrainRequest, parse_request
 from .store import STORAGE_ERRORS, BucketStore, FolderMirror, upload_bundle
 
-DONE, DEFECT, REFUSED, TRY_AGAIN, INTERRUPTED = 0, 1, 3, 75, 143
+DONE, DEFECT, REFUSED, TRY_AGAIN, NO_GPU, INTERRUPTED = 0, 1, 3, 75, 76, 143
 REQUESTS = "training/requests/"
 UPLOAD_EVERY_S = 60.0
 # the best checkpoint before the last one, which knows its score
@@ -207,6 +207,10 @@ def run_attempt() -> int:
         raise RequestError("SAMMIX_TRAINING_REQUEST: there is no such object")
     request = parse_request(text, key.removeprefix(REQUESTS).removesuffix(".json"))
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    # a site names what it pays for: a day on the CPU of a GPU instance helps nobody
+    if os.environ.get("SAMMIX_DEVICE", device) != device:
+        log("no-gpu", level="error", code="no-backend", device=device)
+        return NO_GPU
     # an image's root is read-only at a site: SAMMIX_SCRATCH names a writable volume
     with tempfile.TemporaryDirectory(dir=os.environ.get("SAMMIX_SCRATCH")) as scratch:
         return Job(store, request, Path(scratch), device).run()

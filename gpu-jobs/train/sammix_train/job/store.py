@@ -39,6 +39,15 @@ class BucketStore:
         """Puts a file, in parts where it is large."""
         self._client.upload_file(str(path), self.bucket, key)
 
+    def upload_once(self, path: Path, key: str) -> None:
+        """Puts a file where there is none yet; what is there stays as it is."""
+        try:
+            with path.open("rb") as body:
+                self._client.put_object(Bucket=self.bucket, Key=key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+
     def download(self, key: str, path: Path) -> bool:
         """Streams an object to a file; False when there is none."""
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,9 +126,12 @@ class FolderMirror:
 def upload_bundle(
     store: BucketStore, folder: Path, prefix: str, log: Callable[[int], None]
 ) -> None:
-    """Uploads a bundle's files, the manifest last: a bundle with a manifest is complete."""
+    """Uploads a bundle's files, the manifest last: a bundle with a manifest is complete.
+
+    A site's role lets them be written once, so that no training replaces a bundle that is in use.
+    """
     files = sorted(path for path in folder.iterdir() if path.is_file())
     files.sort(key=lambda path: path.name == "bundle.json")
     for path in files:
-        store.upload(path, f"{prefix}/{path.name}")
+        store.upload_once(path, f"{prefix}/{path.name}")
     log(len(files))
