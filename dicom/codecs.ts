@@ -15,13 +15,13 @@ interface Syntax {
   readonly mostBits?: number;
 }
 
-/** The libraries would print to stdout, where a result may be. */
+/** The libraries would print to stdout, where a result may be. Each makes its module of a copy. */
 const SILENT = { print: () => undefined, printErr: () => undefined };
 
 function wasm(name: string, load: () => Promise<{ default: WasmFactory }>): Decode {
   let loading: Promise<WasmModule> | undefined;
   return async (frame, instance) => {
-    loading ??= load().then(({ default: open }) => open(SILENT));
+    loading ??= load().then(({ default: open }) => open({ ...SILENT }));
     try {
       return decodeWith(await loading, name, frame, instance);
     } catch (cause) {
