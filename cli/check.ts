@@ -1,15 +1,16 @@
-import path from 'node:path';
 import type { Command } from 'commander';
+import { InputError } from '../core/errors.ts';
 import { type PreflightResult, preflight } from '../core/volume/preflight.ts';
+import { problemOfFault } from '../core/volume/problem.ts';
+import { imageName, openImage } from './case-image.ts';
 import { report, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { readFile } from './files.ts';
-import { type CaseInput, findInputs } from './inputs.ts';
+import { type CaseInput, findInputs, leftAsideLine } from './inputs.ts';
 
 /** `sammix check` */
 export function define(command: Command): void {
   withOutput(command)
-    .argument('<inputs...>', 'NIfTI files (.nii, .nii.gz, .hdr) or folders of them')
+    .argument('<inputs...>', 'NIfTI files, DICOM folders or zips, or folders of them')
     .addHelpText(
       'after',
       `
@@ -42,21 +43,33 @@ interface CheckedFile {
 export async function checkCommand(
   paths: readonly string[],
 ): Promise<{ result: readonly CheckedFile[]; text: string; exitCode: number }> {
-  const { cases } = await findInputs(paths);
+  const { cases, leftAside } = await findInputs(paths);
   const checked: CheckedFile[] = [];
   for (const input of cases) checked.push(describe(input, await check(input)));
   return {
     result: checked,
-    text: checked.map(paragraph).join('\n\n'),
+    text: [...checked.map(paragraph), ...leftAside.map(leftAsideLine)].join('\n\n'),
     exitCode: checked.every((file) => file.usable) ? EXIT.ok : EXIT.someCasesFailed,
   };
 }
 
-const check = ({ image, pairedImage }: CaseInput): Promise<PreflightResult> =>
-  preflight(readFile(image), {
-    subject: path.basename(image),
-    ...(pairedImage && { imageSource: readFile(pairedImage) }),
-  });
+async function check(input: CaseInput): Promise<PreflightResult> {
+  const subject = imageName(input);
+  try {
+    const { source, imageSource, sourceProblems } = openImage(input);
+    const result = await preflight(source, { subject, ...(imageSource && { imageSource }) });
+    return { ...result, problems: [...result.problems, ...sourceProblems] };
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error;
+    return {
+      subject,
+      usable: false,
+      problems: [problemOfFault(error.fault)],
+      image: null,
+      intensity: null,
+    };
+  }
+}
 
 function describe(
   input: CaseInput,

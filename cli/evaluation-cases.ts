@@ -8,6 +8,7 @@ import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase, measurePrediction } from '../core/evaluation/rows.ts';
 import { getJson } from '../core/json.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
+import { imageName, imageVersion, openImage } from './case-image.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
 import type { CaseInput } from './inputs.ts';
 import { labelFinder } from './labels.ts';
@@ -90,19 +91,24 @@ async function measureMask(
   mask: string | undefined,
   force: boolean,
 ): Promise<MeasuredRow> {
-  const { caseId, patientId, image, pairedImage } = input;
+  const { caseId, patientId, image, pairedImage, dicom } = input;
   const key = `${caseId}/measured.json`;
-  const files = [image, pairedImage, mask, input.label].filter((file) => file !== undefined);
-  const inputsVersion = await versionOfAll(files);
+  const files = [dicom ? undefined : image, pairedImage, mask, input.label];
+  const inputsVersion = await versionOfAll(
+    files.filter((file) => file !== undefined),
+    dicom ? [(await imageVersion(input)).version] : [],
+  );
   const kept = force ? undefined : await measuredBefore(store, key, inputsVersion);
   if (kept) return { row: { ...kept, patientId }, resumed: true };
-  const scan = fileInput(image);
-  const paired = pairedImage === undefined ? undefined : fileInput(pairedImage);
   const drawn = mask === undefined ? undefined : fileInput(mask);
   const row = await measurePrediction({
     caseId,
     patientId,
-    image: { name: scan.name, open: scan.open, openPaired: paired?.open },
+    image: {
+      name: imageName(input),
+      open: () => openImage(input).source,
+      openPaired: pairedImage === undefined ? undefined : () => readFile(pairedImage),
+    },
     prediction: drawn,
     label: await labelInput(input.label),
   });
@@ -111,8 +117,11 @@ async function measureMask(
   return { row, resumed: false };
 }
 
-async function versionOfAll(files: readonly string[]): Promise<string> {
-  const versions: string[] = [];
+async function versionOfAll(
+  files: readonly string[],
+  contents: readonly string[],
+): Promise<string> {
+  const versions: string[] = [...contents];
   for (const file of files) versions.push(path.basename(file), await fileVersion(file));
   return createHash('sha256').update(JSON.stringify(versions)).digest('hex').slice(0, 16);
 }

@@ -2,21 +2,29 @@ import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { caseIdFromFileName } from '../core/contract/keys.ts';
 import { ConfigError, InputError } from '../core/errors.ts';
+import type { AxialStack, LeftAside } from '../dicom/series.ts';
+import { type FoundDicom, findDicom, isDicom } from './dicom-cases.ts';
 
 /** One image to segment. */
 export interface CaseInput {
   readonly caseId: string;
-  /** The `.nii`, `.nii.gz` or `.hdr` file. */
+  /** The `.nii`, `.nii.gz` or `.hdr` file; of a DICOM series, the folder or zip that it lies in. */
   readonly image: string;
   /** The second file of a `.hdr`/`.img` pair. */
   readonly pairedImage?: string;
+  /** The images of a DICOM series. */
+  readonly dicom?: AxialStack;
 }
 
 export interface FoundInputs {
   readonly cases: readonly CaseInput[];
   /** Files that look like labels or further channels and were left out, so that we can say so. */
   readonly leftOut: readonly string[];
+  /** What DICOM holds besides axial CT, and why it is none. */
+  readonly leftAside: readonly LeftAside[];
 }
+
+export const leftAsideLine = ({ what, why }: LeftAside): string => `not taken: ${what}: ${why}`;
 
 const IMAGE = /\.(nii|nii\.gz|hdr)$/i;
 const LABEL_FOLDER = /^(labels?(tr|ts|va)?|segmentations?|masks?|gt)$/i;
@@ -41,16 +49,21 @@ export async function findInputs(
 ): Promise<FoundInputs> {
   const images: string[] = [];
   const leftOut: string[] = [];
+  const series: CaseInput[] = [];
+  const leftAside: LeftAside[] = [];
   const isLabelFolder = (folder: string): boolean =>
     LABEL_FOLDER.test(path.basename(folder)) ||
     (labelFolder !== undefined && folder === path.resolve(labelFolder));
   for (const given of paths) {
     const found = await imagesOf(given, isLabelFolder, leftOut);
-    if (found.length === 0) throw noImages(given, leftOut);
+    const dicom = await seriesOf(given, found);
+    if (found.length + dicom.cases.length === 0) throw noImages(given, leftOut, dicom.leftAside);
     images.push(...found);
+    series.push(...dicom.cases);
+    leftAside.push(...dicom.leftAside);
   }
   const cases = await Promise.all([...new Set(images)].map(toCase));
-  return { cases: distinct(cases), leftOut };
+  return { cases: distinct([...cases, ...series]), leftOut, leftAside };
 }
 
 async function imagesOf(
@@ -70,9 +83,15 @@ async function imagesOf(
       { cause },
     );
   });
-  if (!info.isDirectory()) return [headerOf(path.resolve(given))];
+  if (!info.isDirectory()) return (await isDicom(given)) ? [] : [headerOf(path.resolve(given))];
   return (await walk(path.resolve(given), 0, isLabelFolder, leftOut)).sort(naturally);
 }
+
+/** DICOM in a folder or zip, or around a DICOM file; a NIfTI file that was named has none. */
+const seriesOf = (given: string, images: readonly string[]): Promise<FoundDicom> =>
+  images.length === 1 && path.resolve(given) === images[0]
+    ? Promise.resolve({ cases: [], leftAside: [] })
+    : findDicom(given);
 
 /** The `.img` of a pair stands for its `.hdr`. */
 const headerOf = (file: string): string => file.replace(/\.img$/i, '.hdr');
@@ -145,12 +164,24 @@ function distinct(cases: readonly CaseInput[]): CaseInput[] {
   });
 }
 
-function noImages(given: string, leftOut: readonly string[]): InputError {
+function noImages(
+  given: string,
+  leftOut: readonly string[],
+  leftAside: readonly LeftAside[],
+): InputError {
+  if (leftAside.length > 0)
+    return new InputError({
+      code: 'no-axial-ct',
+      subject: given,
+      expected: 'an axial CT series',
+      found: leftAside.map(({ what, why }) => `${what}: ${why}`).join('; '),
+      remedy: 'Export the axial reconstruction of the abdomen.',
+    });
   const within = leftOut.filter((file) => file.startsWith(path.resolve(given)));
   return new InputError({
     code: 'no-images',
     subject: given,
-    expected: 'at least one .nii, .nii.gz or .hdr image',
+    expected: 'at least one NIfTI image (.nii, .nii.gz, .hdr) or DICOM series of axial CT',
     found: within.length > 0 ? `only what looks like labels (${within.length})` : 'none',
     remedy: 'Name the folder with the images, or the files themselves.',
   });

@@ -14,6 +14,7 @@ import type { LabelInput } from '../core/stage/compare.ts';
 import { type OpenBundle, openBundle } from '../core/stage/open-bundle.ts';
 import { type CaseToRun, runCase } from '../core/stage/run-case.ts';
 import { SlabQueue } from '../core/stage/slab-queue.ts';
+import { imageName, imageVersion, openImage } from './case-image.ts';
 import { DEFAULT_BUNDLE } from './command.ts';
 import { contentVersion, readFile, sha256Of } from './files.ts';
 import type { CaseInput } from './inputs.ts';
@@ -140,21 +141,23 @@ function slabQueue(
 
 const caseToRun = (run: LocalRun, input: CaseInput, labelFile: string | undefined): CaseToRun => ({
   caseId: input.caseId,
-  inputName: path.basename(input.image),
+  inputName: imageName(input),
   keys: runKeys(input.caseId),
   identify: () => identify(run, input),
   label: async () => (labelFile === undefined ? undefined : labelInput(labelFile)),
-  open: async ({ input: { version } }) => ({
-    source: readFile(input.image),
-    ...(input.pairedImage && { pairedSource: readFile(input.pairedImage) }),
-    inputSha256: sha256Of(version),
-  }),
+  open: async ({ input: { version } }) => {
+    const { source, imageSource, sourceProblems } = openImage(input);
+    return {
+      source,
+      ...(imageSource && { pairedSource: imageSource }),
+      inputSha256: sha256Of(version),
+      sourceProblems,
+    };
+  },
 });
 
 async function identify(run: LocalRun, input: CaseInput): Promise<RunIdentity> {
-  const files = [input.image, ...(input.pairedImage ? [input.pairedImage] : [])];
-  const { bytes, version } = await contentVersion(files);
-  const identity: InputIdentity = { name: path.basename(input.image), bytes, version };
+  const identity: InputIdentity = { name: imageName(input), ...(await imageVersion(input)) };
   return {
     runId: runId(identity, run.bundle.digest, run.parameters),
     caseId: input.caseId,

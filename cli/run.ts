@@ -7,7 +7,7 @@ import { putJson } from '../core/json.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
 import { report, withModel, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { findInputs } from './inputs.ts';
+import { findInputs, leftAsideLine } from './inputs.ts';
 import { labelFinder } from './labels.ts';
 import {
   closeRun,
@@ -22,7 +22,7 @@ import { duration, type Progress } from './progress.ts';
 /** `sammix run` */
 export function define(command: Command): void {
   command
-    .argument('<inputs...>', 'NIfTI files (.nii, .nii.gz, .hdr) or folders of them')
+    .argument('<inputs...>', 'NIfTI files, DICOM folders or zips, or folders of them')
     .requiredOption('-o, --out <dir>', 'folder for masks, reports and the summary')
     .option('-l, --label <path>', 'a label file, or a folder of labels: adds Dice and distances');
   withOutput(withModel(command))
@@ -32,6 +32,7 @@ export function define(command: Command): void {
       `
 Examples:
   $ sammix run ct.nii.gz --out results
+  $ sammix run study.zip --out results
   $ sammix run imagesTr --label labelsTr --out results
   $ sammix run scans --out results --json > summary.json
 
@@ -56,12 +57,13 @@ export async function runCommand(
   options: RunOptions,
   progress: Progress,
 ): Promise<{ summary: RunSummary; exitCode: number }> {
-  const { cases, leftOut } = await findInputs(paths);
+  const { cases, leftOut, leftAside } = await findInputs(paths);
   const findLabel = await labelFinder(options.label, cases);
   if (leftOut.length > 0 && options.label === undefined)
     progress.line(
       `left out as labels or further channels: ${leftOut.length} (e.g. ${path.basename(leftOut[0]!)})`,
     );
+  for (const one of leftAside) progress.line(leftAsideLine(one));
   const run = await openRun(options, progress);
   const outcomes: LocalOutcome[] = [];
   try {

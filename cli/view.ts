@@ -3,10 +3,13 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
 import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
+import { InputError } from '../core/errors.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
 import { type ViewerPage, viewerPage } from '../viewer/build.ts';
+import { openImage } from './case-image.ts';
 import { integer, ok, report, withOutput } from './command.ts';
+import { findSeries } from './dicom-cases.ts';
 import { EXIT } from './exit-codes.ts';
 import { readFile } from './files.ts';
 import { findCases, type LocalCase, type SourceOptions } from './view-cases.ts';
@@ -121,12 +124,31 @@ function caseRoutes(one: LocalCase, at: number): [string, Served][] {
       place(at, key),
       {
         contentType: 'application/octet-stream',
-        open: () => singleFile(readFile(file), path.basename(file), paired),
+        open: () =>
+          key === 'image' && one.series
+            ? seriesImage(file, one.series)
+            : singleFile(readFile(file), path.basename(file), paired),
       },
     ]);
   }
   return routes;
 }
+
+/** The volume as the run saw it. */
+async function* seriesImage(given: string, series: NonNullable<LocalCase['series']>): ByteStream {
+  const found = await findSeries(given, series);
+  if (!found) throw seriesGone(given);
+  yield* openImage(found).source;
+}
+
+const seriesGone = (given: string): InputError =>
+  new InputError({
+    code: 'series-missing',
+    subject: given,
+    expected: 'the DICOM series that was segmented',
+    found: 'others, or none',
+    remedy: 'Put the files back, or name the CT with --image FILE.',
+  });
 
 const pageRoute = ({ html, contentSecurityPolicy }: ViewerPage): Served => ({
   contentType: 'text/html; charset=utf-8',

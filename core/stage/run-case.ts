@@ -22,7 +22,9 @@ export interface CaseToRun {
   identify(): Promise<RunIdentity>;
   label(): Promise<LabelInput | undefined>;
   /** Opens the image of the identified version. */
-  open(run: RunIdentity): Promise<Pick<SplitInput, 'source' | 'pairedSource' | 'inputSha256'>>;
+  open(
+    run: RunIdentity,
+  ): Promise<Pick<SplitInput, 'source' | 'pairedSource' | 'inputSha256' | 'sourceProblems'>>;
 }
 
 export interface RunCasePorts {
