@@ -231,12 +231,17 @@ export async function* niftiOfPlan(plan: VolumePlan): ByteStream {
   const images = new PlacedImages(plan);
   for (let k = 0; k < slices; k++) {
     const hu = await images.at(k);
-    if (dtype === 'int16') yield bytesOf(Int16Array.from(hu, toInt16));
+    if (dtype === 'int16') yield bytesOf(toInt16(hu));
     else yield bytesOf(hu.slice());
   }
 }
 
-const toInt16 = (hu: number): number => Math.max(-32768, Math.min(32767, Math.round(hu)));
+function toInt16(hu: Float32Array): Int16Array {
+  const out = new Int16Array(hu.length);
+  for (let n = 0; n < hu.length; n++)
+    out[n] = Math.max(-32768, Math.min(32767, Math.round(hu[n]!)));
+  return out;
+}
 
 const bytesOf = (array: Int16Array | Float32Array): Uint8Array =>
   new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
