@@ -22,6 +22,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./check.ts'),
   },
   {
+    name: 'measure',
+    description: 'measure masks, whoever drew them: volume, surface, Hounsfield units inside',
+    load: () => import('./measure.ts'),
+  },
+  {
     name: 'phantom',
     description: 'write synthetic abdominal CT with labels, for a trial without data',
     load: () => import('./phantom.ts'),

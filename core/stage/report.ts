@@ -1,19 +1,23 @@
 import { bundleDisplay } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
 import type { CaseManifest, Letterbox, SliceRecord } from '../contract/manifest.ts';
+import type { TargetMeasures } from '../contract/measures.ts';
 import type { FailedReport, GpuCost, Provenance, SegmentedReport } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { type Fault, PreflightError, SammixError } from '../errors.ts';
 import { putJson } from '../json.ts';
-import { boundingBox, countSet } from '../mask/bounds.ts';
+import { countSet } from '../mask/bounds.ts';
+import { cutByFieldOfView, measureTarget } from '../measure/measure-target.ts';
 import type { BlobStore } from '../ports.ts';
 import { decodeMasks, greySlice } from '../slice/slab-codec.ts';
 import { type CroppedMask, type Grid, voxelVolumeMl } from '../volume/grid.ts';
+import { openNifti } from '../volume/reader.ts';
 import type { AssembledCase } from './assemble.ts';
 import { type ComparedCase, compareWithLabel, type LabelInput } from './compare.ts';
 import type { OpenBundle } from './open-bundle.ts';
 import { qualityFlags } from './quality.ts';
 import { finishedSlab } from './segment.ts';
+import type { SplitInput } from './split.ts';
 
 interface PictureInput {
   readonly manifest: CaseManifest;
@@ -86,12 +90,16 @@ function inSquare(
   return square;
 }
 
+type ImageStreams = Pick<SplitInput, 'source' | 'pairedSource'>;
+
 export interface ReportInput {
   readonly manifest: CaseManifest;
   readonly assembled: AssembledCase;
   readonly bundle: Pick<OpenBundle, 'manifest' | 'digest'>;
   readonly keys: RunKeys;
   readonly label: LabelInput | undefined;
+  /** Opens the image anew; without it the image inside the mask is not measured. */
+  readonly openImage?: () => Promise<ImageStreams>;
   readonly provenance: Provenance;
   readonly peakMemoryMiB: number | null;
   /** What a site knows of its GPU jobs; left out on a laptop. */
@@ -111,7 +119,8 @@ export async function reportCase(
   const compared = label && (await compareOrFault(manifest, assembled.mask, label));
   // Loaded when needed: the drawing library costs more to load than a short Lambda runs.
   const draw = await import('../report/render.ts');
-  const measured = segmentedReport(input, compared);
+  const measures = input.openImage && (await measureOrFault(input, input.openImage));
+  const measured = segmentedReport(input, compared, measures);
   const shown = {
     montage: draw.chooseMontageSlices(measured, draw.MONTAGE_SLICES),
     gallery: draw.chooseGallerySlices(measured),
@@ -139,6 +148,34 @@ export async function reportCase(
   await store.put(keys.reportHtml, Buffer.from(page), 'text/html');
   await putJson(store, keys.report, report);
   return report;
+}
+
+type Measured = Pick<SegmentedReport, 'measures' | 'measuresFault'>;
+
+/** An image that has gone since it was split costs the measures, never the mask. */
+async function measureOrFault(
+  input: ReportInput,
+  open: NonNullable<ReportInput['openImage']>,
+): Promise<Measured> {
+  try {
+    return { measures: [await measureLiver(input, await open())], measuresFault: null };
+  } catch (error) {
+    if (!(error instanceof SammixError)) throw error;
+    return { measuresFault: error.fault };
+  }
+}
+
+/** Reads the image once more: the mask was not known when it was read first. */
+async function measureLiver(
+  { manifest, assembled }: ReportInput,
+  { source, pairedSource }: ImageStreams,
+): Promise<TargetMeasures> {
+  const reader = await openNifti(source, {
+    subject: manifest.run.input.name,
+    ...(pairedSource && { imageSource: pairedSource }),
+  });
+  const { grid } = manifest.geometry;
+  return measureTarget('liver', assembled.mask, grid, reader.axialSlices());
 }
 
 type Compared = Partial<ComparedCase> & { readonly fault: Fault | null };
@@ -191,7 +228,11 @@ export async function reportFailure(
   return report;
 }
 
-function segmentedReport(input: ReportInput, compared: Compared | undefined): SegmentedReport {
+function segmentedReport(
+  input: ReportInput,
+  compared: Compared | undefined,
+  measured: Measured | undefined,
+): SegmentedReport {
   const { manifest, assembled, bundle } = input;
   const { grid } = manifest.geometry;
   const mlPerVoxel = voxelVolumeMl(grid);
@@ -215,11 +256,12 @@ function segmentedReport(input: ReportInput, compared: Compared | undefined): Se
     volumeMl: assembled.voxels * mlPerVoxel,
     rawVolumeMl: assembled.rawVoxels * mlPerVoxel,
     components: assembled.components,
+    ...measured,
     flags: qualityFlags({
       slices: assembled.slices,
       voxelsPerSlice: voxels,
       sliceSpacingMm: grid.spacingMm.slice,
-      touches: touches(assembled.mask, manifest),
+      touches: cutByFieldOfView(assembled.mask, grid),
       strayShare: 1 - assembled.largestVoxels / Math.max(1, assembled.rawVoxels),
       components: assembled.components,
       problems: manifest.problems,
@@ -249,22 +291,4 @@ function voxelsPerSlice(cropped: CroppedMask | undefined, slices: number): numbe
   for (let k = 0; k < mask.grid.slices; k++)
     counts[box.sliceStart + k] = countSet(mask.data.subarray(k * area, (k + 1) * area));
   return counts;
-}
-
-function touches(
-  cropped: CroppedMask | undefined,
-  { geometry: { grid } }: CaseManifest,
-): { ends: boolean; sides: boolean } {
-  // The crop is of the mask as drawn; the clean-up may have left less.
-  const final = cropped && boundingBox(cropped.mask);
-  if (!final) return { ends: false, sides: false };
-  const { columnStart, rowStart, sliceStart } = cropped.box;
-  const within = (start: number, end: number, offset: number, size: number): boolean =>
-    offset + start > 0 && offset + end < size;
-  return {
-    ends: !within(final.sliceStart, final.sliceEnd, sliceStart, grid.slices),
-    sides:
-      !within(final.columnStart, final.columnEnd, columnStart, grid.columns) ||
-      !within(final.rowStart, final.rowEnd, rowStart, grid.rows),
-  };
 }

@@ -107,6 +107,7 @@ async function runStages(
       bundle: await ports.bundle(),
       keys,
       label,
+      openImage: () => input.open(run),
       provenance: ports.provenance(assembled.backend),
       peakMemoryMiB: ports.peakMemoryMiB(),
       ...accountOf(earlier),
