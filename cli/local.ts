@@ -5,10 +5,10 @@ import type { Runtime } from '../adapters/onnx.ts';
 import { openRuntimeInThread } from '../adapters/onnx-thread.ts';
 import { peakMemoryMiB, provenance } from '../adapters/provenance.ts';
 import { WriteBehindStore } from '../adapters/write-behind.ts';
-import { runId, runKeys } from '../core/contract/keys.ts';
+import { type RunKeys, runId, runKeys } from '../core/contract/keys.ts';
 import type { InputIdentity, Parameters, RunIdentity } from '../core/contract/manifest.ts';
 import { parametersOf } from '../core/contract/manifest.ts';
-import type { CaseReport } from '../core/contract/report.ts';
+import type { CaseReport, SegmentedReport } from '../core/contract/report.ts';
 import { BundleError, type SammixError, StorageError } from '../core/errors.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import { type OpenBundle, openBundle } from '../core/stage/open-bundle.ts';
@@ -29,6 +29,8 @@ export interface ModelOptions {
   readonly slicesPerJob: number;
   readonly postprocess: boolean;
   readonly force: boolean;
+  /** False leaves the DICOM-SEG out of cases that came from DICOM. */
+  readonly dicomSeg?: boolean;
 }
 
 /** What the cases of one command share: the models are opened once. */
@@ -40,6 +42,7 @@ export interface LocalRun {
   readonly parameters: Parameters;
   readonly slicesPerSlab: number;
   readonly force: boolean;
+  readonly dicomSeg?: boolean;
   readonly progress: Progress;
 }
 
@@ -70,6 +73,7 @@ export async function openRun(options: ModelOptions, progress: Progress): Promis
       : { largestComponent3d: false, fillHoles: false },
     slicesPerSlab: options.slicesPerJob,
     force: options.force,
+    dicomSeg: options.dicomSeg ?? true,
     progress,
   };
 }
@@ -107,12 +111,29 @@ export async function runLocally(
       peakMemoryMiB,
     });
     if (outcome.state === 'interrupted') throw new Error('no local run stops its slabs');
+    await store.flush();
+    if (outcome.state !== 'failed') await writeSegmentation(run, one.keys, input, outcome.report);
     const seconds = (performance.now() - startedMs) / 1000;
     return { report: outcome.report, resumed: outcome.state === 'kept', seconds };
   } finally {
     // Nothing may be written after the caller has been told how the case ended.
     await store.flush();
   }
+}
+
+/** The DICOM-SEG of a case that came from DICOM, unless an equal run has left it. */
+async function writeSegmentation(
+  run: LocalRun,
+  keys: RunKeys,
+  input: CaseInput,
+  done: SegmentedReport,
+): Promise<void> {
+  const { store, dicomSeg } = run;
+  if (!input.dicom || !dicomSeg) return;
+  if (done.volumeMl === 0 || (await store.stat(keys.dicomSeg))) return;
+  const { segmentationOf } = await import('./export.ts');
+  const made = await segmentationOf(input, store.read(keys.mask), done);
+  if (made) await store.put(keys.dicomSeg, made);
 }
 
 /** Where the output cannot be written, or the bundle does not load, no case can be done. */

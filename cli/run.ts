@@ -27,6 +27,7 @@ export function define(command: Command): void {
     .option('-l, --label <path>', 'a label file, or a folder of labels: adds Dice and distances');
   withOutput(withModel(command))
     .option('--no-postprocess', 'keep every component and hole of the drawn mask')
+    .option('--no-dicom-seg', 'write no DICOM-SEG for cases that came from DICOM')
     .addHelpText(
       'after',
       `
@@ -36,7 +37,7 @@ Examples:
   $ sammix run imagesTr --label labelsTr --out results
   $ sammix run scans --out results --json > summary.json
 
-Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/summary.{csv,json}
+Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, segmentation.dcm for DICOM, <out>/summary.{csv,json}
 Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writable, 130 interrupted`,
     )
     .action(async (inputs: string[], options: RunOptions) => {

@@ -23,3 +23,21 @@ declare module 'jpeg-lossless-decoder-js' {
     decode(buffer: ArrayBuffer, offset?: number, length?: number): Uint8Array | Uint16Array;
   }
 }
+
+declare module 'dicom-character-set' {
+  export function convertBytes(
+    specificCharacterSet: string,
+    bytes: Uint8Array,
+    options: { readonly vr: string },
+  ): unknown;
+}
+
+declare module 'dcmjs' {
+  const dcmjs: {
+    readonly data: {
+      readonly DicomDict: new (meta: object) => { dict: object; write(): ArrayBuffer };
+      readonly DicomMetaDictionary: { denaturalizeDataset(dataSet: object): object };
+    };
+  };
+  export default dcmjs;
+}

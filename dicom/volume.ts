@@ -10,6 +10,7 @@ import { warning } from '../core/volume/problem.ts';
 import type { Instance } from './instance.ts';
 import { AIR_HU, FrameReader } from './pixels.ts';
 import { type AxialStack, normalOf, type SliceSource } from './series.ts';
+import { shiftPlane } from './shift.ts';
 
 /** One image of the stack on the volume's axes. */
 export interface PlacedSlice {
@@ -298,44 +299,13 @@ export function neighbours(
   return { below: above - 1, above, share };
 }
 
-/** The image at the volume's columns and rows, bilinear between its pixels, air beside it. */
+/** The image at the volume's columns and rows. */
 function shifted(
   hu: Float32Array,
   plan: VolumePlan,
   { source, shiftPx }: PlacedSlice,
 ): Float32Array {
-  const { columns, rows } = source.instance;
-  if (shiftPx.column === 0 && shiftPx.row === 0 && columns === plan.columns && rows === plan.rows)
-    return hu;
-  const across = shiftedLines(hu, columns, rows, plan.columns, shiftPx.column, 1, columns);
-  return shiftedLines(across, rows, plan.columns, plan.rows, shiftPx.row, plan.columns, 1);
-}
-
-/** `lines` lines of `length` values at `step`, each resampled to `count` values from `shift` on. */
-function shiftedLines(
-  values: Float32Array,
-  length: number,
-  lines: number,
-  count: number,
-  shift: number,
-  step: number,
-  lineStep: number,
-): Float32Array {
-  const whole = Math.floor(shift + 1e-6);
-  const share = Math.abs(shift - whole) < 1e-6 ? 0 : shift - whole;
-  const outLineStep = step === 1 ? count : 1;
-  const out = new Float32Array(lines * count).fill(AIR_HU);
-  for (let n = 0; n < count; n++) {
-    const from = n + whole;
-    if (from < 0 || from + (share > 0 ? 1 : 0) >= length) continue;
-    for (let line = 0; line < lines; line++) {
-      const at = line * lineStep + from * step;
-      const value = values[at]!;
-      out[line * outLineStep + n * step] =
-        share === 0 ? value : value + (values[at + step]! - value) * share;
-    }
-  }
-  return out;
+  return shiftPlane(hu, source.instance, plan, shiftPx, AIR_HU);
 }
 
 /**

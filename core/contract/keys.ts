@@ -19,6 +19,8 @@ export interface RunKeys {
   readonly gallery: string;
   /** The last of them, small. */
   readonly thumbnail: string;
+  /** The mask as DICOM Segmentation, of cases that came from DICOM. */
+  readonly dicomSeg: string;
   /** Where the input was, of runs on a laptop only (core/contract/view.ts). */
   readonly sources: string;
   /** Everything below `work/` can be made again and is removed when the report is written. */
@@ -42,6 +44,7 @@ export function runKeys(prefix: string): RunKeys {
     overlay: `${prefix}/overlay.png`,
     gallery: `${prefix}/gallery.png`,
     thumbnail: `${prefix}/thumbnail.png`,
+    dicomSeg: `${prefix}/segmentation.dcm`,
     sources: `${prefix}/sources.json`,
     work,
     slab: (index) => `${work}slabs/${padded(index)}.slab`,

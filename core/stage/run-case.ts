@@ -180,7 +180,7 @@ async function removeWork(store: BlobStore, keys: RunKeys): Promise<void> {
 
 /** The report goes first, so that no report stands for what is being removed. */
 async function removeOutputs(store: BlobStore, keys: RunKeys): Promise<void> {
-  const { report, reportHtml, mask, cam, overlay, gallery, thumbnail } = keys;
-  for (const key of [report, reportHtml, mask, cam, overlay, gallery, thumbnail])
+  const { report, reportHtml, mask, cam, overlay, gallery, thumbnail, dicomSeg } = keys;
+  for (const key of [report, reportHtml, mask, cam, overlay, gallery, thumbnail, dicomSeg])
     await store.remove(key);
 }
