@@ -214,11 +214,11 @@ const references = (shown: readonly SliceSource[]): DicomAttributes => ({
   ],
 });
 
-/** A decimal string: at most 16 characters. */
+/** A decimal string: at most 16 characters, as many digits as they hold. */
 export function ds(value: number): string {
   const plain = String(Number(value.toFixed(9)));
   if (plain.length <= 16) return plain;
-  return [9, 8, 7, 6, 5, 4, 3, 2]
-    .map((digits) => value.toPrecision(digits))
-    .find((text) => text.length <= 16)!;
+  let digits = 15;
+  while (value.toPrecision(digits).length > 16) digits -= 1;
+  return value.toPrecision(digits);
 }

@@ -4,6 +4,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { zipEntries } from '../../adapters/zip.ts';
 import { checkCommand } from '../../cli/check.ts';
+import { exportCommand } from '../../cli/export.ts';
+import { isFile } from '../../cli/files.ts';
 import { findInputs } from '../../cli/inputs.ts';
 import { silentProgress } from '../../cli/progress.ts';
 import { runCommand } from '../../cli/run.ts';
@@ -78,6 +80,19 @@ describe('DICOM on the command line', () => {
     const twice = await reportOf(out, 'duplicates-s1');
     expect(twice.status === 'segmented' && twice.problems.map(({ code }) => code)).toContain(
       'duplicate-images',
+    );
+    // The tiny model draws in one of them at most; an object is written where it drew.
+    for (const caseId of ['duplicates-s1', 'study-s2']) {
+      const report = await reportOf(out, caseId);
+      const drawn = report.status === 'segmented' && report.volumeMl > 0;
+      const object = path.join(out, caseId, 'segmentation.dcm');
+      expect(await isFile(object), caseId).toBe(drawn);
+      if (!drawn) continue;
+      for (const format of ['dicom-seg', 'rtstruct', 'stl'] as const)
+        expect(await isFile(await exportCommand(path.join(out, caseId), { format }))).toBe(true);
+    }
+    await expect(exportCommand(path.join(out, 'gap-s1'), { format: 'stl' })).rejects.toThrow(
+      /a case that failed/,
     );
     const again = await run(folder, out);
     expect(again.summary.skipped).toBe(2);
