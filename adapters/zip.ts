@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import yauzl, { type Entry, type ZipFile } from 'yauzl';
 import { InputError } from '../core/errors.ts';
-import type { DicomFile } from '../dicom/instance.ts';
+import type { RangedFile } from '../core/ports.ts';
 
 const open = promisify(yauzl.open) as (file: string, options: yauzl.Options) => Promise<ZipFile>;
 
@@ -19,7 +19,7 @@ const KEPT_BYTES = 4 * 2 ** 20;
  *
  * @throws InputError `not-a-zip`, `zip-too-large`
  */
-export async function zipEntries(file: string): Promise<DicomFile[]> {
+export async function zipEntries(file: string): Promise<RangedFile[]> {
   const zip = await open(file, { autoClose: false, lazyEntries: true }).catch((cause: unknown) => {
     throw zipError(file, cause);
   });

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { dicomFiles } from '../adapters/dicom-files.ts';
+import { rangedFiles } from '../adapters/ranged-files.ts';
 import { zipEntries } from '../adapters/zip.ts';
 import { caseIdFromFileName } from '../core/contract/keys.ts';
 import { faultText, SammixError } from '../core/errors.ts';
-import { type DicomFile, type Instance, readInstance } from '../dicom/instance.ts';
+import type { RangedFile } from '../core/ports.ts';
+import { type Instance, readInstance } from '../dicom/instance.ts';
 import { type AxialStack, type LeftAside, sortSeries } from '../dicom/series.ts';
 import type { CaseInput } from './inputs.ts';
 
@@ -31,7 +32,7 @@ export async function findDicom(given: string): Promise<FoundDicom> {
   if (ZIP.test(root)) return readFiles({ root, files: await zipEntries(root), only: undefined });
   if (!(await stat(root)).isDirectory()) return readFiles(await filesAround(root));
   const { names, zips } = await namesBelow(root);
-  const found = [await readFiles({ root, files: await dicomFiles(root, names), only: undefined })];
+  const found = [await readFiles({ root, files: await rangedFiles(root, names), only: undefined })];
   for (const zip of zips) found.push(await findInZip(path.join(root, zip)));
   return {
     cases: found.flatMap(({ cases }) => cases),
@@ -76,7 +77,7 @@ async function readFiles({ root, files, only }: GivenFiles): Promise<FoundDicom>
 export async function isDicom(file: string): Promise<boolean> {
   if (ZIP.test(file)) return true;
   if (OTHER_FORMAT.test(file)) return false;
-  const [start] = await dicomFiles(path.dirname(file), [path.basename(file)]);
+  const [start] = await rangedFiles(path.dirname(file), [path.basename(file)]);
   return (await readInstance(start!).catch(() => true)) !== undefined;
 }
 
@@ -97,7 +98,7 @@ const holds = ({ slices }: AxialStack, name: string): boolean =>
 interface GivenFiles {
   /** The folder or zip file that cases name as their image. */
   readonly root: string;
-  readonly files: readonly DicomFile[];
+  readonly files: readonly RangedFile[];
   /** The one file that was named: its series alone is meant. */
   readonly only: string | undefined;
 }
@@ -106,7 +107,7 @@ async function filesAround(given: string): Promise<GivenFiles> {
   const root = path.dirname(given);
   const beside = await readdir(root, { withFileTypes: true });
   const names = beside.filter((entry) => !entry.isDirectory()).map(({ name }) => name);
-  return { root, files: await dicomFiles(root, names), only: path.basename(given) };
+  return { root, files: await rangedFiles(root, names), only: path.basename(given) };
 }
 
 async function namesBelow(

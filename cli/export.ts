@@ -8,7 +8,7 @@ import { ConfigError, InputError } from '../core/errors.ts';
 import { getJson, usableJson } from '../core/json.ts';
 import { maskMesh, stlFile } from '../core/mask/mesh.ts';
 import type { ByteStream } from '../core/ports.ts';
-import { canonicalAffine } from '../core/volume/geometry.ts';
+import { canonicalAffine } from '../core/volume/canonical.ts';
 import { readLabel } from '../core/volume/label.ts';
 import type { Derivation } from '../dicom/derived.ts';
 import { type MaskFrame, maskFrames } from '../dicom/mask-frames.ts';

@@ -1,16 +1,8 @@
 import { inflateRawSync } from 'node:zlib';
 import dicomParser, { type DataSet, type Element } from 'dicom-parser';
 import { InputError } from '../core/errors.ts';
+import type { RangedFile } from '../core/ports.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
-
-/** A file or zip entry that may hold DICOM. */
-export interface DicomFile {
-  /** Its path below the folder or inside the zip that was given. */
-  readonly name: string;
-  readonly bytes: number;
-  /** Bytes `from` up to, not including, `to`; fewer only where the file ends before. */
-  read(from: number, to: number): Promise<Uint8Array>;
-}
 
 /** What one frame says of itself: PS3.3 C.7.6.2 and C.8.2.1, or the macros of an enhanced object. */
 export interface Frame {
@@ -33,7 +25,7 @@ export interface Frame {
 
 /** One DICOM object (SOP instance) with pixels, as far as a volume needs it. */
 export interface Instance {
-  readonly file: DicomFile;
+  readonly file: RangedFile;
   readonly sopClassUid: string;
   readonly sopInstanceUid: string;
   readonly studyUid: string;
@@ -76,7 +68,7 @@ const FRAME_LIMIT = 65_536;
  * @returns undefined where the file is no DICOM
  * @throws InputError (`dicom-damaged`) where it begins as DICOM and cannot be read on
  */
-export async function readInstance(file: DicomFile): Promise<Instance | undefined> {
+export async function readInstance(file: RangedFile): Promise<Instance | undefined> {
   const start = await file.read(0, Math.min(file.bytes, FIRST_READ_BYTES));
   const part10 = hasPreamble(start);
   if (!part10 && !looksLikeDataSet(start)) return undefined;
@@ -91,7 +83,7 @@ export async function readInstance(file: DicomFile): Promise<Instance | undefine
 }
 
 /** All bytes of an object as they would be without deflation, for objects that are read whole. */
-export async function wholeObject(file: DicomFile): Promise<DataSet> {
+export async function wholeObject(file: RangedFile): Promise<DataSet> {
   const bytes = await file.read(0, file.bytes);
   return parse(bytes, hasPreamble(bytes), undefined);
 }
@@ -107,7 +99,7 @@ function looksLikeDataSet(start: Uint8Array): boolean {
   return (group === 8 || group === 2) && start[3] === 0 && length < 256 && length % 2 === 0;
 }
 
-async function parseHeader(file: DicomFile, start: Uint8Array, part10: boolean): Promise<DataSet> {
+async function parseHeader(file: RangedFile, start: Uint8Array, part10: boolean): Promise<DataSet> {
   let bytes = start;
   for (;;) {
     try {
@@ -137,7 +129,7 @@ function inflate(bytes: Uint8Array, position: number): Uint8Array {
   return joined;
 }
 
-function describe(file: DicomFile, dataSet: DataSet): Instance {
+function describe(file: RangedFile, dataSet: DataSet): Instance {
   const text = (tag: string): string => dataSet.string(tag)?.trim() ?? '';
   const bitsAllocated = dataSet.uint16('x00280100') ?? 16;
   const bitsStored = dataSet.uint16('x00280101') ?? bitsAllocated;

@@ -1,4 +1,4 @@
-import { type Contour, cutCorners, signedArea, traceContours } from '../core/draw/contour.ts';
+import { type Contour, cutCorners, traceContours } from '../core/draw/contour.ts';
 import {
   code,
   type Derivation,
@@ -158,6 +158,16 @@ export function withoutHoles(contours: readonly Contour[]): Contour[] {
     if (around) join(around.contour, hole);
   }
   return joined;
+}
+
+/** Positive for outer contours, negative for holes (`Contour`). */
+function signedArea(contour: Contour): number {
+  let twice = 0;
+  for (let n = 0; n < contour.length; n += 2) {
+    const next = (n + 2) % contour.length;
+    twice += contour[n]! * contour[next + 1]! - contour[next]! * contour[n + 1]!;
+  }
+  return twice / 2;
 }
 
 /** By the crossings of a ray; points on the outline may count either way. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What is measured of one organ's mask and of the image inside it. */
 

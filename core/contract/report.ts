@@ -11,8 +11,8 @@ import {
   Problem,
   SliceRecord,
 } from './manifest.ts';
-import { CasePanel, ExtendedNumber } from './panel.ts';
 import { TargetMeasures } from './measures.ts';
+import { CasePanel, ExtendedNumber } from './panel.ts';
 
 /** What GPU jobs cost, as an estimate. */
 export const GpuCost = z.strictObject({

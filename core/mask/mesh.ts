@@ -1,7 +1,6 @@
 import { surfels } from '../metrics/surface-points.ts';
 import type { Affine } from '../volume/affine.ts';
-import type { MaskVolume } from '../volume/grid.ts';
-import type { VoxelBox } from './bounds.ts';
+import type { MaskVolume, VoxelBox } from '../volume/grid.ts';
 import { boundingBox, countSet } from './bounds.ts';
 
 /** A closed surface of triangles, their corners counter-clockwise seen from outside. */

@@ -1,7 +1,13 @@
 import type { TargetMeasures } from '../contract/measures.ts';
-import { boundingBox, type CroppedMask, countSet, type VoxelBox } from '../mask/bounds.ts';
+import { boundingBox, countSet } from '../mask/bounds.ts';
 import { edgeVoxels, surfelAreasMm2, surfels } from '../metrics/surface-points.ts';
-import { type Grid, type MaskVolume, voxelVolumeMl } from '../volume/grid.ts';
+import {
+  type CroppedMask,
+  type Grid,
+  type MaskVolume,
+  type VoxelBox,
+  voxelVolumeMl,
+} from '../volume/grid.ts';
 import type { AxialSlice } from '../volume/reader.ts';
 import { huStatistics } from './hu-statistics.ts';
 

@@ -1,5 +1,5 @@
-import { metricValue, toExtended } from '../contract/panel.ts';
 import type { TargetMeasures } from '../contract/measures.ts';
+import { metricValue, toExtended } from '../contract/panel.ts';
 import type { CaseReport, RunSummary, SummaryRow } from '../contract/report.ts';
 import { csvText } from '../evaluation/csv.ts';
 

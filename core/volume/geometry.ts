@@ -1,13 +1,6 @@
 import type { InputGeometry } from '../contract/manifest.ts';
 import { GeometryError, InputError } from '../errors.ts';
-import {
-  type Affine,
-  type AffineRow,
-  type AffineSource,
-  bestAffine,
-  linearPart,
-  spacings,
-} from './affine.ts';
+import { type Affine, type AffineSource, bestAffine, linearPart, spacings } from './affine.ts';
 import type { Grid } from './grid.ts';
 import type { NiftiHeader } from './header.ts';
 import {
@@ -84,23 +77,6 @@ export function geometryOf(header: NiftiHeader, subject: string): Geometry {
     transform,
     grid: canonicalGrid(shape, scaleBy(lengths, unitMm), transform),
   };
-}
-
-/** Index on the canonical grid (column, row, slice) to RAS+ millimetres, the header's unit undone. */
-export function canonicalAffine({ affine, shape, transform }: Geometry): Affine {
-  const { storedAxis, flipped } = transform;
-  const row = (r: 0 | 1 | 2): AffineRow => {
-    const along = ([0, 1, 2] as const).map(
-      (c) => affine[r][storedAxis[c]!]! * (flipped[c] ? -1 : 1),
-    );
-    const origin = ([0, 1, 2] as const).reduce(
-      (sum, c) =>
-        sum + (flipped[c] ? affine[r][storedAxis[c]!]! * (shape[storedAxis[c]!]! - 1) : 0),
-      affine[r][3],
-    );
-    return [along[0]!, along[1]!, along[2]!, origin];
-  };
-  return [row(0), row(1), row(2), [0, 0, 0, 1]];
 }
 
 const scaleBy = (v: Vector3, by: number): Vector3 => [v[0] * by, v[1] * by, v[2] * by];

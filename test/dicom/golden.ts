@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { zipEntries } from '../../adapters/zip.ts';
 import { SammixError } from '../../core/errors.ts';
-import { type DicomFile, type Instance, readInstance } from '../../dicom/instance.ts';
+import type { RangedFile } from '../../core/ports.ts';
+import { type Instance, readInstance } from '../../dicom/instance.ts';
 import { type SortedSeries, sortSeries } from '../../dicom/series.ts';
 
 /** The series of test/golden/dicom, and what a reader must make of each. */
@@ -26,7 +27,7 @@ export const TRUTH: Readonly<Record<string, Truth>> = JSON.parse(
   readFileSync(path.join(folder, 'truth.json'), 'utf8'),
 );
 
-export async function filesOf(name: string): Promise<DicomFile[]> {
+export async function filesOf(name: string): Promise<RangedFile[]> {
   return (await zipEntries(SERIES_ZIP)).filter((file) => file.name.startsWith(`${name}/`));
 }
 
@@ -36,7 +37,7 @@ export interface Read extends SortedSeries {
   readonly refused: Readonly<Record<string, string>>;
 }
 
-export async function readSeries(files: readonly DicomFile[]): Promise<Read> {
+export async function readSeries(files: readonly RangedFile[]): Promise<Read> {
   const instances: Instance[] = [];
   const notDicom: string[] = [];
   const refused: Record<string, string> = {};

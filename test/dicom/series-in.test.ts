@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { SammixError } from '../../core/errors.ts';
-import type { ByteStream } from '../../core/ports.ts';
+import type { ByteStream, RangedFile } from '../../core/ports.ts';
 import { openNifti } from '../../core/volume/reader.ts';
-import { type DicomFile, readInstance } from '../../dicom/instance.ts';
+import { readInstance } from '../../dicom/instance.ts';
 import { FrameReader } from '../../dicom/pixels.ts';
 import type { AxialStack } from '../../dicom/series.ts';
 import { niftiOfPlan, planVolume } from '../../dicom/volume.ts';
@@ -179,13 +179,13 @@ describe('hostile files', () => {
   });
 });
 
-const inMemory = (bytes: Uint8Array): DicomFile => ({
+const inMemory = (bytes: Uint8Array): RangedFile => ({
   name: 'damaged.dcm',
   bytes: bytes.byteLength,
   read: async (from, to) => bytes.slice(from, to),
 });
 
-async function readWhatCanBeRead(file: DicomFile): Promise<void> {
+async function readWhatCanBeRead(file: RangedFile): Promise<void> {
   try {
     const { stacks } = await readSeries([file]);
     for (const stack of stacks)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cutCorners, signedArea, traceContours } from '../../core/draw/contour.ts';
+import { cutCorners, traceContours } from '../../core/draw/contour.ts';
 import { createHeader } from '../../core/volume/encode.ts';
 import { serialiseHeader } from '../../core/volume/header.ts';
 import type { MaskFrame } from '../../dicom/mask-frames.ts';
@@ -121,3 +121,11 @@ describe('contours', () => {
     }
   });
 });
+
+/** The shoelace formula. */
+const signedArea = (contour: readonly number[]): number =>
+  contour.reduce((sum, value, n) => {
+    if (n % 2 === 1) return sum;
+    const [nextX, nextY] = [contour[(n + 2) % contour.length]!, contour[(n + 3) % contour.length]!];
+    return sum + (value * nextY - nextX * contour[n + 1]!) / 2;
+  }, 0);

@@ -1,13 +1,13 @@
 import { open, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { DicomFile } from '../dicom/instance.ts';
+import type { RangedFile } from '../core/ports.ts';
 
-/** Files of a folder as the DICOM reader wants them; `names` are relative to `folder`. */
-export async function dicomFiles(folder: string, names: readonly string[]): Promise<DicomFile[]> {
-  return Promise.all(names.map((name) => dicomFile(path.join(folder, name), name)));
+/** Files of a folder, opened for each read; `names` are relative to `folder`. */
+export async function rangedFiles(folder: string, names: readonly string[]): Promise<RangedFile[]> {
+  return Promise.all(names.map((name) => rangedFile(path.join(folder, name), name)));
 }
 
-async function dicomFile(full: string, name: string): Promise<DicomFile> {
+async function rangedFile(full: string, name: string): Promise<RangedFile> {
   const { size } = await stat(full);
   return { name, bytes: size, read: (from, to) => readRange(full, from, to) };
 }
