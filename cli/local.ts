@@ -29,6 +29,10 @@ export interface ModelOptions {
   readonly slicesPerJob: number;
   readonly postprocess: boolean;
   readonly force: boolean;
+  /** Voxels above this probability are drawn; without it the bundle's own threshold decides. */
+  readonly threshold?: number;
+  /** Also write probability.nii.gz. */
+  readonly probability?: boolean;
   /** False leaves the DICOM-SEG out of cases that came from DICOM. */
   readonly dicomSeg?: boolean;
 }
@@ -68,15 +72,22 @@ export async function openRun(options: ModelOptions, progress: Progress): Promis
     store: new DirStore(options.out),
     bundle,
     runtime,
-    parameters: options.postprocess
-      ? parametersOf(bundle.manifest)
-      : { largestComponent3d: false, fillHoles: false },
+    parameters: parametersFor(bundle, options),
     slicesPerSlab: options.slicesPerJob,
     force: options.force,
     dicomSeg: options.dicomSeg ?? true,
     progress,
   };
 }
+
+const parametersFor = (
+  { manifest }: OpenBundle,
+  { postprocess, threshold, probability }: ModelOptions,
+): Parameters => ({
+  ...(postprocess ? parametersOf(manifest) : { largestComponent3d: false, fillHoles: false }),
+  ...(threshold !== undefined && { maskProbability: threshold }),
+  ...(probability && { probabilityMap: true }),
+});
 
 /** A runtime that did not open has nothing to close, and whoever needed it has been told. */
 export async function closeRun({ runtime }: LocalRun): Promise<void> {

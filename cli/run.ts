@@ -5,7 +5,7 @@ import type { RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
 import { putJson } from '../core/json.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
-import { report, withModel, withOutput } from './command.ts';
+import { report, share, withModel, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { findInputs, leftAsideLine } from './inputs.ts';
 import { labelFinder } from './labels.ts';
@@ -27,6 +27,8 @@ export function define(command: Command): void {
     .option('-l, --label <path>', 'a label file, or a folder of labels: adds Dice and distances');
   withOutput(withModel(command))
     .option('--no-postprocess', 'keep every component and hole of the drawn mask')
+    .option('--threshold <p>', "draw voxels above this probability (default: the bundle's)", share)
+    .option('--probability', 'also write probability.nii.gz, 8 bits, on the grid of the input')
     .option('--no-dicom-seg', 'write no DICOM-SEG for cases that came from DICOM')
     .addHelpText(
       'after',

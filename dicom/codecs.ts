@@ -1,3 +1,4 @@
+/// <reference path="./untyped.d.ts" />
 import type { WasmDecoderClass, WasmFactory, WasmModule } from './codec-modules.d.ts';
 import type { Instance } from './instance.ts';
 

@@ -1,3 +1,4 @@
+/// <reference path="./untyped.d.ts" />
 import { createHash } from 'node:crypto';
 import dicomParser, { type DataSet } from 'dicom-parser';
 import { hasPreamble, type Instance } from './instance.ts';

@@ -180,7 +180,18 @@ async function removeWork(store: BlobStore, keys: RunKeys): Promise<void> {
 
 /** The report goes first, so that no report stands for what is being removed. */
 async function removeOutputs(store: BlobStore, keys: RunKeys): Promise<void> {
-  const { report, reportHtml, mask, cam, overlay, gallery, thumbnail, dicomSeg } = keys;
-  for (const key of [report, reportHtml, mask, cam, overlay, gallery, thumbnail, dicomSeg])
+  const { report, reportHtml, mask, cam, overlay, gallery, thumbnail, probability, dicomSeg } =
+    keys;
+  for (const key of [
+    report,
+    reportHtml,
+    mask,
+    cam,
+    overlay,
+    gallery,
+    thumbnail,
+    probability,
+    dicomSeg,
+  ])
     await store.remove(key);
 }

@@ -50,6 +50,7 @@ export async function splitCase(
   const { windowHu, sliceSizePx } = input.bundle.preprocess;
   const preparation = new SlicePreparation(reader, windowHu, sliceSizePx);
   const known: SegmentManifest = {
+    run: input.run,
     geometry: describeGeometry(reader.header, reader.geometry),
     letterbox: preparation.letterbox,
     slabs: slabsOf(grid, input.slicesPerSlab),
@@ -61,7 +62,6 @@ export async function splitCase(
 
   const manifest: CaseManifest = {
     schemaVersion: 1,
-    run: input.run,
     inputSha256: hash?.digest('hex') ?? input.inputSha256!,
     ...known,
     hu: hu.summary,
