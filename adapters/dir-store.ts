@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { StorageError } from '../core/errors.ts';
 import type { BlobInfo, BlobStore, ByteStream } from '../core/ports.ts';
 
-/** What an interrupted write leaves behind; never listed, swept by the next write of the same key. */
+/** What an interrupted write leaves behind; never listed, removed by `sweep`. */
 const TEMPORARY = /\.[0-9a-f]{12}\.part$/;
 
 /** Stores objects as files below a folder; keys use `/` on every platform. */
@@ -22,7 +22,7 @@ export class DirStore implements BlobStore {
       // Large reads: a volume is tens of megabytes and is decompressed as it comes.
       yield* createReadStream(file, { highWaterMark: 1 << 18 }) as AsyncIterable<Uint8Array>;
     } catch (cause) {
-      throw storageError(file, 'read', cause);
+      throw await storageError(file, 'read', cause);
     }
   }
 
@@ -31,7 +31,7 @@ export class DirStore implements BlobStore {
     try {
       return await readFile(file);
     } catch (cause) {
-      throw storageError(file, 'read', cause);
+      throw await storageError(file, 'read', cause);
     }
   }
 
@@ -43,7 +43,7 @@ export class DirStore implements BlobStore {
       return { key, bytes: found.size, version: `${found.size}-${found.mtimeMs}` };
     } catch (cause) {
       if (isMissing(cause)) return undefined;
-      throw storageError(file, 'read', cause);
+      throw await storageError(file, 'read', cause);
     }
   }
 
@@ -56,7 +56,7 @@ export class DirStore implements BlobStore {
       await rename(temporary, file);
     } catch (cause) {
       await rm(temporary, { force: true }).catch(() => undefined);
-      throw isFileSystemError(cause) ? storageError(file, 'write', cause) : cause;
+      throw isFileSystemError(cause) ? await storageError(file, 'write', cause) : cause;
     }
   }
 
@@ -75,7 +75,20 @@ export class DirStore implements BlobStore {
       await rm(file, { force: true });
       await this.removeEmptyParents(path.dirname(file));
     } catch (cause) {
-      throw storageError(file, 'remove', cause);
+      throw await storageError(file, 'remove', cause);
+    }
+  }
+
+  /**
+   * Removes what interrupted writes have left right in a folder, or in all below it. Only for who knows
+   * that nobody is writing there.
+   */
+  async sweep(folder: string, { deep }: { readonly deep: boolean }): Promise<void> {
+    const names = await this.entries(folder).catch(() => []);
+    for (const entry of names) {
+      if (entry.isDirectory() && deep) await this.sweep(path.join(folder, entry.name), { deep });
+      else if (entry.isFile() && TEMPORARY.test(entry.name))
+        await rm(path.join(this.root, folder, entry.name), { force: true });
     }
   }
 
@@ -97,7 +110,7 @@ export class DirStore implements BlobStore {
       entries = await this.entries(folder);
     } catch (cause) {
       if (isMissing(cause)) return;
-      throw storageError(path.join(this.root, folder), 'list', cause);
+      throw await storageError(path.join(this.root, folder), 'list', cause);
     }
     for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
       if (entry.isDirectory()) yield* this.walk(`${folder}${entry.name}/`);
@@ -152,9 +165,14 @@ const REMEDIES: Readonly<Record<string, readonly [code: string, found: string, r
   EISDIR: ['blob-missing', 'a folder', 'Name a file.'],
 };
 
-function storageError(file: string, action: string, cause: unknown): StorageError {
+/** A failed system call as a message that names its cause. */
+export async function storageError(
+  file: string,
+  action: string,
+  cause: unknown,
+): Promise<StorageError> {
   if (cause instanceof StorageError) return cause;
-  const code = errno(cause) ?? 'unknown';
+  const code = (action === 'write' && (await whyNotWritable(file))) || (errno(cause) ?? 'unknown');
   const [reason, found, remedy] = REMEDIES[code] ?? [
     'storage-failed',
     `the system error ${code}`,
@@ -170,6 +188,19 @@ function storageError(file: string, action: string, cause: unknown): StorageErro
     },
     { cause },
   );
+}
+
+/** `mkdir` on a read-only disk says that there is no such folder: the folder above says why. */
+async function whyNotWritable(file: string): Promise<string | undefined> {
+  for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
+    const code = await access(folder, constants.W_OK).then(
+      () => undefined,
+      (cause: unknown) => errno(cause),
+    );
+    if (code === undefined) return undefined;
+    if (code !== 'ENOENT') return code;
+    if (folder === path.dirname(folder)) return undefined;
+  }
 }
 
 const PARTICIPLE: Readonly<Record<string, string>> = {

@@ -1,5 +1,6 @@
-import ort from 'onnxruntime-node';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Feeds, Inferred } from '../core/ports.ts';
+import { ort } from './ort.ts';
 
 export type Provider = 'cuda' | 'cpu';
 
@@ -27,11 +28,11 @@ export interface GraphHost {
  */
 const NO_SPINNING = { session: { intra_op: { allow_spinning: '0' } } };
 
-type Tensors = Readonly<Record<string, ort.Tensor>>;
+type Tensors = Readonly<Record<string, Tensor>>;
 
 /** In the calling thread, which every run blocks: onnxruntime-node runs graphs synchronously. */
 export class GraphsInThisThread implements GraphHost {
-  private readonly sessions: ort.InferenceSession[] = [];
+  private readonly sessions: InferenceSession[] = [];
 
   async load(bytes: Uint8Array, provider: Provider, threads: number): Promise<LoadedGraph> {
     const session = await ort.InferenceSession.create(bytes, {
@@ -75,7 +76,7 @@ const toOrt = (feeds: Feeds): Tensors =>
     ]),
   );
 
-function float32(outputs: ort.InferenceSession.OnnxValueMapType): Tensors {
+function float32(outputs: InferenceSession.OnnxValueMapType): Tensors {
   for (const [name, tensor] of Object.entries(outputs))
     if (!(tensor.data instanceof Float32Array))
       throw new Error(`output "${name}" holds ${tensor.type}, not float32`);

@@ -1,3 +1,4 @@
+import './telemetry-off.ts';
 import { Worker } from 'node:worker_threads';
 import type { Feeds, Inferred } from '../core/ports.ts';
 import type { OpenBundle } from '../core/stage/open-bundle.ts';

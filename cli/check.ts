@@ -1,11 +1,15 @@
+import { readFile as readWhole } from 'node:fs/promises';
+import path from 'node:path';
 import type { Command } from 'commander';
-import { InputError } from '../core/errors.ts';
+import type { LeftOutFiles } from '../core/contract/report.ts';
+import { SammixError } from '../core/errors.ts';
 import { type PreflightResult, preflight } from '../core/volume/preflight.ts';
 import { problemOfFault } from '../core/volume/problem.ts';
 import { imageName, openImage } from './case-image.ts';
-import { report, withOutput } from './command.ts';
+import { DEFAULT_BUNDLE, report, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { type CaseInput, findInputs, leftAsideLine } from './inputs.ts';
+import { type CaseInput, findInputs, leftOutCounts, leftOutLines } from './inputs.ts';
+import { seeingLabels } from './labels.ts';
 
 /** `sammix check` */
 export function define(command: Command): void {
@@ -18,14 +22,14 @@ Examples:
   $ sammix check scans
   $ sammix check ct.nii.gz --json
 
-Exit: 0 all can be segmented, 1 some cannot`,
+Exit: 0 all can be segmented, 1 some cannot, 2 usage`,
     )
     .action(async (inputs: string[]) => {
       await report(command, () => checkCommand(inputs));
     });
 }
 
-interface CheckedFile {
+export interface CheckedFile {
   readonly caseId: string;
   readonly file: string;
   readonly usable: boolean;
@@ -36,44 +40,81 @@ interface CheckedFile {
   readonly affineSource?: string;
   readonly spacingMm?: { column: number; row: number; slice: number };
   readonly hu?: { min: number; max: number; p01: number; p50: number; p99: number };
+  /** Whether the scan shows an abdomen, by its Hounsfield units alone. */
+  readonly abdomen?: boolean;
+  /** `not-axial`, `front-to-back`: what `run` would flag. */
+  readonly orientationDoubts?: readonly string[];
   readonly problems: PreflightResult['problems'];
+}
+
+/** What `sammix check --json` prints. */
+export interface CheckResult {
+  readonly files: readonly CheckedFile[];
+  /** What was seen and is no case, by reason. */
+  readonly leftOut: readonly LeftOutFiles[];
 }
 
 /** `sammix check`: what each file is, and every problem with its remedy. Needs no model. */
 export async function checkCommand(
   paths: readonly string[],
-): Promise<{ result: readonly CheckedFile[]; text: string; exitCode: number }> {
-  const { cases, leftAside } = await findInputs(paths);
-  const checked: CheckedFile[] = [];
-  for (const input of cases) checked.push(describe(input, await check(input)));
+): Promise<{ result: CheckResult; text: string; exitCode: number }> {
+  const { cases, labels, leftOut: others } = await findInputs(paths);
+  const windowHu = await defaultWindow();
+  const files: CheckedFile[] = [];
+  for (const input of cases) files.push(await checkOne(input, windowHu));
+  const leftOut = [...others, ...seeingLabels(labels)];
+  const usable = files.filter((file) => file.usable);
+  const counts = `${files.length} checked: ${usable.length} can be segmented, ${files.length - usable.length} refused, ${
+    usable.filter((file) => file.abdomen === false).length
+  } that show no abdomen`;
   return {
-    result: checked,
-    text: [...checked.map(paragraph), ...leftAside.map(leftAsideLine)].join('\n\n'),
-    exitCode: checked.every((file) => file.usable) ? EXIT.ok : EXIT.someCasesFailed,
+    result: { files, leftOut: leftOutCounts(leftOut) },
+    text: [...files.map(paragraph), [...leftOutLines(leftOut), counts].join('\n')].join('\n\n'),
+    exitCode: usable.length === files.length ? EXIT.ok : EXIT.someCasesFailed,
   };
 }
 
-async function check(input: CaseInput): Promise<PreflightResult> {
-  const subject = imageName(input);
+/** The window of the bundle that comes with sammix: what `run` will look at. */
+async function defaultWindow(): Promise<readonly [number, number] | undefined> {
   try {
-    const { source, imageSource, sourceProblems } = openImage(input);
-    const result = await preflight(source, { subject, ...(imageSource && { imageSource }) });
-    return { ...result, problems: [...result.problems, ...sourceProblems] };
+    const text = await readWhole(path.join(DEFAULT_BUNDLE, 'bundle.json'), 'utf8');
+    const { preprocess } = JSON.parse(text) as { preprocess: { windowHu: [number, number] } };
+    return preprocess.windowHu;
+  } catch {
+    return undefined; // Nothing here needs a bundle.
+  }
+}
+
+/** Whatever is wrong with one file, the others are looked at. */
+async function checkOne(
+  input: CaseInput,
+  windowHu: readonly [number, number] | undefined,
+): Promise<CheckedFile> {
+  const { caseId, image: file, fault } = input;
+  const refused = (problems: PreflightResult['problems']): CheckedFile => ({
+    caseId,
+    file,
+    usable: false,
+    problems,
+  });
+  if (fault) return refused([problemOfFault(fault)]);
+  try {
+    const { source, sourceProblems, ...more } = await openImage(input);
+    const result = await preflight(source, {
+      subject: imageName(input),
+      ...more,
+      ...(windowHu && { windowHu }),
+    });
+    return describe(input, { ...result, problems: [...result.problems, ...sourceProblems] });
   } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    return {
-      subject,
-      usable: false,
-      problems: [problemOfFault(error.fault)],
-      image: null,
-      intensity: null,
-    };
+    if (error instanceof SammixError) return refused([problemOfFault(error.fault)]);
+    throw error;
   }
 }
 
 function describe(
   input: CaseInput,
-  { usable, problems, image, intensity }: PreflightResult,
+  { usable, problems, image, intensity, abdomen, orientationDoubts }: PreflightResult,
 ): CheckedFile {
   return {
     caseId: input.caseId,
@@ -88,12 +129,14 @@ function describe(
       spacingMm: { ...image.geometry.grid.spacingMm },
     }),
     ...(intensity && { hu: { ...intensity.summary } }),
+    ...(usable && abdomen !== null && { abdomen, orientationDoubts }),
     problems,
   };
 }
 
 function paragraph(file: CheckedFile): string {
-  const lines = [`${file.usable ? 'ok     ' : 'REFUSED'} ${file.caseId}  (${file.file})`];
+  const word = file.usable ? (file.abdomen === false ? 'NO ABDOMEN' : 'ok     ') : 'REFUSED';
+  const lines = [`${word} ${file.caseId}  (${file.file})`];
   if (file.shape && file.spacingMm) {
     const { column, row, slice } = file.spacingMm;
     const spacing = [column, row, slice].map((mm) => mm.toFixed(3)).join(' x ');
@@ -105,6 +148,8 @@ function paragraph(file: CheckedFile): string {
     const { min, max, p01, p50, p99 } = file.hu;
     lines.push(`  HU ${min} to ${max}; percentiles 1, 50, 99: ${p01}, ${p50}, ${p99}`);
   }
+  if (file.orientationDoubts && file.orientationDoubts.length > 0)
+    lines.push(`  look at the orientation: ${file.orientationDoubts.join(', ')}`);
   for (const { severity, code, message, remedy } of file.problems)
     lines.push(`  ${severity} ${code}: ${message}. ${remedy}`);
   return lines.join('\n');

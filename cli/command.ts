@@ -2,7 +2,13 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { EXIT } from './exit-codes.ts';
-import { type Progress, plainProgress, silentProgress, terminalProgress } from './progress.ts';
+import {
+  type Progress,
+  plainProgress,
+  silentProgress,
+  terminalProgress,
+  visible,
+} from './progress.ts';
 
 /** The bundle that comes with the project. */
 export const DEFAULT_BUNDLE = fileURLToPath(new URL('../bundle', import.meta.url));
@@ -58,14 +64,16 @@ export async function report(
 ): Promise<void> {
   const { json, quiet } = command.opts<{ readonly json: boolean; readonly quiet: boolean }>();
   const { result, text, exitCode } = await action(progressFor(quiet));
-  if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
-  else if (text !== undefined && !quiet) process.stdout.write(`${text}\n`);
+  // Set before anything is printed: a reader that has gone changes nothing of what was done.
   process.exitCode = exitCode;
+  if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  else if (text !== undefined && !quiet) process.stdout.write(`${visible(text)}\n`);
 }
 
 function progressFor(quiet: boolean): Progress {
   if (quiet) return silentProgress;
-  return process.stderr.isTTY ? terminalProgress(process.stderr) : plainProgress(process.stderr);
+  const canRedraw = process.stderr.isTTY && process.env.TERM !== 'dumb';
+  return canRedraw ? terminalProgress(process.stderr) : plainProgress(process.stderr);
 }
 
 /** The options of every command that runs the model on this machine. */
@@ -74,7 +82,7 @@ export const withModel = (command: Command): Command =>
     .option('-b, --bundle <dir>', 'a model bundle (default: the one that comes with sammix)')
     .addOption(
       new Option('-t, --threads <n>', 'threads for the model')
-        .argParser(positiveInteger)
+        .argParser(threadCount)
         .default(availableParallelism(), 'all cores'),
     )
     .option(
@@ -84,6 +92,21 @@ export const withModel = (command: Command): Command =>
       32,
     )
     .option('--force', 'redo cases that are done and unchanged', false);
+
+/** More would only wait for each other, and a machine can be brought down by the asking. */
+const MOST_THREADS = 256;
+
+function threadCount(text: string): number {
+  const value = positiveInteger(text);
+  if (value <= MOST_THREADS) return value;
+  throw new InvalidArgumentError(`It must be at most ${MOST_THREADS}.`);
+}
+
+/** A folder to write into: an empty name would mean the current one, which nobody means. */
+export function folderName(text: string): string {
+  if (text.trim() !== '') return text;
+  throw new InvalidArgumentError('It must name a folder.');
+}
 
 export function positiveInteger(text: string): number {
   const value = integer(text);

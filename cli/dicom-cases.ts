@@ -1,75 +1,99 @@
 import { createHash } from 'node:crypto';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { rangedFiles } from '../adapters/ranged-files.ts';
 import { zipEntries } from '../adapters/zip.ts';
-import { caseIdFromFileName } from '../core/contract/keys.ts';
+import { caseIdOf } from '../core/dataset/case-id.ts';
 import { faultText, SammixError } from '../core/errors.ts';
 import type { RangedFile } from '../core/ports.ts';
 import { type Instance, readInstance } from '../dicom/instance.ts';
 import { type AxialStack, type LeftAside, sortSeries } from '../dicom/series.ts';
 import type { CaseInput } from './inputs.ts';
+import { naturally, walk } from './walk.ts';
+
+/** A series that is a case. */
+export interface FoundSeries {
+  /** Of the case, unique among those that were found with it. */
+  readonly name: string;
+  /** The folder or zip file that holds it. */
+  readonly container: string;
+  readonly stack: AxialStack;
+}
 
 export interface FoundDicom {
-  readonly cases: readonly CaseInput[];
+  readonly series: readonly FoundSeries[];
   /** Series and files that are no axial CT, or that could not be read, and why. */
   readonly leftAside: readonly LeftAside[];
+  /** Files that are DICOM, or hold it, by their full path. */
+  readonly known: ReadonlySet<string>;
 }
 
 const OTHER_FORMAT =
-  /\.(nii|nii\.gz|hdr|img|img\.gz|nrrd|mha|mhd|raw|zraw|json|csv|tsv|txt|md|html|png|jpe?g|pdf|xml|zip|gz|onnx)$/i;
+  /\.(nii|nii\.gz|hdr|img|img\.gz|nrrd|mha|mhd|raw|zraw|json|csv|tsv|txt|md|html|png|jpe?g|pdf|xml|gz|onnx)$/i;
 const ZIP = /\.zip$/i;
-/** Exports of archives lie seven folders deep and more. */
-const MAX_DEPTH = 16;
 
-/**
- * The axial CT series of a folder, a zip file, or around a DICOM file that was named. Cases are named
- * by the folder in which the series lies and its number, so that they stay the same when others come
- * beside them.
- */
-export async function findDicom(given: string): Promise<FoundDicom> {
-  const root = path.resolve(given);
-  if (ZIP.test(root)) return readFiles({ root, files: await zipEntries(root), only: undefined });
-  if (!(await stat(root)).isDirectory()) return readFiles(await filesAround(root));
-  const { names, zips } = await namesBelow(root);
+/** The axial CT series among files below a folder, and in the zip files there. */
+export async function dicomAmong(root: string, files: readonly string[]): Promise<FoundDicom> {
+  const zips = files.filter((file) => ZIP.test(file));
+  const rest = files.filter((file) => !ZIP.test(file) && !OTHER_FORMAT.test(file));
+  const names = rest.map((file) => path.relative(root, file));
   const found = [await readFiles({ root, files: await rangedFiles(root, names), only: undefined })];
-  for (const zip of zips) found.push(await findInZip(path.join(root, zip)));
+  for (const zip of zips) found.push(await dicomInZip(zip));
   return {
-    cases: found.flatMap(({ cases }) => cases),
+    series: found.flatMap(({ series }) => series),
     leftAside: found.flatMap(({ leftAside }) => leftAside),
+    known: new Set(found.flatMap(({ known }) => [...known])),
   };
 }
 
 /** A zip file that nobody named may be damaged, or of anything. */
-async function findInZip(zip: string): Promise<FoundDicom> {
+async function dicomInZip(zip: string): Promise<FoundDicom> {
   try {
-    return await findDicom(zip);
+    return await dicomOf(zip);
   } catch (error) {
     if (!(error instanceof SammixError)) throw error;
     const what = path.basename(zip);
-    return { cases: [], leftAside: [{ what, why: faultText(error.fault), files: [what] }] };
+    const leftAside = [{ what, why: faultText(error.fault), files: [zip] }];
+    return { series: [], leftAside, known: new Set([zip]) };
   }
 }
 
+/**
+ * The series of a zip file, or around a DICOM file, that was named.
+ *
+ * @throws InputError `not-a-zip`, `zip-too-large`
+ */
+export async function dicomOf(file: string): Promise<FoundDicom> {
+  if (!ZIP.test(file)) return readFiles(await filesAround(file));
+  const found = await readFiles({ root: file, files: await zipEntries(file), only: undefined });
+  const known = new Set(found.known.size > 0 ? [file] : []);
+  return { ...found, known };
+}
+
+/** Reads headers; cases are named by the folder of a series and its number, whatever lies beside it. */
 async function readFiles({ root, files, only }: GivenFiles): Promise<FoundDicom> {
   const instances: Instance[] = [];
   const leftAside: LeftAside[] = [];
+  const known = new Set<string>();
   for (const file of files) {
     try {
       const instance = await readInstance(file);
-      if (instance) instances.push(instance);
+      if (!instance) continue;
+      instances.push(instance);
     } catch (error) {
       if (!(error instanceof SammixError)) throw error;
       leftAside.push({ what: file.name, why: faultText(error.fault), files: [file.name] });
     }
+    known.add(path.join(root, file.name));
   }
   const sorted = sortSeries(instances);
   const stacks = sorted.stacks.filter((stack) => only === undefined || holds(stack, only));
   return {
-    cases: named(root, stacks),
+    series: named(root, stacks),
     leftAside: [...leftAside, ...sorted.leftAside].filter(
       (one) => only === undefined || one.files.includes(only),
     ),
+    known,
   };
 }
 
@@ -83,13 +107,16 @@ export async function isDicom(file: string): Promise<boolean> {
 
 /** Finds a series again, for whoever kept its identifier. */
 export async function findSeries(
-  given: string,
+  container: string,
   series: { readonly uid: string; readonly part: number | null },
 ): Promise<CaseInput | undefined> {
-  const { cases } = await findDicom(given);
-  return cases.find(
-    ({ dicom }) => dicom?.seriesUid === series.uid && (dicom.part ?? null) === series.part,
+  const found = ZIP.test(container)
+    ? await dicomOf(container)
+    : await dicomAmong(container, (await walk(container, [])).others);
+  const one = found.series.find(
+    ({ stack }) => stack.seriesUid === series.uid && (stack.part ?? null) === series.part,
   );
+  return one && { caseId: one.name, image: one.container, dicom: one.stack };
 }
 
 const holds = ({ slices }: AxialStack, name: string): boolean =>
@@ -110,45 +137,22 @@ async function filesAround(given: string): Promise<GivenFiles> {
   return { root, files: await rangedFiles(root, names), only: path.basename(given) };
 }
 
-async function namesBelow(
-  folder: string,
-  below = '',
-  depth = 0,
-): Promise<{ names: string[]; zips: string[] }> {
-  const names: string[] = [];
-  const zips: string[] = [];
-  for (const entry of await readdir(path.join(folder, below), { withFileTypes: true })) {
-    const name = path.join(below, entry.name);
-    if (entry.name.startsWith('.')) continue;
-    if (entry.isDirectory()) {
-      if (depth === MAX_DEPTH) continue;
-      const inside = await namesBelow(folder, name, depth + 1);
-      names.push(...inside.names);
-      zips.push(...inside.zips);
-    } else if (ZIP.test(entry.name)) zips.push(name);
-    else if (!OTHER_FORMAT.test(entry.name)) names.push(name);
-  }
-  return { names: names.sort(), zips: zips.sort() };
-}
-
 /** `<folder>-s<series number>`, of the folder that holds all of the series' files. */
-function named(root: string, stacks: readonly AxialStack[]): CaseInput[] {
+function named(root: string, stacks: readonly AxialStack[]): FoundSeries[] {
   const names = stacks.map((stack) => {
     const folder = commonFolder(stack.slices.map(({ instance }) => instance.file.name));
     const stem =
       folder === '' ? path.basename(root).replace(ZIP, '') : folder.replace(/[\\/]/g, '-');
     const part = stack.part === undefined ? '' : `-v${stack.part}`;
-    return caseIdFromFileName(`${stem}-s${stack.seriesNumber || '0'}${part}`);
+    return caseIdOf(`${stem}-s${stack.seriesNumber || '0'}${part}`);
   });
-  const cases = stacks.map((dicom, n) => {
+  const series = stacks.map((stack, n) => {
     const clash = names.filter((name) => name.toLowerCase() === names[n]!.toLowerCase()).length > 1;
-    const hash = createHash('sha256').update(dicom.seriesUid).digest('hex').slice(0, 8);
-    return { caseId: clash ? `${names[n]!}-${hash}` : names[n]!, image: root, dicom };
+    const hash = createHash('sha256').update(stack.seriesUid).digest('hex').slice(0, 8);
+    return { name: clash ? `${names[n]!}-${hash}` : names[n]!, container: root, stack };
   });
-  return cases.sort((a, b) => collator.compare(a.caseId, b.caseId));
+  return series.sort((a, b) => naturally(a.name, b.name));
 }
-
-const collator = new Intl.Collator('en', { numeric: true });
 
 function commonFolder(files: readonly string[]): string {
   const folders = files.map((file) => path.dirname(file).split(/[\\/]/));

@@ -1,36 +1,44 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { type Command, Option } from 'commander';
+import { lockFolder } from '../adapters/dir-lock.ts';
 import { DirStore } from '../adapters/dir-store.ts';
 import type { BundleDisplay } from '../core/contract/bundle.ts';
 import type { EvaluatedCase, Evaluation } from '../core/contract/evaluation.ts';
-import { ConfigError } from '../core/errors.ts';
+import { stemOf } from '../core/dataset/case-id.ts';
+import { ConfigError, DEFECT, DefectError, SammixError } from '../core/errors.ts';
 import { unmeasured } from '../core/evaluation/rows.ts';
 import { summarise } from '../core/evaluation/summarise.ts';
 import packageJson from '../package.json' with { type: 'json' };
 import { compactTime } from '../site/contract/evaluation.ts';
-import { report, withModel, withOutput } from './command.ts';
+import { type Collected, type CollectOptions, collectCases, type LabelCase } from './cases.ts';
+import { folderName, report, withModel, withOutput } from './command.ts';
 import {
   folderMasks,
   type LabelledInput,
   type MaskSource,
+  type MeasuredRow,
   modelMasks,
 } from './evaluation-cases.ts';
 import { earlierEvaluation, writeEvaluation } from './evaluation-files.ts';
 import { evaluatedCaseLine, evaluationLines } from './evaluation-lines.ts';
 import { EXIT } from './exit-codes.ts';
-import { type CaseInput, findInputs } from './inputs.ts';
-import { labelFinder } from './labels.ts';
+import { leftOutCounts } from './inputs.ts';
+import { numbers, texts, withLabels } from './labels.ts';
 import type { ModelOptions } from './local.ts';
-import { patientFinder } from './patients.ts';
-import { duration, type Progress } from './progress.ts';
+import { duration, type Progress, printDefect } from './progress.ts';
 
 /** `sammix evaluate` */
 export function define(command: Command): void {
   command
     .argument('<dataset>', 'a folder of images with their labels')
-    .requiredOption('-o, --out <dir>', 'folder for the evaluation, its history and the cases')
+    .requiredOption(
+      '-o, --out <dir>',
+      'folder for the evaluation, its history and the cases',
+      folderName,
+    )
     .option('-l, --label <path>', 'a folder of labels (default: the dataset itself)')
+    .option('--pairs <csv>', 'columns image,label,patient: which label belongs to which image')
     .addOption(
       new Option(
         '-p, --predictions <dir>',
@@ -41,8 +49,14 @@ export function define(command: Command): void {
       '-a, --against <file>',
       'an evaluation.json to compare with (default: the last in <out>)',
     )
+    .option(
+      '--prediction-value <n>',
+      'the class of the predictions that is liver (repeatable)',
+      numbers,
+    )
+    .option('--prediction-name <name>', 'the same by its name in dataset.json (repeatable)', texts)
     .option('--patients <csv>', 'columns case,patient: cases of one patient count as one');
-  withOutput(withModel(command))
+  withOutput(withModel(withLabels(command)))
     .addHelpText(
       'after',
       `
@@ -64,11 +78,11 @@ Exit:     0 all compared, 1 some cases failed or have an unusable label, 2 usage
     });
 }
 
-export interface EvaluateOptions extends Omit<ModelOptions, 'postprocess'> {
-  readonly label?: string;
-  readonly predictions?: string;
+export interface EvaluateOptions extends Omit<ModelOptions, 'postprocess'>, CollectOptions {
+  readonly out: string;
   readonly against?: string;
-  readonly patients?: string;
+  readonly predictionValue?: readonly number[];
+  readonly predictionName?: readonly string[];
 }
 
 /**
@@ -82,17 +96,34 @@ export async function evaluateCommand(
   progress: Progress,
 ): Promise<{ evaluation: Evaluation; exitCode: number }> {
   const name = path.basename(path.resolve(dataset));
-  const { labelled, unlabelled } = await findCases(dataset, options);
+  const { labelled, unlabelled, leftOut, notes } = await findCases(dataset, options);
+  for (const note of notes) progress.line(note);
   const out = new DirStore(options.out);
-  const earlier = await earlierEvaluation(out, name, options.against);
   const masks = await openMasks(labelled, options, progress);
-  const rows = unlabelled.map((one) => unmeasured('unlabelled', one.caseId, one.patientId));
-  if (rows.length > 0) progress.line(`without a label and not segmented: ${rows.length}`);
+  let release = async (): Promise<void> => undefined;
   try {
-    await measureAll(labelled, masks, progress, rows);
+    release = await lockFolder(options.out);
+    const found = { labelled, unlabelled, leftOut };
+    return await evaluateInto(out, name, found, masks, options, progress);
   } finally {
     await masks.close();
+    await release();
   }
+}
+
+async function evaluateInto(
+  out: DirStore,
+  name: string,
+  { labelled, unlabelled, leftOut }: Omit<Found, 'notes'>,
+  masks: MaskSource,
+  options: EvaluateOptions,
+  progress: Progress,
+): Promise<{ evaluation: Evaluation; exitCode: number }> {
+  await out.sweep('', { deep: false });
+  const earlier = await earlierEvaluation(out, name, options.against);
+  const rows = unlabelled.map(unlabelledRow);
+  if (rows.length > 0) progress.line(`without a label and not segmented: ${rows.length}`);
+  await measureAll(labelled, masks, progress, rows);
   const createdAt = new Date().toISOString();
   const evaluation = summarise(rows, {
     evaluationId: evaluationId(createdAt, name, masks.bundle),
@@ -101,33 +132,34 @@ export async function evaluateCommand(
     sammixVersion: packageJson.version,
     bundle: masks.bundle,
     previous: earlier.previous,
+    leftOut: leftOutCounts(leftOut),
   });
   await writeEvaluation(out, evaluation, earlier.history);
   for (const line of evaluationLines(evaluation, options.out)) progress.line(line);
+  if (rows.some(({ fault }) => fault?.code === DEFECT))
+    return { evaluation, exitCode: EXIT.defect };
   const wrong = evaluation.counts.failed + evaluation.counts['label-unusable'] > 0;
   return { evaluation, exitCode: wrong ? EXIT.someCasesFailed : EXIT.ok };
 }
 
-type PatientInput = CaseInput & { readonly patientId: string };
+/** One that cannot even be opened has failed, label or not. */
+const unlabelledRow = ({ caseId, patientId, fault }: LabelCase): EvaluatedCase => ({
+  ...unmeasured(fault ? 'failed' : 'unlabelled', caseId, patientId),
+  fault: fault ?? null,
+});
 
-async function findCases(
-  dataset: string,
-  options: EvaluateOptions,
-): Promise<{ labelled: LabelledInput[]; unlabelled: PatientInput[] }> {
-  requireOutside(dataset, options);
-  const { cases } = await findInputs([dataset], options.label);
-  const findLabel = await labelFinder(options.label ?? dataset, cases);
-  const patientOf = await patientFinder(options.patients);
-  const labelled: LabelledInput[] = [];
-  const unlabelled: PatientInput[] = [];
-  for (const input of cases) {
-    const one = { ...input, patientId: patientOf(input.caseId) ?? input.caseId };
-    const label = findLabel(input);
-    if (label === undefined) unlabelled.push(one);
-    else labelled.push({ ...one, label });
-  }
-  if (labelled.length === 0) throw noLabels(options.label ?? dataset, cases.length);
-  return { labelled, unlabelled };
+interface Found extends Omit<Collected, 'cases'> {
+  readonly labelled: readonly LabelledInput[];
+  readonly unlabelled: readonly LabelCase[];
+}
+
+async function findCases(dataset: string, options: EvaluateOptions): Promise<Found> {
+  const collected = await collectCases([dataset], options, { labelsBeside: true });
+  const { cases } = collected;
+  const labelled = cases.filter((one): one is LabelledInput => one.label !== undefined);
+  const unlabelled = cases.filter(({ label }) => label === undefined);
+  if (labelled.length === 0) throw noLabels(options.label ?? dataset, collected);
+  return { ...collected, labelled, unlabelled };
 }
 
 function openMasks(
@@ -138,7 +170,7 @@ function openMasks(
   const out = path.join(options.out, 'cases');
   return options.predictions === undefined
     ? modelMasks({ ...options, out }, progress)
-    : folderMasks(new DirStore(out), options.predictions, cases, options.force);
+    : folderMasks(new DirStore(out), { ...options, predictions: options.predictions }, cases);
 }
 
 /** Adds a row for each case, in the order given. */
@@ -154,7 +186,7 @@ async function measureAll(
       computed === 0 || ahead === 0 ? '' : `, ${duration((spentMs / computed) * ahead)} left`;
     progress.begin(input.caseId, `[${at + 1}/${cases.length}${left(cases.length - at)}]`);
     const startedMs = performance.now();
-    const { row, resumed } = await masks.measure(input);
+    const { row, resumed } = await measureOrFail(masks, input);
     if (!resumed) {
       computed++;
       spentMs += performance.now() - startedMs;
@@ -165,6 +197,19 @@ async function measureAll(
   }
 }
 
+/** A defect of ours costs its case; the evaluation goes on, and ends with its own exit code. */
+async function measureOrFail(masks: MaskSource, input: LabelledInput): Promise<MeasuredRow> {
+  try {
+    return await masks.measure(input);
+  } catch (error) {
+    if (error instanceof SammixError) throw error;
+    printDefect(error);
+    const { fault } = new DefectError(input.caseId, error);
+    const row = { ...unmeasured('failed', input.caseId, input.patientId), fault, labelVersion: '' };
+    return { row, resumed: false };
+  }
+}
+
 /** Begins with the time, so that ids sort by it. */
 function evaluationId(createdAt: string, dataset: string, bundle: BundleDisplay | null): string {
   const canonical = JSON.stringify([dataset, bundle?.digest ?? null, createdAt]);
@@ -172,28 +217,22 @@ function evaluationId(createdAt: string, dataset: string, bundle: BundleDisplay 
   return `${compactTime(createdAt)}-${hash}`;
 }
 
-/** Masks inside the dataset would be taken for its labels, and results for its images. */
-function requireOutside(dataset: string, { out, predictions }: EvaluateOptions): void {
-  const root = path.resolve(dataset);
-  const inside = [out, predictions].find(
-    (folder) =>
-      folder !== undefined && `${path.resolve(folder)}${path.sep}`.startsWith(root + path.sep),
-  );
-  if (inside === undefined) return;
-  throw new ConfigError({
-    code: 'inside-dataset',
-    subject: inside,
-    expected: `a folder outside of the dataset ${dataset}`,
-    found: 'one inside, where masks and results could be taken for labels and images',
-    remedy: 'Choose another folder, or name the folder of images alone and its labels by --label.',
-  });
-}
-
-const noLabels = (subject: string, cases: number): ConfigError =>
-  new ConfigError({
+/** Says what was seen, and what a label of the first image would have been called. */
+function noLabels(subject: string, { cases, leftOut }: Collected): ConfigError {
+  const labels = leftOut.filter(({ reason }) => reason === 'label').map((one) => one.path);
+  const [first] = cases;
+  const stem = first && stemOf(path.basename(first.image));
+  const seen = labels.slice(0, 3).map((file) => path.relative(subject, file) || file);
+  return new ConfigError({
     code: 'no-labels',
     subject,
-    expected: 'images with labels, as nnU-Net, the Decathlon or LiTS name them',
-    found: `${cases} ${cases === 1 ? 'image' : 'images'} and no label of any`,
-    remedy: 'Name the folder with the labels by --label; docs/cli.md lists the layouts.',
+    expected: 'images with labels, in one of the layouts of docs/inputs.md',
+    found: `${cases.length} ${cases.length === 1 ? 'image' : 'images'} (${cases
+      .slice(0, 3)
+      .map(({ image }) => path.relative(subject, image) || image)
+      .join(', ')}) and no label of any${
+      labels.length === 0 ? '' : `; ${labels.length} that look like labels (${seen.join(', ')})`
+    }`,
+    remedy: `A label of ${stem} would be ${stem}_label.nii.gz beside it, labelsTr/${stem}.nii.gz, or liver.nii.gz in a folder of its own case. Name the folder of labels by --label, or write the pairs down for --pairs.`,
   });
+}

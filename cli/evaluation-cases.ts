@@ -4,21 +4,20 @@ import path from 'node:path';
 import type { DirStore } from '../adapters/dir-store.ts';
 import { type BundleDisplay, bundleDisplay } from '../core/contract/bundle.ts';
 import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts';
+import type { LabelChoice } from '../core/dataset/label-meaning.ts';
 import { ConfigError } from '../core/errors.ts';
-import { evaluatedCase, measurePrediction } from '../core/evaluation/rows.ts';
+import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
 import { getJson } from '../core/json.ts';
-import type { LabelInput } from '../core/stage/compare.ts';
-import { imageName, imageVersion, openImage } from './case-image.ts';
+import { imageName, imageStream, imageVersion } from './case-image.ts';
+import type { CaseLabel, LabelCase } from './cases.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
-import type { CaseInput } from './inputs.ts';
-import { labelFinder } from './labels.ts';
-import { closeRun, labelInput, type ModelOptions, openRun, runLocally } from './local.ts';
+import { findLabels, type LabelOptions, labelChoice, labelInput, unusableLabel } from './labels.ts';
+import { closeRun, type ModelOptions, openRun, runLocally } from './local.ts';
 import type { Progress } from './progress.ts';
 
 /** A case whose label is at hand. */
-export interface LabelledInput extends CaseInput {
-  readonly label: string;
-  readonly patientId: string;
+export interface LabelledInput extends LabelCase {
+  readonly label: CaseLabel;
 }
 
 export interface MeasuredRow {
@@ -35,11 +34,6 @@ export interface MaskSource {
   close(): Promise<void>;
 }
 
-const fileInput = (file: string): Omit<LabelInput, 'version'> => ({
-  name: path.basename(file),
-  open: () => readFile(file),
-});
-
 /** Segments every case as `sammix run` does; finished cases in `options.out` are kept. */
 export async function modelMasks(
   options: Omit<ModelOptions, 'postprocess'>,
@@ -52,12 +46,19 @@ export async function modelMasks(
     async measure(input) {
       const { report, resumed } = await runLocally(run, input, input.label);
       // A case that failed has a label all the same.
-      const { version: labelVersion } = await labelInput(input.label);
+      const { version: labelVersion } = await input.label.read();
       const row = evaluatedCase(report, { patientId: input.patientId, labelVersion });
       return { row, resumed };
     },
     close: () => closeRun(run),
   };
+}
+
+export interface PredictionOptions extends LabelOptions {
+  readonly predictions: string;
+  readonly predictionValue?: readonly number[];
+  readonly predictionName?: readonly string[];
+  readonly force: boolean;
 }
 
 /**
@@ -67,61 +68,80 @@ export async function modelMasks(
  */
 export async function folderMasks(
   store: DirStore,
-  folder: string,
-  cases: readonly CaseInput[],
-  force: boolean,
+  options: PredictionOptions,
+  cases: readonly LabelledInput[],
 ): Promise<MaskSource> {
+  const { predictions: folder, force } = options;
   const info = await stat(folder).catch(() => undefined);
   if (!info?.isDirectory()) throw noFolder(folder);
-  const find = await labelFinder(folder, cases);
-  const maskOf = async (input: CaseInput): Promise<string | undefined> => {
+  const usable = cases.filter(({ fault }) => fault === undefined);
+  const found = await findLabels(folder, usable, []);
+  const choice = predictionChoice(options);
+  const maskOf = async (input: LabelledInput): Promise<Mask | undefined> => {
     const own = path.join(path.resolve(folder), input.caseId, 'mask.nii.gz');
-    return (await isFile(own)) ? own : find(input);
+    const file = (await isFile(own)) ? own : found.of(input);
+    if (file !== undefined) return { file, read: () => labelInput(file, choice) };
+    const doubt = found.doubt(input);
+    return doubt && { file: null, read: async () => unusableLabel(input.caseId, doubt) };
   };
   return {
     bundle: null,
-    measure: async (input) => measureMask(store, input, await maskOf(input), force),
+    measure: async (input) => measureMask(store, input, await maskOf(input), { force, choice }),
     close: () => Promise.resolve(),
   };
 }
 
+/** What is said of the labels holds for the masks, unless something is said of them. */
+function predictionChoice(options: PredictionOptions): LabelChoice {
+  const { predictionValue: values, predictionName: names } = options;
+  const said = values ?? names;
+  return {
+    ...(said ? { values, names } : labelChoice(options)),
+    options: { value: '--prediction-value', name: '--prediction-name' },
+  };
+}
+
+type Mask = CaseLabel;
+
 async function measureMask(
   store: DirStore,
   input: LabelledInput,
-  mask: string | undefined,
-  force: boolean,
+  mask: Mask | undefined,
+  { force, choice }: { readonly force: boolean; readonly choice: LabelChoice },
 ): Promise<MeasuredRow> {
   const { caseId, patientId, image, pairedImage, dicom } = input;
+  const label = await input.label.read();
+  const failed = { ...unmeasured('failed', caseId, patientId), labelVersion: label.version };
+  if (input.fault) return { row: { ...failed, fault: input.fault }, resumed: false };
   const key = `${caseId}/measured.json`;
-  const files = [dicom ? undefined : image, pairedImage, mask, input.label];
-  const inputsVersion = await versionOfAll(
-    files.filter((file) => file !== undefined),
-    dicom ? [(await imageVersion(input)).version] : [],
+  const files = [dicom ? undefined : image, pairedImage, mask?.file].filter(
+    (file) => typeof file === 'string',
   );
+  const inputsVersion = await versionOfAll(files, [
+    label.version,
+    JSON.stringify(choice),
+    ...(dicom ? [(await imageVersion(input)).version] : []),
+  ]);
   const kept = force ? undefined : await measuredBefore(store, key, inputsVersion);
   if (kept) return { row: { ...kept, patientId }, resumed: true };
-  const drawn = mask === undefined ? undefined : fileInput(mask);
   const row = await measurePrediction({
     caseId,
     patientId,
     image: {
       name: imageName(input),
-      open: () => openImage(input).source,
-      openPaired: pairedImage === undefined ? undefined : () => readFile(pairedImage),
+      open: () => imageStream(input),
+      ...(pairedImage && { openPaired: () => readFile(pairedImage) }),
     },
-    prediction: drawn,
-    label: await labelInput(input.label),
+    prediction: await mask?.read(),
+    label,
   });
   const measured: MeasuredCase = { schemaVersion: 1, inputsVersion, case: row };
   await store.put(key, Buffer.from(`${JSON.stringify(measured)}\n`));
   return { row, resumed: false };
 }
 
-async function versionOfAll(
-  files: readonly string[],
-  contents: readonly string[],
-): Promise<string> {
-  const versions: string[] = [...contents];
+async function versionOfAll(files: readonly string[], besides: readonly string[]): Promise<string> {
+  const versions: string[] = [...besides];
   for (const file of files) versions.push(path.basename(file), await fileVersion(file));
   return createHash('sha256').update(JSON.stringify(versions)).digest('hex').slice(0, 16);
 }

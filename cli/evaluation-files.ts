@@ -8,7 +8,7 @@ import type { EvaluationPicture } from '../core/draw/picture.ts';
 import { ConfigError } from '../core/errors.ts';
 import { casesCsv } from '../core/evaluation/csv.ts';
 import { evaluationJson, extendHistory } from '../core/evaluation/history.ts';
-import { fromJsonBytes, toJsonBytes } from '../core/json.ts';
+import { fromJsonBytes, toJsonBytes, usableJson } from '../core/json.ts';
 
 const EVALUATION = 'evaluation.json';
 const HISTORY = 'history.json';
@@ -31,13 +31,20 @@ export async function earlierEvaluation(
 ): Promise<EarlierEvaluation> {
   const history = await readIfThere(out, HISTORY, History);
   if (history && history.dataset !== dataset) throw otherDataset(out, history.dataset, dataset);
-  if (against === undefined)
-    return { previous: await readIfThere(out, EVALUATION, Evaluation), history };
+  const last = await readIfThere(out, EVALUATION, Evaluation);
+  const known = { history: history && upTo(history, last?.evaluationId) };
+  if (against === undefined) return { previous: last, ...known };
   const store = new DirStore(path.dirname(against));
   const previous = await readIfThere(store, path.basename(against), Evaluation);
   if (!previous) throw unreadable(against, 'no such file');
-  return { previous, history };
+  return { previous, ...known };
 }
+
+/** An evaluation that was stopped while it wrote is in the history, and is about to be there again. */
+const upTo = (history: History, evaluationId: string | undefined): History => {
+  const last = history.entries.findIndex((entry) => entry.evaluationId === evaluationId);
+  return last < 0 ? history : { ...history, entries: history.entries.slice(0, last + 1) };
+};
 
 /** Everything but the cases' own folders; `evaluation.json` last, so that it stands for them all. */
 export async function writeEvaluation(
@@ -68,7 +75,8 @@ async function drawnCase(
 ): Promise<{ report: SegmentedReport; galleryPng: Uint8Array } | undefined> {
   const keys = runKeys(`cases/${caseId}`);
   if (!(await out.stat(keys.gallery))) return undefined;
-  const report = await readIfThere(out, keys.report, CaseReport);
+  // A report that cannot be read costs its picture, not the evaluation.
+  const report = await usableJson(out, keys.report, CaseReport);
   if (report?.status !== 'segmented') return undefined;
   return { report, galleryPng: await out.get(keys.gallery) };
 }

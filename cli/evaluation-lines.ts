@@ -29,17 +29,31 @@ export function evaluationLines(evaluation: Evaluation, out: string): string[] {
   const { counts, cases, patients, comparison } = evaluation;
   const byStatus = Object.entries(counts)
     .filter(([, count]) => count > 0)
-    .map(([status, count]) => `${count} ${status}`);
+    .map(([status, count]) => `${count} ${status === 'label-unusable' ? 'not compared' : status}`);
   const drifted = evaluation.drift.filter((signal) => signal.drifted).map((signal) => signal.of);
   return [
     `${cases.length} cases of ${patients} patients: ${byStatus.join(', ')}`,
     metricLine(evaluation.metrics, 'dice', 'Dice', 3),
     metricLine(evaluation.metrics, 'hd95Mm', 'HD95', 1),
     comparison && comparisonLine(comparison),
+    ...meaningLines(evaluation),
     drifted.length > 0 &&
       `DRIFT of ${drifted.join(', ')}: the inputs differ from that evaluation's`,
     `evaluation in ${path.join(out, 'evaluation.html')}`,
   ].filter((line) => typeof line === 'string');
+}
+
+/** What was counted as liver, where that is not all there is. */
+function meaningLines({ cases }: Evaluation): string[] {
+  const counts = new Map<string, number>();
+  for (const { labelMeaning, predictionMeaning } of cases)
+    for (const [what, meaning] of [
+      ['labels', labelMeaning],
+      ['predictions', predictionMeaning],
+    ] as const)
+      if (meaning !== undefined)
+        counts.set(`${what}: ${meaning}`, (counts.get(`${what}: ${meaning}`) ?? 0) + 1);
+  return [...counts].map(([meaning, count]) => `counted as liver in ${meaning}: ${count} cases`);
 }
 
 function comparisonLine({

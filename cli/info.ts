@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import ort from 'onnxruntime-node';
 import { DirStore } from '../adapters/dir-store.ts';
 import { availableProviders } from '../adapters/onnx.ts';
+import { ort } from '../adapters/ort.ts';
 import { provenance } from '../adapters/provenance.ts';
 import { openBundle } from '../core/stage/open-bundle.ts';
 import { DEFAULT_BUNDLE, type Finished, ok, report, withOutput } from './command.ts';

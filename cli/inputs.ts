@@ -1,191 +1,288 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { caseIdFromFileName } from '../core/contract/keys.ts';
-import { ConfigError, InputError } from '../core/errors.ts';
-import type { AxialStack, LeftAside } from '../dicom/series.ts';
-import { type FoundDicom, findDicom, isDicom } from './dicom-cases.ts';
+import { distinctCaseIds, stemOf } from '../core/dataset/case-id.ts';
+import { rolesOf, type SeenFile } from '../core/dataset/layout.ts';
+import { ConfigError, type Fault, SammixError } from '../core/errors.ts';
+import type { AxialStack } from '../dicom/series.ts';
+import { dicomAmong, dicomOf, type FoundDicom, type FoundSeries, isDicom } from './dicom-cases.ts';
+import { kindFault, unreadableFault } from './files.ts';
+import { type LeftOut, type LeftOutReason, naturally, REASONS, walk } from './walk.ts';
 
 /** One image to segment. */
 export interface CaseInput {
   readonly caseId: string;
-  /** The `.nii`, `.nii.gz` or `.hdr` file; of a DICOM series, the folder or zip that it lies in. */
+  /** The `.nii`, `.nii.gz` or `.hdr` file; a folder where that is what cannot be read. */
   readonly image: string;
   /** The second file of a `.hdr`/`.img` pair. */
   readonly pairedImage?: string;
-  /** The images of a DICOM series. */
+  /** Why it cannot even be opened: the case fails with it, and the others are done. */
+  readonly fault?: Fault;
+  /** The images of a DICOM series; `image` is the folder or zip file that holds it. */
   readonly dicom?: AxialStack;
+  /** Its path from the folder that was named, by which its label is found. */
+  readonly seen?: SeenFile;
 }
 
 export interface FoundInputs {
   readonly cases: readonly CaseInput[];
-  /** Files that look like labels or further channels and were left out, so that we can say so. */
-  readonly leftOut: readonly string[];
-  /** What DICOM holds besides axial CT, and why it is none. */
-  readonly leftAside: readonly LeftAside[];
+  /** Files that are labels by name or place, for who looks for the images' labels. */
+  readonly labels: readonly SeenFile[];
+  /** All else that was seen and not taken; `labels` are not in it. */
+  readonly leftOut: readonly LeftOut[];
 }
 
-export const leftAsideLine = ({ what, why }: LeftAside): string => `not taken: ${what}: ${why}`;
-
-const IMAGE = /\.(nii|nii\.gz|hdr)$/i;
-const LABEL_FOLDER = /^(labels?(tr|ts|va)?|segmentations?|masks?|gt)$/i;
-const LABEL_FILE =
-  /^(segmentation-\d+|.*[_-](label|labels|seg|segmentation|mask|liver))\.(nii|nii\.gz|hdr)$/i;
-/** nnU-Net writes channels as `_0000`, `_0001`, ...; CT is the first. */
-const FURTHER_CHANNEL = /_000[1-9]\.(nii|nii\.gz)$/i;
-/** Datasets with a folder per case name the image the same everywhere (TotalSegmentator: `ct`). */
-const GENERIC_STEM = /^(ct|image|img|volume|scan)$/i;
-const MAX_DEPTH = 4;
+export interface FindOptions {
+  /** Folders not to look into for images: results, predictions, a folder of labels. */
+  readonly excluded?: readonly (string | undefined)[];
+  /** A path without images is nothing to speak of: others were named one by one. */
+  readonly mayBeEmpty?: boolean;
+}
 
 /**
- * Finds the images below files and folders: LiTS (`volume-N.nii`), nnU-Net and Medical Segmentation
- * Decathlon (`imagesTr/`), a folder per case (`s0001/ct.nii.gz`) or any NIfTI.
+ * Finds the images below files and folders. Nothing is lost on the way: what is not taken is listed
+ * with its reason, and what cannot be opened is a case with a fault. A file that is named itself is
+ * taken whatever it is called.
  *
- * @param labelFolder is searched for no image, whatever its name
- * @throws InputError for a path that does not exist or a folder without images
+ * @throws ConfigError where there is nothing at all to do
  */
 export async function findInputs(
   paths: readonly string[],
-  labelFolder?: string,
+  { excluded = [], mayBeEmpty = false }: FindOptions = {},
 ): Promise<FoundInputs> {
-  const images: string[] = [];
-  const leftOut: string[] = [];
-  const series: CaseInput[] = [];
-  const leftAside: LeftAside[] = [];
-  const isLabelFolder = (folder: string): boolean =>
-    LABEL_FOLDER.test(path.basename(folder)) ||
-    (labelFolder !== undefined && folder === path.resolve(labelFolder));
+  const not = excluded.filter((folder) => folder !== undefined).map((one) => path.resolve(one));
+  const images: Candidate[] = [];
+  const labels: SeenFile[] = [];
+  const leftOut: LeftOut[] = [];
+  const empty: { given: string; fault: Fault }[] = [];
   for (const given of paths) {
-    const found = await imagesOf(given, isLabelFolder, leftOut);
-    const dicom = await seriesOf(given, found);
-    if (found.length + dicom.cases.length === 0) throw noImages(given, leftOut, dicom.leftAside);
-    images.push(...found);
-    series.push(...dicom.cases);
-    leftAside.push(...dicom.leftAside);
+    const found = await search(path.resolve(given), not);
+    labels.push(...found.labels);
+    leftOut.push(...found.leftOut);
+    if (found.images.length === 0 && !(mayBeEmpty && found.fault === undefined))
+      empty.push({ given, fault: found.fault ?? noImages(given, found) });
+    images.push(...found.images);
   }
-  const cases = await Promise.all([...new Set(images)].map(toCase));
-  return { cases: distinct([...cases, ...series]), leftOut, leftAside };
+  if (images.length === 0) throw new ConfigError(empty[0]?.fault ?? noInputs());
+  for (const { given, fault } of empty) images.push({ seen: seenAs(path.resolve(given)), fault });
+  const distinct = await once(images, leftOut);
+  const ids = distinctCaseIds(distinct.map(({ seen }) => partsOf(seen.path)));
+  const cases = distinct.map(
+    ({ seen, fault, pairedImage, series }, at): CaseInput => ({
+      caseId: ids[at]!,
+      image: series?.container ?? seen.path,
+      seen,
+      ...(pairedImage && { pairedImage }),
+      ...(series && { dicom: series.stack }),
+      ...(fault && { fault }),
+    }),
+  );
+  return { cases, labels, leftOut };
 }
 
-async function imagesOf(
-  given: string,
-  isLabelFolder: (folder: string) => boolean,
-  leftOut: string[],
-): Promise<string[]> {
-  const info = await stat(given).catch((cause: unknown) => {
-    throw new InputError(
-      {
-        code: 'input-missing',
-        subject: given,
-        expected: 'a NIfTI file or a folder of them',
-        found: 'nothing that can be read there',
-        remedy: 'Check the path and its permissions.',
-      },
-      { cause },
-    );
-  });
-  if (!info.isDirectory()) return (await isDicom(given)) ? [] : [headerOf(path.resolve(given))];
-  return (await walk(path.resolve(given), 0, isLabelFolder, leftOut)).sort(naturally);
+interface Candidate {
+  readonly seen: SeenFile;
+  readonly fault?: Fault | undefined;
+  readonly pairedImage?: string | undefined;
+  readonly series?: FoundSeries;
 }
 
-/** DICOM in a folder or zip, or around a DICOM file; a NIfTI file that was named has none. */
-const seriesOf = (given: string, images: readonly string[]): Promise<FoundDicom> =>
-  images.length === 1 && path.resolve(given) === images[0]
-    ? Promise.resolve({ cases: [], leftAside: [] })
-    : findDicom(given);
+interface Searched {
+  readonly images: Candidate[];
+  readonly labels: SeenFile[];
+  readonly leftOut: LeftOut[];
+  /** Of the path itself. */
+  readonly fault?: Fault;
+}
+
+/** For ids: which machine and which folder it is does not matter, what lies above the file does. */
+const partsOf = (file: string): string[] => file.split(path.sep).filter((part) => part !== '');
+
+/** As if its folder had been named. */
+export const seenAs = (file: string): SeenFile => ({
+  path: file,
+  parts: [path.basename(path.dirname(file)), path.basename(file)],
+});
+
+async function search(given: string, excluded: readonly string[]): Promise<Searched> {
+  const nothing: Searched = { images: [], labels: [], leftOut: [] };
+  const info = await stat(given).catch((cause: NodeJS.ErrnoException) => cause.code ?? 'unknown');
+  if (typeof info === 'string') return { ...nothing, fault: unreadableFault(given, info) };
+  if (info.isDirectory()) return searchFolder(given, excluded);
+  if (info.isFile() && (await isDicom(given))) return searchDicomFile(given);
+  const header = await headerOf(given);
+  const fault = info.isFile() ? header.fault : kindFault(given, info);
+  return { ...nothing, images: [await withPair({ seen: seenAs(header.file), fault })] };
+}
+
+async function searchDicomFile(given: string): Promise<Searched> {
+  const nothing: Searched = { images: [], labels: [], leftOut: [] };
+  try {
+    const { series, leftAside } = await dicomOf(given);
+    return { ...nothing, images: series.map(ofSeries), leftOut: asides(given, leftAside) };
+  } catch (error) {
+    if (!(error instanceof SammixError)) throw error;
+    return { ...nothing, fault: error.fault };
+  }
+}
+
+/** As if it were a file of the case's name in the folder, or zip file, that holds it. */
+const ofSeries = (series: FoundSeries): Candidate => ({
+  seen: {
+    path: path.join(series.container, series.name),
+    parts: [path.basename(series.container), series.name],
+  },
+  series,
+});
+
+const asides = (given: string, leftAside: FoundDicom['leftAside']): LeftOut[] =>
+  leftAside.map(({ what, why }) => ({
+    path: path.join(given, what),
+    reason: 'no-axial-ct',
+    why: `${what}: ${why}`,
+  }));
+
+async function searchFolder(root: string, excluded: readonly string[]): Promise<Searched> {
+  const seen = await walk(root, excluded);
+  const dicom = await dicomAmong(root, seen.others);
+  const { images, labels, furtherChannels } = rolesOf(seen.nifti);
+  const leave = (reason: LeftOutReason, files: readonly string[]): LeftOut[] =>
+    files.map((file) => ({ path: file, reason }));
+  const candidates = await Promise.all(images.map((file) => withPair({ seen: file })));
+  const unreadable = seen.unreadable.map(({ file, fault }) => ({ seen: file, fault }));
+  return {
+    images: [...candidates, ...dicom.series.map(ofSeries), ...unreadable].sort((a, b) =>
+      naturally(a.seen.path, b.seen.path),
+    ),
+    labels: [...labels],
+    leftOut: [
+      ...seen.leftOut,
+      ...leave(
+        'further-channel',
+        furtherChannels.map((file) => file.path),
+      ),
+      ...asides(root, dicom.leftAside),
+      ...leave(
+        'other-format',
+        seen.others.filter((file) => !dicom.known.has(file)),
+      ),
+    ],
+  };
+}
 
 /** The `.img` of a pair stands for its `.hdr`. */
-const headerOf = (file: string): string => file.replace(/\.img$/i, '.hdr');
+async function headerOf(file: string): Promise<{ file: string; fault?: Fault }> {
+  if (!/\.img(\.gz)?$/i.test(file)) return { file };
+  const header = await sibling(file, /\.img(\.gz)?$/i, ['.hdr', '.hdr.gz']);
+  return header === undefined
+    ? { file, fault: incomplete(file, 'header', '.hdr') }
+    : { file: header };
+}
 
-async function walk(
-  folder: string,
-  depth: number,
-  isLabelFolder: (folder: string) => boolean,
-  leftOut: string[],
-): Promise<string[]> {
-  const images: string[] = [];
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    const full = path.join(folder, entry.name);
-    if (entry.name.startsWith('.')) continue;
-    if (entry.isDirectory()) {
-      if (isLabelFolder(full)) leftOut.push(full);
-      else if (depth < MAX_DEPTH)
-        images.push(...(await walk(full, depth + 1, isLabelFolder, leftOut)));
-    } else if (IMAGE.test(entry.name)) {
-      const isLabel = LABEL_FILE.test(entry.name) || FURTHER_CHANNEL.test(entry.name);
-      (isLabel ? leftOut : images).push(full);
-    }
+/** The `.img` of a header, or a fault where there is none. */
+async function withPair(candidate: Candidate): Promise<Candidate> {
+  const { path: file } = candidate.seen;
+  if (candidate.fault || !/\.hdr(\.gz)?$/i.test(file)) return candidate;
+  const pairedImage = await pairedImageOf(file);
+  return pairedImage === undefined
+    ? { ...candidate, fault: incomplete(file, 'image', '.img') }
+    : { ...candidate, pairedImage };
+}
+
+export const pairedImageOf = (header: string): Promise<string | undefined> =>
+  sibling(header, /\.hdr(\.gz)?$/i, ['.img', '.img.gz']);
+
+/** The file beside this one that has another ending, in whatever case of letters. */
+async function sibling(
+  file: string,
+  ending: RegExp,
+  wanted: readonly string[],
+): Promise<string | undefined> {
+  const stem = path.basename(file).replace(ending, '');
+  const names = await readdir(path.dirname(file)).catch(() => []);
+  for (const suffix of wanted) {
+    const found = names.find((name) => name.toLowerCase() === `${stem}${suffix}`.toLowerCase());
+    if (found !== undefined) return path.join(path.dirname(file), found);
   }
-  return images;
+  return undefined;
 }
 
-async function toCase(image: string): Promise<CaseInput> {
-  const stem = path.basename(image).replace(IMAGE, '');
-  const name = GENERIC_STEM.test(stem) ? path.basename(path.dirname(image)) : path.basename(image);
-  const caseId = caseIdFromFileName(name);
-  if (!/\.hdr$/i.test(image)) return { caseId, image };
-  return { caseId, image, pairedImage: await pairOf(image) };
+const incomplete = (file: string, what: string, suffix: string): Fault => ({
+  code: 'pair-incomplete',
+  subject: file,
+  expected: `its ${what} ${stemOf(path.basename(file))}${suffix} beside it`,
+  found: 'no such file',
+  remedy: 'Put both files of the pair into one folder.',
+});
+
+/** A file that is named twice, or reached by two links, is one case. */
+async function once(images: readonly Candidate[], leftOut: LeftOut[]): Promise<Candidate[]> {
+  const known = new Map<string, Candidate>();
+  for (const image of images) {
+    const file = image.seen.path;
+    const real = await realpath(file).catch(() => file);
+    const first = known.get(real);
+    if (first === undefined) known.set(real, image);
+    else if (first.seen.path !== file) leftOut.push({ path: file, reason: 'seen-twice' });
+  }
+  return [...known.values()];
 }
 
-async function pairOf(header: string): Promise<string> {
-  const stem = header.replace(/\.hdr$/i, '');
-  for (const suffix of ['.img', '.img.gz', '.IMG'])
-    if (await stat(stem + suffix).catch(() => undefined)) return stem + suffix;
-  throw new InputError({
-    code: 'pair-incomplete',
-    subject: header,
-    expected: `its image ${path.basename(stem)}.img beside it`,
-    found: 'no such file',
-    remedy: 'Put both files of the pair into one folder.',
-  });
-}
-
-/** Two files of one name in different folders become `<folder>-<name>`. */
-function distinct(cases: readonly CaseInput[]): CaseInput[] {
-  const count = (id: string, among: readonly CaseInput[]): number =>
-    among.filter((other) => other.caseId.toLowerCase() === id.toLowerCase()).length;
-  const renamed = cases.map((one) =>
-    count(one.caseId, cases) === 1
-      ? one
-      : {
-          ...one,
-          caseId: caseIdFromFileName(
-            `${path.basename(path.dirname(one.image))}-${path.basename(one.image)}`,
-          ),
-        },
-  );
-  const clash = renamed.find((one) => count(one.caseId, renamed) > 1);
-  if (!clash) return renamed;
-  throw new ConfigError({
-    code: 'duplicate-case',
-    subject: clash.image,
-    expected: 'inputs whose names tell the cases apart',
-    found: `another input that also gives the case "${clash.caseId}"`,
-    remedy: 'Rename one of them or run them into different output folders.',
-  });
-}
-
-function noImages(
-  given: string,
-  leftOut: readonly string[],
-  leftAside: readonly LeftAside[],
-): InputError {
-  if (leftAside.length > 0)
-    return new InputError({
-      code: 'no-axial-ct',
-      subject: given,
-      expected: 'an axial CT series',
-      found: leftAside.map(({ what, why }) => `${what}: ${why}`).join('; '),
-      remedy: 'Export the axial reconstruction of the abdomen.',
-    });
-  const within = leftOut.filter((file) => file.startsWith(path.resolve(given)));
-  return new InputError({
+function noImages(given: string, { labels, leftOut }: Searched): Fault {
+  const counts = leftOutCounts([
+    ...leftOut,
+    ...labels.map((file): LeftOut => ({ path: file.path, reason: 'label' })),
+  ]);
+  const dicom = leftOut.flatMap(({ why }) => why ?? []);
+  return {
     code: 'no-images',
     subject: given,
-    expected: 'at least one NIfTI image (.nii, .nii.gz, .hdr) or DICOM series of axial CT',
-    found: within.length > 0 ? `only what looks like labels (${within.length})` : 'none',
-    remedy: 'Name the folder with the images, or the files themselves.',
+    expected: 'at least one NIfTI image (.nii, .nii.gz, .hdr) or axial CT series of DICOM',
+    found:
+      counts.length === 0
+        ? 'none'
+        : [
+            `none, but ${counts.map(({ reason, count }) => `${count} ${REASONS[reason]}`).join(', ')}`,
+            ...dicom,
+          ].join('; '),
+    remedy:
+      dicom.length > 0
+        ? 'Export the axial reconstruction of the abdomen.'
+        : 'Name the folder with the images, or the files themselves: a file that is named is taken whatever it is called.',
+  };
+}
+
+const noInputs = (): Fault => ({
+  code: 'no-images',
+  subject: 'the command line',
+  expected: 'files or folders',
+  found: 'none',
+  remedy: 'Name what is to be looked at.',
+});
+
+export interface LeftOutCount {
+  readonly reason: LeftOutReason;
+  readonly meaning: string;
+  readonly count: number;
+  readonly paths: readonly string[];
+}
+
+/** What was seen and not taken, by reason. */
+export function leftOutCounts(leftOut: readonly LeftOut[]): LeftOutCount[] {
+  return (Object.keys(REASONS) as LeftOutReason[]).flatMap((reason) => {
+    const paths = leftOut.filter((one) => one.reason === reason).map((one) => one.path);
+    return paths.length === 0
+      ? []
+      : [{ reason, meaning: REASONS[reason], count: paths.length, paths }];
   });
 }
 
-const collator = new Intl.Collator('en', { numeric: true });
-const naturally = (a: string, b: string): number => collator.compare(a, b);
+/** One line a reason, with the first few by name. */
+export const leftOutLines = (leftOut: readonly LeftOut[]): string[] =>
+  leftOutCounts(leftOut).flatMap(({ reason, meaning, count, paths }) => {
+    const told = leftOut.filter((one) => one.reason === reason).flatMap(({ why }) => why ?? []);
+    if (told.length > 0) return told.map((why) => `not taken: ${why}`);
+    const shown = paths
+      .slice(0, 3)
+      .map((file) => path.join(path.basename(path.dirname(file)), path.basename(file)));
+    return `not taken: ${count} ${meaning} (${shown.join(', ')}${count > 3 ? ', ...' : ''})`;
+  });

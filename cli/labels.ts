@@ -1,67 +1,193 @@
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { ConfigError } from '../core/errors.ts';
-import type { CaseInput } from './inputs.ts';
+import type { Command } from 'commander';
+import {
+  type ClassTable,
+  choiceVersion,
+  datasetJsonTable,
+  dsegTsvTable,
+  type LabelChoice,
+} from '../core/dataset/label-meaning.ts';
+import { labelRank, rolesOf, type SeenFile } from '../core/dataset/layout.ts';
+import { pair } from '../core/dataset/pairing.ts';
+import { ConfigError, type Fault, InputError, SammixError } from '../core/errors.ts';
+import type { LabelInput } from '../core/stage/compare.ts';
+import { integer } from './command.ts';
+import { contentVersion, readFile as streamOf } from './files.ts';
+import { type CaseInput, pairedImageOf, seenAs } from './inputs.ts';
+import { type LeftOut, walk } from './walk.ts';
 
-const NIFTI = /\.(nii|nii\.gz)$/i;
+/** What the options say of labels. */
+export interface LabelOptions {
+  readonly labelValue?: readonly number[];
+  readonly labelName?: readonly string[];
+  readonly labelIgnore?: readonly number[];
+}
 
-/** Finds the label of a case, or undefined where there is none. */
-export type LabelFinder = (input: CaseInput) => string | undefined;
+export const withLabels = (command: Command): Command =>
+  command
+    .option('--label-value <n>', 'the class of the labels that is liver (repeatable)', numbers)
+    .option('--label-name <name>', 'the same by its name in dataset.json (repeatable)', texts)
+    .option('--label-ignore <n>', 'a class that no metric looks at (repeatable)', numbers);
+
+export const numbers = (text: string, before: readonly number[] = []): number[] => [
+  ...before,
+  integer(text),
+];
+export const texts = (text: string, before: readonly string[] = []): string[] => [...before, text];
+
+export const labelChoice = (options: LabelOptions): LabelChoice => ({
+  values: options.labelValue,
+  names: options.labelName,
+  ignore: options.labelIgnore,
+});
+
+/** The labels of the cases of one command. */
+export interface FoundLabels {
+  /** Undefined where a case has none. */
+  of(input: CaseInput): string | undefined;
+  /** Labels of no case, and cases for which several would do. */
+  readonly leftOut: readonly LeftOut[];
+  /** What speaks against taking a label that is there, by case. */
+  doubt(input: CaseInput): Fault | undefined;
+}
+
+export const NO_LABELS: FoundLabels = { of: () => undefined, leftOut: [], doubt: () => undefined };
 
 /**
- * A label file for a single case, or a folder of labels named as LiTS (`segmentation-N`), nnU-Net
- * (`<case>`), or `<case>_label`, `<case>_seg`, `<case>_mask`, `<case>_liver`; an image `<case>_ct`
- * belongs to `<case>_liver`. A folder per case holds `segmentations/liver` or `liver`.
+ * Finds the labels of cases: in one file for a single case, in a folder, or among the files that the
+ * search for images has set aside. docs/inputs.md lists the layouts that are known.
  *
+ * @param given what --label says
+ * @param beside the labels that lie among the images
  * @throws ConfigError where `given` does not exist, or is one file for several cases
  */
-export async function labelFinder(
+export async function findLabels(
   given: string | undefined,
   cases: readonly CaseInput[],
-): Promise<LabelFinder> {
-  if (given === undefined) return () => undefined;
+  beside: readonly SeenFile[],
+): Promise<FoundLabels> {
+  if (given === undefined) return pairAll(cases, beside);
   const info = await stat(given).catch((cause: unknown) => {
     throw badLabel(given, 'nothing that can be read there', cause);
   });
-  const images = new Set(cases.map((one) => one.image));
-  if (info.isDirectory()) return finderIn(await index(path.resolve(given), images));
-  if (cases.length === 1) return () => path.resolve(given);
-  throw badLabel(given, `one file for ${cases.length} cases`);
+  if (info.isDirectory()) return pairAll(cases, await labelsBelow(path.resolve(given), cases));
+  const usable = cases.filter(({ fault }) => fault === undefined);
+  if (usable.length > 1) throw badLabel(given, `one file for ${usable.length} cases`);
+  return { ...NO_LABELS, of: () => path.resolve(given) };
 }
 
-/** Labels by lower-case stem; the images themselves may lie in the same folder and are no labels. */
-async function index(
-  folder: string,
-  images: ReadonlySet<string>,
-): Promise<ReadonlyMap<string, string>> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  // Datasets are often put together from links.
-  const files = entries.filter((entry) => !entry.isDirectory() && NIFTI.test(entry.name));
-  const labels = new Map<string, string>();
-  for (const file of files) {
-    const full = path.join(file.parentPath, file.name);
-    if (images.has(full)) continue;
-    const stem = file.name.replace(NIFTI, '').toLowerCase();
-    labels.set(stem, full);
-    // <case>/liver.nii.gz and <case>/segmentations/liver.nii.gz
-    const parts = path.relative(folder, full).toLowerCase().split(path.sep);
-    if (stem === 'liver' && parts.length > 1) labels.set(`${parts[0]}/liver`, full);
-  }
-  return labels;
+/** All NIfTI files of a folder of labels; where the images lie in it as well, what is none of them. */
+async function labelsBelow(folder: string, cases: readonly CaseInput[]): Promise<SeenFile[]> {
+  const seen = await walk(folder, []);
+  const images = new Set(cases.map(({ image }) => image));
+  const { furtherChannels } = rolesOf(seen.nifti);
+  const channels = new Set(furtherChannels.map((file) => file.path));
+  const unreadable = seen.unreadable.map(({ file }) => file);
+  return [...seen.nifti, ...unreadable].filter(
+    (file) => !images.has(file.path) && !channels.has(file.path),
+  );
 }
 
-function finderIn(labels: ReadonlyMap<string, string>): LabelFinder {
-  return ({ caseId }) => {
-    const id = caseId.toLowerCase();
-    const bare = id.replace(/_ct$/, '');
-    const suffixes = ['', '_label', '_labels', '_seg', '_segmentation', '_mask', '_liver'];
-    const names = [
-      ...suffixes.map((suffix) => `${bare}${suffix}`),
-      id.replace(/^volume-/, 'segmentation-'),
-      `${id}/liver`,
-    ];
-    return names.map((name) => labels.get(name)).find((file) => file !== undefined);
+function pairAll(cases: readonly CaseInput[], labels: readonly SeenFile[]): FoundLabels {
+  const images = cases.map((input) => ({ file: seenOf(input), caseId: input.caseId }));
+  const { labelOf, ambiguous, left } = pair(images, labels);
+  return {
+    of: (input) => labelOf.get(seenOf(input).path)?.path,
+    leftOut: left.map((file) => ({ path: file.path, reason: 'label' })),
+    doubt: (input) => {
+      const rivals = ambiguous.get(seenOf(input).path);
+      return rivals && severalLabels(input, rivals);
+    },
   };
+}
+
+const seenOf = (input: CaseInput): SeenFile => input.seen ?? seenAs(input.image);
+
+const severalLabels = ({ caseId }: CaseInput, rivals: readonly SeenFile[]): Fault => ({
+  code: 'label-ambiguous',
+  subject: caseId,
+  expected: 'one label that belongs to this image and to no other',
+  found:
+    rivals.length > 1
+      ? rivals.map(({ path: file }) => file).join(' and ')
+      : `${rivals[0]?.path}, which would do for other images as well`,
+  remedy: 'Say which by --pairs.',
+});
+
+/**
+ * A label as the comparison reads it. Its version is its content and what is said of its classes, so
+ * that a copy of a dataset compares with the original. One that cannot be read costs the comparison.
+ */
+export async function labelInput(file: string, choice: LabelChoice): Promise<LabelInput> {
+  const pairedImage = /\.hdr(\.gz)?$/i.test(file) ? await pairedImageOf(file) : undefined;
+  const tables = await tablesOf(file);
+  const seen = seenAs(file);
+  const input = {
+    name: path.basename(file),
+    choice,
+    tables,
+    calledLiver: labelRank(seen) === 0,
+    open: () => streamOf(file),
+    ...(pairedImage && { openPaired: () => streamOf(pairedImage) }),
+  };
+  try {
+    const { version } = await contentVersion([file, ...(pairedImage ? [pairedImage] : [])]);
+    const said = choiceVersion(choice, tables);
+    return { ...input, version: said === '' ? version : `${version} ${said}` };
+  } catch (error) {
+    if (!(error instanceof SammixError)) throw error;
+    return unusableLabel(file, error.fault);
+  }
+}
+
+/** Stands for a label that cannot be opened: reading it says why. */
+export const unusableLabel = (file: string, fault: Fault): LabelInput => ({
+  name: path.basename(file),
+  version: `unreadable: ${fault.code}`,
+  // biome-ignore lint/correctness/useYield: there is nothing to yield, the reader gets the reason.
+  open: async function* () {
+    throw new InputError(fault);
+  },
+});
+
+/** Folders above a label in which its table may lie: `labelsTr/..`, `s0001/segmentations/../..`. */
+const TABLES_ABOVE = 3;
+
+/** The tables of names beside a label: its own, then those of its folder and the ones above. */
+async function tablesOf(file: string): Promise<ClassTable[]> {
+  const own = await readTable(file.replace(/\.(nii|nii\.gz)$/i, '.tsv'));
+  const tables = own ? [own] : [];
+  let folder = path.dirname(path.resolve(file));
+  for (let level = 0; level <= TABLES_ABOVE; level++) {
+    tables.push(...(await tablesIn(folder)));
+    if (tables.length > 0) return tables.slice(0, 1);
+    if (level > 0 && !isPartOfLayout(folder, level)) return [];
+    folder = path.dirname(folder);
+  }
+  return [];
+}
+
+/** Above a folder of labels, a case's or a derivative's the dataset may go on; above others it ends. */
+const isPartOfLayout = (folder: string, level: number): boolean =>
+  level === 1 || /[/\\]derivatives[/\\]/.test(folder);
+
+async function tablesIn(folder: string): Promise<ClassTable[]> {
+  const names = await readdir(folder).catch((): string[] => []);
+  const tsv = names.filter((name) => /(^|_)dseg\.tsv$/i.test(name));
+  const named = [
+    ...(tsv.length === 1 ? tsv : []),
+    ...names.filter((name) => name === 'dataset.json'),
+  ];
+  const tables = await Promise.all(named.map((name) => readTable(path.join(folder, name))));
+  return tables.filter((table) => table !== undefined);
+}
+
+async function readTable(file: string): Promise<ClassTable | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
+  const parse = /\.tsv$/i.test(file) ? dsegTsvTable : datasetJsonTable;
+  return parse(text, path.basename(file));
 }
 
 const badLabel = (given: string, found: string, cause?: unknown): ConfigError =>
@@ -75,3 +201,7 @@ const badLabel = (given: string, found: string, cause?: unknown): ConfigError =>
     },
     { cause },
   );
+
+/** Files that are labels by name, for who has no use for them. */
+export const seeingLabels = (labels: readonly SeenFile[]): LeftOut[] =>
+  labels.map((file) => ({ path: file.path, reason: 'label' }));

@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
 import type { Runtime } from '../adapters/onnx.ts';
 import { openRuntimeInThread } from '../adapters/onnx-thread.ts';
@@ -9,16 +8,23 @@ import { type RunKeys, runId, runKeys } from '../core/contract/keys.ts';
 import type { InputIdentity, Parameters, RunIdentity } from '../core/contract/manifest.ts';
 import { parametersOf } from '../core/contract/manifest.ts';
 import type { CaseReport, SegmentedReport } from '../core/contract/report.ts';
-import { BundleError, type SammixError, StorageError } from '../core/errors.ts';
-import type { LabelInput } from '../core/stage/compare.ts';
+import {
+  BundleError,
+  DEFECT,
+  DefectError,
+  InputError,
+  type SammixError,
+  StorageError,
+} from '../core/errors.ts';
 import { type OpenBundle, openBundle } from '../core/stage/open-bundle.ts';
 import { type CaseToRun, runCase } from '../core/stage/run-case.ts';
 import { SlabQueue } from '../core/stage/slab-queue.ts';
 import { imageName, imageVersion, openImage } from './case-image.ts';
+import type { CaseLabel } from './cases.ts';
 import { DEFAULT_BUNDLE } from './command.ts';
-import { contentVersion, readFile, sha256Of } from './files.ts';
+import { isWithin, sha256Of } from './files.ts';
 import type { CaseInput } from './inputs.ts';
-import type { Progress } from './progress.ts';
+import { type Progress, printDefect } from './progress.ts';
 import { recordSources } from './sources.ts';
 
 /** How a command that runs the model on this machine was called. */
@@ -102,13 +108,15 @@ export async function closeRun({ runtime }: LocalRun): Promise<void> {
 export async function runLocally(
   run: LocalRun,
   input: CaseInput,
-  labelFile: string | undefined,
+  label: CaseLabel | undefined,
 ): Promise<LocalOutcome> {
   const startedMs = performance.now();
   const store = new WriteBehindStore(run.store);
-  const one = caseToRun(run, input, labelFile);
+  const one = caseToRun(run, input, label);
   try {
-    await recordSources(run.store, one.keys, input, labelFile);
+    // Only this process writes here: what an earlier one left half-written is of no more use.
+    await run.store.sweep(one.keys.prefix, { deep: true });
+    await recordSources(run.store, one.keys, input, label?.file ?? undefined);
     const outcome = await runCase(one, {
       store,
       unbufferedStore: run.store,
@@ -118,6 +126,10 @@ export async function runLocally(
       force: run.force,
       exclusive: true,
       endsTheRun: (error) => endsTheRun(run, error),
+      onDefect: (error) => {
+        printDefect(error);
+        return new DefectError(input.caseId, error);
+      },
       provenance,
       peakMemoryMiB,
     });
@@ -150,7 +162,11 @@ async function writeSegmentation(
 /** Where the output cannot be written, or the bundle does not load, no case can be done. */
 const endsTheRun = ({ store }: LocalRun, error: SammixError): boolean =>
   error instanceof BundleError ||
-  (error instanceof StorageError && error.fault.subject.startsWith(store.root));
+  (error instanceof StorageError && isWithin(store.root, error.fault.subject));
+
+/** Whether a case failed by a fault of ours. */
+export const isDefect = (report: CaseReport): boolean =>
+  report.status === 'failed' && report.fault.code === DEFECT;
 
 function slabQueue(
   { bundle: { manifest }, runtime, progress }: LocalRun,
@@ -171,24 +187,24 @@ function slabQueue(
   });
 }
 
-const caseToRun = (run: LocalRun, input: CaseInput, labelFile: string | undefined): CaseToRun => ({
+const caseToRun = (run: LocalRun, input: CaseInput, label: CaseLabel | undefined): CaseToRun => ({
   caseId: input.caseId,
   inputName: imageName(input),
   keys: runKeys(input.caseId),
   identify: () => identify(run, input),
-  label: async () => (labelFile === undefined ? undefined : labelInput(labelFile)),
+  label: async () => label?.read(),
   open: async ({ input: { version } }) => {
-    const { source, imageSource, sourceProblems } = openImage(input);
+    const { imageSource, ...image } = await openImage(input);
     return {
-      source,
+      ...image,
       ...(imageSource && { pairedSource: imageSource }),
       inputSha256: sha256Of(version),
-      sourceProblems,
     };
   },
 });
 
 async function identify(run: LocalRun, input: CaseInput): Promise<RunIdentity> {
+  if (input.fault) throw new InputError(input.fault);
   const identity: InputIdentity = { name: imageName(input), ...(await imageVersion(input)) };
   return {
     runId: runId(identity, run.bundle.digest, run.parameters),
@@ -198,10 +214,3 @@ async function identify(run: LocalRun, input: CaseInput): Promise<RunIdentity> {
     parameters: run.parameters,
   };
 }
-
-/** A label's version is its content, so that a copy of a dataset compares with the original. */
-export const labelInput = async (file: string): Promise<LabelInput> => ({
-  name: path.basename(file),
-  version: (await contentVersion([file])).version,
-  open: () => readFile(file),
-});

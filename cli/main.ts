@@ -3,6 +3,7 @@ import { BundleError, ConfigError, SammixError, StorageError } from '../core/err
 import packageJson from '../package.json' with { type: 'json' };
 import { addCommands, type CommandEntry } from './command.ts';
 import { EXIT } from './exit-codes.ts';
+import { printDefect, visible } from './progress.ts';
 
 const COMMANDS: readonly CommandEntry[] = [
   {
@@ -59,6 +60,15 @@ process.on('SIGINT', () => {
   process.exit(EXIT.interrupted);
 });
 
+for (const stream of [process.stdout, process.stderr])
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // Whoever read has gone (`| head`): what there is to do goes on, and its exit code stands.
+    if (error.code === 'EPIPE') return;
+    if (stream === process.stdout)
+      process.stderr.write(`sammix: the result could not be printed (${error.code})\n`);
+    process.exit(EXIT.storage);
+  });
+
 const program = new Command('sammix')
   .description('Liver segmentation for abdominal CT (SAM-Mix). Research use; not a medical device.')
   .version(packageJson.version)
@@ -74,12 +84,11 @@ try {
 
 function explain(error: unknown): number {
   if (error instanceof SammixError) {
-    process.stderr.write(`sammix: ${error.message}\n`);
+    process.stderr.write(`sammix: ${visible(error.message)}\n`);
     if (error instanceof BundleError) return EXIT.bundle;
     if (error instanceof StorageError) return EXIT.storage;
     return error instanceof ConfigError ? EXIT.usage : EXIT.someCasesFailed;
   }
-  process.stderr.write(`sammix: a defect of sammix itself, please report it:\n`);
-  process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  printDefect(error);
   return EXIT.defect;
 }

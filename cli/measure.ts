@@ -1,19 +1,18 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { TargetMeasures } from '../core/contract/measures.ts';
-import { faultText, SammixError } from '../core/errors.ts';
+import { faultText, InputError, SammixError } from '../core/errors.ts';
 import { csvText } from '../core/evaluation/csv.ts';
 import { measureTarget } from '../core/measure/measure-target.ts';
-import { assertSameGrid } from '../core/volume/geometry.ts';
-import { readLabel } from '../core/volume/label.ts';
+import { readPlacedLabel } from '../core/stage/compare.ts';
 import { wholeMask } from '../core/volume/mask-writer.ts';
 import { openNifti } from '../core/volume/reader.ts';
 import { imageName, openImage } from './case-image.ts';
 import { positiveInteger, report, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { readFile } from './files.ts';
+import { isFile } from './files.ts';
 import { type CaseInput, findInputs } from './inputs.ts';
-import { labelFinder } from './labels.ts';
+import { findLabels, labelInput } from './labels.ts';
 
 /** `sammix measure` */
 export function define(command: Command): void {
@@ -61,16 +60,20 @@ export async function measureCommand(
   mask: string,
   options: MeasureOptions,
 ): Promise<{ result: readonly MeasuredImage[]; text: string; exitCode: number }> {
-  const { cases } = await findInputs([image], path.resolve(mask));
-  const find = await labelFinder(mask, cases);
+  const { cases } = await findInputs([image], { excluded: [await folderOr(mask)] });
+  const masks = await findLabels(mask, cases, []);
   const result: MeasuredImage[] = [];
-  for (const input of cases) result.push(await measured(input, find(input), options));
+  for (const input of cases) result.push(await measured(input, masks.of(input), options));
   return {
     result,
     text: options.csv ? csv(result) : result.map(paragraph).join('\n\n'),
     exitCode: result.every(({ measures }) => measures) ? EXIT.ok : EXIT.someCasesFailed,
   };
 }
+
+/** A folder of masks inside the images' is not searched for images; one that holds them is. */
+const folderOr = async (mask: string): Promise<string | undefined> =>
+  (await isFile(mask)) ? undefined : path.resolve(mask);
 
 async function measured(
   input: CaseInput,
@@ -92,22 +95,23 @@ async function measure(
   mask: string,
   { target, value }: MeasureOptions,
 ): Promise<TargetMeasures> {
-  const subject = path.basename(mask);
-  const label = await readLabel(readFile(mask), {
-    subject,
-    ...(value !== undefined && { targetValues: [value] }),
-  });
-  const { source, imageSource } = openImage(input);
+  if (input.fault) throw new InputError(input.fault);
+  const { source, imageSource, fileBytes } = await openImage(input);
+  const name = imageName(input);
   const reader = await openNifti(source, {
-    subject: imageName(input),
+    subject: name,
+    fileBytes,
     ...(imageSource && { imageSource }),
   });
-  assertSameGrid(
-    { subject: imageName(input), geometry: reader.geometry },
-    { subject, geometry: label.geometry },
-  );
-  const { grid } = reader.geometry;
-  return measureTarget(target, wholeMask(label.mask), grid, reader.axialSlices());
+  const { geometry } = reader;
+  const label = await readPlacedLabel(
+    { name, geometry },
+    await labelInput(mask, value === undefined ? {} : { values: [value] }),
+  ).catch(async (cause: unknown) => {
+    await reader.close();
+    throw cause;
+  });
+  return measureTarget(target, wholeMask(label.mask), geometry.grid, reader.axialSlices());
 }
 
 const NUMBERS = [

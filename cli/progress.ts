@@ -16,7 +16,7 @@ const BAR_CELLS = 24;
 const REDRAW_EVERY_MS = 80;
 
 export function plainProgress(out: NodeJS.WritableStream): Progress {
-  return { ...silentProgress, line: (text) => void out.write(`${text}\n`) };
+  return { ...silentProgress, line: (text) => void out.write(`${visible(text)}\n`) };
 }
 
 export function terminalProgress(
@@ -27,23 +27,25 @@ export function terminalProgress(
   let startedMs = 0;
   let drawnMs = 0;
   const clear = (): void => void out.write('\r\x1b[2K');
+  // A line that wraps cannot be redrawn: it would be left behind at every step.
+  const draw = (text: string): void => void out.write(text.slice(0, (out.columns ?? 80) - 1));
   return {
     begin(caseId, position) {
-      label = `${position} ${caseId}`;
+      label = `${position} ${visible(caseId)}`;
       startedMs = now();
       drawnMs = 0;
       clear();
-      out.write(`${label}  reading`);
+      draw(`${label}  reading`);
     },
     update(done, total) {
       if (done < total && now() - drawnMs < REDRAW_EVERY_MS) return;
       drawnMs = now();
       clear();
-      out.write(`${label}  ${bar(done, total)} ${done}/${total} slices${left(done, total)}`);
+      draw(`${label}  ${bar(done, total)} ${done}/${total} slices${left(done, total)}`);
     },
     line(text) {
       clear();
-      out.write(`${text}\n`);
+      out.write(`${visible(text)}\n`);
     },
   };
 
@@ -58,6 +60,14 @@ export function bar(done: number, total: number): string {
   return `[${'#'.repeat(filled)}${'.'.repeat(BAR_CELLS - filled)}]`;
 }
 
+/** File names may hold what moves the cursor or colours the terminal: shown, not obeyed. */
+export const visible = (text: string): string =>
+  text.replace(/[\p{Cc}\u2028\u2029]/gu, (char) =>
+    char === '\n' || char === '\t'
+      ? char
+      : `\\x${char.codePointAt(0)!.toString(16).padStart(2, '0')}`,
+  );
+
 /** `42 s`, `3 min 05 s`, `1 h 02 min`. */
 export function duration(ms: number): string {
   const seconds = Math.round(ms / 1000);
@@ -67,3 +77,9 @@ export function duration(ms: number): string {
   if (minutes < 60) return `${minutes} min ${two(seconds % 60)} s`;
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
 }
+
+/** What nobody but us can act on: its stack is all there is. */
+export const printDefect = (error: unknown): void =>
+  void process.stderr.write(
+    `sammix: a defect of sammix itself, please report it:\n${error instanceof Error ? error.stack : String(error)}\n`,
+  );

@@ -1,16 +1,19 @@
 import path from 'node:path';
 import type { Command } from 'commander';
+import { lockFolder } from '../adapters/dir-lock.ts';
 import { metricValue } from '../core/contract/panel.ts';
 import type { RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
 import { putJson } from '../core/json.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
-import { report, share, withModel, withOutput } from './command.ts';
+import { type CollectOptions, collectCases } from './cases.ts';
+import { folderName, report, share, withModel, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { findInputs, leftAsideLine } from './inputs.ts';
-import { labelFinder } from './labels.ts';
+import { leftOutCounts } from './inputs.ts';
+import { withLabels } from './labels.ts';
 import {
   closeRun,
+  isDefect,
   type LocalOutcome,
   type LocalRun,
   type ModelOptions,
@@ -18,14 +21,16 @@ import {
   runLocally,
 } from './local.ts';
 import { duration, type Progress } from './progress.ts';
+import type { LeftOut } from './walk.ts';
 
 /** `sammix run` */
 export function define(command: Command): void {
   command
     .argument('<inputs...>', 'NIfTI files, DICOM folders or zips, or folders of them')
-    .requiredOption('-o, --out <dir>', 'folder for masks, reports and the summary')
-    .option('-l, --label <path>', 'a label file, or a folder of labels: adds Dice and distances');
-  withOutput(withModel(command))
+    .requiredOption('-o, --out <dir>', 'folder for masks, reports and the summary', folderName)
+    .option('-l, --label <path>', 'a label file, or a folder of labels: adds Dice and distances')
+    .option('--pairs <csv>', 'columns image,label: which label belongs to which image');
+  withOutput(withModel(withLabels(command)))
     .option('--no-postprocess', 'keep every component and hole of the drawn mask')
     .option('--threshold <p>', "draw voxels above this probability (default: the bundle's)", share)
     .option('--probability', 'also write probability.nii.gz, 8 bits, on the grid of the input')
@@ -39,7 +44,7 @@ Examples:
   $ sammix run imagesTr --label labelsTr --out results
   $ sammix run scans --out results --json > summary.json
 
-Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, segmentation.dcm for DICOM, <out>/summary.{csv,json}
+Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/summary.{csv,json}
 Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writable, 130 interrupted`,
     )
     .action(async (inputs: string[], options: RunOptions) => {
@@ -50,8 +55,8 @@ Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writa
     });
 }
 
-export interface RunOptions extends ModelOptions {
-  readonly label?: string;
+export interface RunOptions extends ModelOptions, CollectOptions {
+  readonly out: string;
 }
 
 /** `sammix run`: every case to a mask and a report, and a summary of them all. */
@@ -60,39 +65,52 @@ export async function runCommand(
   options: RunOptions,
   progress: Progress,
 ): Promise<{ summary: RunSummary; exitCode: number }> {
-  const { cases, leftOut, leftAside } = await findInputs(paths);
-  const findLabel = await labelFinder(options.label, cases);
-  if (leftOut.length > 0 && options.label === undefined)
-    progress.line(
-      `left out as labels or further channels: ${leftOut.length} (e.g. ${path.basename(leftOut[0]!)})`,
-    );
-  for (const one of leftAside) progress.line(leftAsideLine(one));
+  const { cases, leftOut, notes } = await collectCases(paths, options, { labelsBeside: false });
+  for (const note of notes) progress.line(note);
   const run = await openRun(options, progress);
   const outcomes: LocalOutcome[] = [];
+  let release = async (): Promise<void> => undefined;
   try {
+    release = await lockFolder(options.out);
     // First of all: an output that cannot be written is found before hours of work, not after.
-    await writeSummary(run, outcomes);
+    await run.store.sweep('', { deep: false });
+    await writeSummary(run, outcomes, leftOut);
     for (const [at, input] of cases.entries()) {
       progress.begin(input.caseId, `[${at + 1}/${cases.length}]`);
-      const outcome = await runLocally(run, input, findLabel(input));
+      const outcome = await runLocally(run, input, input.label);
       outcomes.push(outcome);
       progress.line(caseLine(outcome, options.out));
       // After every case, so that an interrupted run leaves a summary of what is done.
-      await writeSummary(run, outcomes);
+      await writeSummary(run, outcomes, leftOut);
     }
   } finally {
     await closeRun(run);
+    await release();
   }
-  const summary = summarise(outcomes, run.bundle.digest);
+  const summary = summaryOf(run, outcomes, leftOut);
   progress.line(summaryLine(summary, options.out));
   const wrong = outcomes.some(
     ({ report }) => report.status === 'failed' || report.comparisonFault !== null,
   );
+  if (outcomes.some(({ report }) => isDefect(report))) return { summary, exitCode: EXIT.defect };
   return { summary, exitCode: wrong ? EXIT.someCasesFailed : EXIT.ok };
 }
 
-async function writeSummary(run: LocalRun, outcomes: readonly LocalOutcome[]): Promise<void> {
-  const summary = summarise(outcomes, run.bundle.digest);
+const summaryOf = (
+  run: LocalRun,
+  outcomes: readonly LocalOutcome[],
+  leftOut: readonly LeftOut[],
+): RunSummary => ({
+  ...summarise(outcomes, run.bundle.digest),
+  leftOut: leftOutCounts(leftOut),
+});
+
+async function writeSummary(
+  run: LocalRun,
+  outcomes: readonly LocalOutcome[],
+  leftOut: readonly LeftOut[],
+): Promise<void> {
+  const summary = summaryOf(run, outcomes, leftOut);
   await putJson(run.store, 'summary.json', summary);
   await run.store.put('summary.csv', Buffer.from(summaryCsv(summary)));
 }
@@ -121,6 +139,7 @@ export function summaryLine(summary: RunSummary, out: string): string {
     `${summary.segmented} segmented`,
     summary.skipped > 0 && `${summary.skipped} of them kept from before`,
     summary.failed > 0 && `${summary.failed} failed`,
+    summary.notCompared && `${summary.notCompared} not compared with their label`,
     summary.meanDice !== null && `mean Dice ${summary.meanDice.toFixed(3)}`,
   ].filter(Boolean);
   return `${counts.join(', ')}; summary in ${path.join(out, 'summary.csv')}`;

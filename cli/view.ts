@@ -7,7 +7,7 @@ import { InputError } from '../core/errors.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
 import { type ViewerPage, viewerPage } from '../viewer/build.ts';
-import { openImage } from './case-image.ts';
+import { imageStream } from './case-image.ts';
 import { integer, ok, report, withOutput } from './command.ts';
 import { findSeries } from './dicom-cases.ts';
 import { EXIT } from './exit-codes.ts';
@@ -138,7 +138,7 @@ function caseRoutes(one: LocalCase, at: number): [string, Served][] {
 async function* seriesImage(given: string, series: NonNullable<LocalCase['series']>): ByteStream {
   const found = await findSeries(given, series);
   if (!found) throw seriesGone(given);
-  yield* openImage(found).source;
+  yield* imageStream(found);
 }
 
 const seriesGone = (given: string): InputError =>

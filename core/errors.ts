@@ -48,5 +48,21 @@ export class GeometryError extends SammixError {}
 /** A command line, environment or site setting is wrong. */
 export class ConfigError extends SammixError {}
 
+export const DEFECT = 'defect';
+
+/** A defect of ours that met one case: the others are done before it is told. */
+export class DefectError extends SammixError {
+  constructor(subject: string, cause: unknown) {
+    const fault = {
+      code: DEFECT,
+      subject,
+      expected: 'no defect of sammix',
+      found: cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause),
+      remedy: 'Please report it with the stack that was printed.',
+    };
+    super(fault, { cause });
+  }
+}
+
 /** The storage refused: no permission, no space, object gone. */
 export class StorageError extends SammixError {}

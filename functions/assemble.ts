@@ -10,7 +10,8 @@ const context = siteContext('assemble', AssembleEnv);
 export const handler = eachMessage(
   async (event) => {
     const { env, store, log, emit } = context();
-    const ports: ReportPorts = { store, usdPerGpuHour: env.SAMMIX_USD_PER_GPU_HOUR, log, emit };
+    const { SAMMIX_USD_PER_GPU_HOUR: usdPerGpuHour, SAMMIX_LABELS: labels } = env;
+    const ports: ReportPorts = { store, usdPerGpuHour, labels, log, emit };
     if (event.source === 'aws.s3') {
       const { ingestLabel } = await import('../site/report-run.ts');
       return ingestLabel(event, ports);

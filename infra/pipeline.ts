@@ -117,6 +117,7 @@ export class Pipeline extends Construct {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
       SAMMIX_USD_PER_GPU_HOUR: String(site.compute.usdPerGpuHour),
+      SAMMIX_LABELS: JSON.stringify(site.labels),
     };
     return new NodeFunction(this, 'Assemble', 'assemble', {
       site,

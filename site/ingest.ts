@@ -14,7 +14,15 @@ import { quarantine } from './failed-run.ts';
 import { underLease } from './lease.ts';
 import type { EmitMetrics } from './metrics.ts';
 import { once } from './records.ts';
-import { advance, type Claimed, imageVersion, newRun, type RunSettings, runLease } from './runs.ts';
+import {
+  advance,
+  type Claimed,
+  claimCase,
+  imageVersion,
+  newRun,
+  type RunSettings,
+  runLease,
+} from './runs.ts';
 
 interface IngestPorts {
   readonly store: S3Store;
@@ -84,7 +92,8 @@ async function ingestOnce(
   ports: IngestPorts,
 ): Promise<IngestOutcome> {
   const bundle = await ports.bundle();
-  const draft = newRun(event, upload, bundle, settings);
+  const caseId = await claimCase(ports.store, upload, event.detail.object.key);
+  const draft = newRun(event, { ...upload, caseId }, bundle, settings);
   const lease = runLease(ports.store, draft.runId, settings.leaseSeconds);
   const outcome = await underLease(
     lease,

@@ -9,6 +9,7 @@ import { getJson } from '../core/json.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
 import { reportCase } from '../core/stage/report.ts';
 import { readBundle } from './bundles.ts';
+import type { LabelSettings } from './contract/config.ts';
 import type { ObjectCreated } from './contract/events.ts';
 import { cloudKeys, cloudRunKeys, parseUpload, type Upload } from './contract/keys.ts';
 import type { JobRecord, LabelPointer, RunRecord } from './contract/runs.ts';
@@ -17,19 +18,21 @@ import { once } from './records.ts';
 import {
   advance,
   type Claimed,
-  labelInput,
+  labelOfRun,
   pointLabel,
   pointLatest,
   readJobRecords,
-  readLabelPointer,
   readLatest,
   readRun,
+  storedLabel,
   writeAccount,
 } from './runs.ts';
 
 export interface ReportPorts {
   readonly store: S3Store;
   readonly usdPerGpuHour: number;
+  /** What the site's file says of labels, by dataset. */
+  readonly labels?: LabelSettings;
   readonly log: Log;
   readonly emit: EmitMetrics;
 }
@@ -70,7 +73,7 @@ const keysOf = ({ dataset, caseId, runId }: RunRecord): RunKeys =>
  */
 async function assembleAndReport(record: RunRecord, ports: ReportPorts): Promise<void> {
   const { store } = ports;
-  let label = await readLabelPointer(store, record.dataset, record.caseId);
+  let label = await labelOfRun(store, record);
   for (;;) {
     await writeReport(record, label, ports);
     await pointLatest(store, record, {
@@ -80,7 +83,7 @@ async function assembleAndReport(record: RunRecord, ports: ReportPorts): Promise
       status: 'segmented',
       uploadedAt: record.uploadedAt,
     });
-    const now = await readLabelPointer(store, record.dataset, record.caseId);
+    const now = await labelOfRun(store, record);
     if (now?.version === label?.version) return;
     label = now;
   }
@@ -101,7 +104,7 @@ async function writeReport(
       assembled,
       bundle: await readBundle(store, record.bundlePrefix),
       keys,
-      label: label && labelInput(label, store),
+      label: label && storedLabel(label, store),
       provenance: provenance(assembled.backend),
       peakMemoryMiB: peakMemoryMiB(jobs),
       cost: costOf(jobs, usdPerGpuHour),
@@ -167,12 +170,14 @@ async function pointAndReport(
   ports: ReportPorts,
 ): Promise<void> {
   const { object } = event.detail;
+  const choice = ports.labels?.[upload.dataset];
   const isNewest = await pointLabel(ports.store, upload, {
     schemaVersion: 1,
     key: object.key,
     version: object['version-id'],
     name: upload.fileName,
     uploadedAt: new Date(event.time).toISOString(),
+    ...(choice && { choice }),
   });
   if (!isNewest) return;
   const latest = await readLatest(ports.store, upload.dataset, upload.caseId);

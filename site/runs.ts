@@ -1,14 +1,16 @@
 import { createHash } from 'node:crypto';
-import type * as z from 'zod';
+import * as z from 'zod';
 import type { S3Store } from '../adapters/s3-store.ts';
 import { runId } from '../core/contract/keys.ts';
 import { parametersOf } from '../core/contract/manifest.ts';
+import { hashed } from '../core/dataset/case-id.ts';
+import { choiceVersion } from '../core/dataset/label-meaning.ts';
 import { fromJsonBytes, getJson, putJson, toJsonBytes } from '../core/json.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import type { RegisteredBundle } from './bundles.ts';
 import { traceId } from './context.ts';
 import type { ObjectCreated } from './contract/events.ts';
-import { cloudKeys, inputVersion, type Upload, versionIdOf } from './contract/keys.ts';
+import { cloudKeys, inputVersion, parseUpload, type Upload, versionIdOf } from './contract/keys.ts';
 import { JobRecord, LabelPointer, LatestPointer, RunRecord } from './contract/runs.ts';
 import type { Lease, Tagged } from './lease.ts';
 import { findJson, replaceJson } from './records.ts';
@@ -40,6 +42,67 @@ export async function advance(
   const next = RunRecord.parse({ ...record, ...change });
   return (await store.putIf(cloudKeys.run(record.runId), toJsonBytes(next), etag)) !== undefined;
 }
+
+/** Which image a case's name belongs to, where names differ by their ending only (`a.nii`, `a.nii.gz`). */
+const CaseImage = z.strictObject({
+  schemaVersion: z.literal(1),
+  key: z.string(),
+  /** True from when another image came whose name gives the same case. */
+  contested: z.boolean(),
+});
+
+/**
+ * The case of an image: its name's, unless another image has that. Then a label that does not bear the
+ * image's whole name is nobody's.
+ */
+export async function claimCase(store: S3Store, upload: Upload, key: string): Promise<string> {
+  const { dataset, caseId } = upload;
+  const owner = cloudKeys.caseImage(dataset, caseId);
+  const mine = { schemaVersion: 1 as const, key, contested: false };
+  if ((await store.putIf(owner, toJsonBytes(mine))) !== undefined) return caseId;
+  const found = await findJson(store, owner, CaseImage);
+  if (found === undefined || found.key === key) return caseId;
+  if (!found.contested)
+    await replaceJson(store, owner, CaseImage, (now) => now && { ...now, contested: true });
+  return hashed(caseId, upload.place);
+}
+
+/** The label of a run's case, if it may be that image's. */
+export async function labelOfRun(
+  store: S3Store,
+  { dataset, caseId, imageKey }: Pick<RunRecord, 'dataset' | 'caseId' | 'imageKey'>,
+): Promise<LabelPointer | undefined> {
+  const label = await readLabelPointer(store, dataset, caseId);
+  if (!label || parseUpload(label.key)?.place === parseUpload(imageKey)?.place) return label;
+  const owner = await findJson(store, cloudKeys.caseImage(dataset, caseId), CaseImage);
+  return owner?.contested ? undefined : label;
+}
+
+/** A stored label as the comparison reads it. */
+export const storedLabel = (label: LabelPointer, store: S3Store): LabelInput => ({
+  name: label.name,
+  version: labelVersion(label),
+  choice: {
+    ...label.choice,
+    options: {
+      value: "labels.<dataset>.values in the site's file",
+      name: 'labels.<dataset>.names',
+    },
+  },
+  calledLiver: label.name.toLowerCase().startsWith('liver.'),
+  async *open() {
+    yield* (await store.open(label.key, label.version)).body;
+  },
+});
+
+/** Changes with the content and with what the site's file says of the dataset's labels. */
+export const labelVersion = ({
+  version,
+  choice,
+}: Pick<LabelPointer, 'version' | 'choice'>): string => {
+  const said = choiceVersion(choice ?? {}, []);
+  return said === '' ? version : `${version} ${said}`;
+};
 
 export async function readRun(store: S3Store, runId: string): Promise<Claimed | undefined> {
   const found = await store.getTagged(cloudKeys.run(runId));
@@ -147,12 +210,3 @@ const NO_PARAMETERS = { largestComponent3d: false, fillHoles: false };
 /** S3's version id of a run's image. */
 export const imageVersion = ({ input }: Pick<RunRecord, 'input'>): string =>
   versionIdOf(input.version) ?? '';
-
-/** A case's label, to be read when it is compared with. */
-export const labelInput = ({ key, name, version }: LabelPointer, store: S3Store): LabelInput => ({
-  name,
-  version,
-  async *open() {
-    yield* (await store.open(key, version)).body;
-  },
-});

@@ -1,5 +1,5 @@
 import { type ViewCase, ViewedReport, type ViewIndex } from '../core/contract/view.ts';
-import { assertSameGrid } from '../core/volume/geometry.ts';
+import { assertSameGrid } from '../core/volume/lattice.ts';
 import { type Address, chosenCase, loadIndex, readAddress, writeAddress } from './address.ts';
 import { showCaseList } from './case-list.ts';
 import { byId } from './dom.ts';

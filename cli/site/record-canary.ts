@@ -16,6 +16,7 @@ import {
   canarySeeds,
 } from '../../site/contract/canary.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
+import { labelInput } from '../labels.ts';
 import { type LocalRun, runLocally } from '../local.ts';
 import { silentProgress } from '../progress.ts';
 
@@ -67,7 +68,11 @@ async function measure(
   ) as [string, string];
   await writeFile(image, ct);
   await writeFile(labelFile, label);
-  const { report } = await runLocally(run, { caseId: canaryCase(seed), image }, labelFile);
+  const { report } = await runLocally(
+    run,
+    { caseId: canaryCase(seed), image },
+    { file: labelFile, read: () => labelInput(labelFile, {}) },
+  );
   if (report.status === 'failed' || !report.comparison)
     throw new Error(`the synthetic scan ${seed} could not be segmented and compared`);
   return {

@@ -1,14 +1,16 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { faultText } from '../../core/errors.ts';
 import type { ByteStream } from '../../core/ports.ts';
 import { singleFile } from '../../core/volume/single-file.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
+import { imageStream } from '../case-image.ts';
+import { collectCases } from '../cases.ts';
 import { ok, report } from '../command.ts';
 import { readFile } from '../files.ts';
-import { type CaseInput, findInputs } from '../inputs.ts';
-import { labelFinder } from '../labels.ts';
-import { patientFinder } from '../patients.ts';
+import type { CaseInput } from '../inputs.ts';
+import { findPatients } from '../patients.ts';
 import type { Progress } from '../progress.ts';
 import { openSite, type SiteOptions, withSite } from './open-site.ts';
 
@@ -47,17 +49,23 @@ export async function submitCases(
   { dataset, label, patients }: SubmitOptions,
   progress: Progress,
 ): Promise<Submitted[]> {
-  const { cases } = await findInputs(paths);
-  const findLabel = await labelFinder(label, cases);
+  const { cases, notes } = await collectCases(paths, label === undefined ? {} : { label }, {
+    labelsBeside: false,
+  });
+  for (const note of notes) progress.line(note);
   if (patients !== undefined) {
     // Refused here rather than by the next evaluation.
-    await patientFinder(patients);
+    await findPatients(patients, undefined);
     await store.put(cloudKeys.patients(dataset), readFile(patients));
   }
   const submitted: Submitted[] = [];
   for (const input of cases) {
+    if (input.fault) {
+      progress.line(`FAILED ${input.caseId}: ${faultText(input.fault)}`);
+      continue;
+    }
     const file = fileOf(input);
-    const labelFile = findLabel(input);
+    const labelFile = input.label?.file ?? undefined;
     const labelKey =
       labelFile === undefined
         ? null
@@ -75,7 +83,10 @@ export async function submitCases(
 const suffix = (file: string): string => (/\.nii(\.gz)?$/i.exec(file)?.[0] ?? '').toLowerCase();
 
 /** What goes up for an image. The files of a pair become one, because a site is told of them one by one. */
-function fileOf({ image, pairedImage }: CaseInput): { suffix: string; body: () => ByteStream } {
+function fileOf(input: CaseInput): { suffix: string; body: () => ByteStream } {
+  const { image, pairedImage, dicom } = input;
+  // A series goes up as a volume: what DICOM says of the patient stays here.
+  if (dicom) return { suffix: '.nii', body: () => imageStream(input) };
   if (pairedImage === undefined) return { suffix: suffix(image), body: () => readFile(image) };
   const body = () => singleFile(readFile(image), path.basename(image), readFile(pairedImage));
   return { suffix: '.nii', body };

@@ -3,7 +3,7 @@ import { BundleDisplay } from './bundle.ts';
 import { FaultSchema } from './fault.ts';
 import { HuSummary } from './manifest.ts';
 import { CaseStatus, ExtendedNumber, METRIC_DEFINITIONS, type MetricName } from './panel.ts';
-import { PaperMeans } from './report.ts';
+import { LeftOutFiles, PaperMeans } from './report.ts';
 
 /**
  * `evaluation.json`: a labelled dataset measured with one bundle, or with masks made elsewhere.
@@ -12,7 +12,8 @@ import { PaperMeans } from './report.ts';
  * Patients are the unit of all statistics: a patient's value is the mean over its cases, an estimate
  * the mean over patients, an interval the percentile bootstrap over patients. A case is *labelled*
  * where `labelVersion` is not null; a labelled case that failed or whose label could not be used
- * stays in and counts with the worst value. Cases are listed by id, so their order changes nothing.
+ * stays in and counts with the worst value; one whose label could not be used is counted and listed
+ * apart, because nothing is known of its mask. Cases are listed by id, so their order changes nothing.
  */
 
 const Metric = z.enum(Object.keys(METRIC_DEFINITIONS) as [MetricName, ...MetricName[]]);
@@ -62,6 +63,9 @@ export const EvaluatedCase = z.strictObject({
   fault: FaultSchema.nullable(),
   /** Changes with the label's content. Null where there is no label: the case is in no metric. */
   labelVersion: z.string().nullable(),
+  /** What was counted as liver in label and mask; absent where neither was read. */
+  labelMeaning: z.string().optional(),
+  predictionMeaning: z.string().optional(),
   /** Protocol `volume`; null without a comparison. */
   metrics: z.record(Metric, ExtendedNumber).nullable(),
   /** Protocol `paper`: means over the middle slices at the model's resolution, distances in px. */
@@ -259,6 +263,8 @@ export const Evaluation = z.strictObject({
   worst: z.array(z.string()),
   comparison: EvaluationComparison.nullable(),
   drift: z.array(DriftSignal),
+  /** What lies in the dataset and was taken for no case. */
+  leftOut: z.array(LeftOutFiles).readonly().optional(),
   cases: z.array(EvaluatedCase),
 });
 export type Evaluation = z.infer<typeof Evaluation>;

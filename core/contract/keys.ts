@@ -72,24 +72,6 @@ export function assertSegment(name: string, what: string): string {
   });
 }
 
-const IMAGE_SUFFIX = /\.(nii|nii\.gz|hdr|img|hdr\.gz|img\.gz)$/i;
-
-/**
- * A case's name from its image's file name: the suffix goes, the nnU-Net channel `_0000` goes, and
- * what cannot stand in a key becomes `-`.
- */
-export function caseIdFromFileName(fileName: string): string {
-  const stem = fileName.replace(IMAGE_SUFFIX, '').replace(/_0000$/, '');
-  const clean = stem
-    .normalize('NFKD')
-    .replace(/\p{M}/gu, '')
-    .replace(/[^A-Za-z0-9._+-]+/g, '-')
-    .replace(/\.{2,}/g, '.')
-    .replace(/^[^A-Za-z0-9]+/, '')
-    .slice(0, 128);
-  return assertSegment(clean === '' ? 'case' : clean, `the case name of ${fileName}`);
-}
-
 /**
  * Input version, bundle digest and parameters decide the run: the same three give the same id on
  * every machine, so a duplicate event or a second command finds the finished run.

@@ -99,6 +99,35 @@ export const HuSummary = z.strictObject({
 });
 export type HuSummary = Readonly<z.infer<typeof HuSummary>>;
 
+const Share = z.number().min(0).max(1);
+
+/**
+ * What an axial slice shows, by Hounsfield units alone: enough to tell an abdomen from a limb, a head or a
+ * phantom (core/volume/abdomen.ts). Shares are of the body's cross-section, its cavities included.
+ */
+export const SliceContent = z.strictObject({
+  /** Of the largest connected piece of the slice. */
+  areaCm2: z.number().nonnegative(),
+  widthMm: z.number().nonnegative(),
+  depthMm: z.number().nonnegative(),
+  /** Above 300 HU. */
+  bone: Share,
+  /** Air inside the body: lung, bowel gas, sinuses. */
+  air: Share,
+  fat: Share,
+  /** From 20 to 250 HU: muscle and organs, enhanced or not. */
+  soft: Share,
+  /** How far the bone's centre lies before (+) or behind (-) the body's, in body depths. */
+  boneAhead: z.number(),
+  /** Soft tissue of the patient's right half minus that of the left, as a share of both. */
+  softRight: z.number(),
+  /** Column of the body's middle, as a share of the image's width. */
+  middle: Share,
+  /** The body reaches both the right and the left, or both the front and the back border. */
+  cutAcross: z.boolean(),
+});
+export type SliceContent = Readonly<z.infer<typeof SliceContent>>;
+
 export const RunIdentity = z.strictObject({
   runId: RunId,
   caseId: z.string(),
@@ -116,6 +145,8 @@ export const CaseManifest = z.strictObject({
   geometry: InputGeometry,
   hu: HuSummary,
   problems: z.array(Problem),
+  /** By canonical slice; absent in manifests of before it was looked at. */
+  content: z.array(SliceContent).optional(),
   letterbox: Letterbox,
   /** The input's header and extensions, base64: the mask is written with it. */
   headerBase64: z.base64(),

@@ -45,6 +45,11 @@ export const QualityFlag = z.strictObject({
     'several-components',
     'cam-empty',
     'no-liver-found',
+    'not-an-abdomen',
+    'mirrored',
+    'front-to-back',
+    'upside-down',
+    'not-axial',
     'input-warning',
   ]),
   severity: z.enum(['info', 'review']),
@@ -65,14 +70,26 @@ export type PaperMeans = z.infer<typeof PaperMeans>;
 
 export const Comparison = z.strictObject({
   labelName: z.string(),
-  /** Changes with the label file, so that a new label makes a new comparison. */
+  /** Changes with the label file and what is said of it, so that a new one makes a new comparison. */
   labelVersion: z.string(),
+  /** What was counted as liver, and who said so: `label 5 of 0-13 (dataset.json)`. */
+  labelMeaning: z.string().optional(),
+  /** How the label was stored otherwise than the image; null where it was stored alike. */
+  labelPlacement: z.string().nullable().optional(),
   /** Volume protocol: all slices, the input's grid, millimetres from the header's spacing. */
   panel: CasePanel,
   /** Null where the model's slices are not 256 x 256; absent in reports of before it was measured. */
   paper: PaperMeans.nullable().optional(),
 });
 export type Comparison = z.infer<typeof Comparison>;
+
+/** A file beside the report as it was written: a case is kept only while it is whole. */
+export const WrittenFile = z.strictObject({
+  file: z.string(),
+  bytes: z.int().nonnegative(),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type WrittenFile = z.infer<typeof WrittenFile>;
 
 export const Provenance = z.strictObject({
   sammixVersion: z.string(),
@@ -153,6 +170,8 @@ export const SegmentedReport = z.strictObject({
   cost: GpuCost.nullable().optional(),
   /** X-Ray's id of the upload, in every log line of the run; null on a laptop. */
   traceId: z.string().nullable().optional(),
+  /** The files beside the report; absent in reports of before they were recorded. */
+  outputs: z.array(WrittenFile).optional(),
 });
 export type SegmentedReport = z.infer<typeof SegmentedReport>;
 
@@ -194,6 +213,15 @@ export const SummaryRow = z.strictObject({
 });
 export type SummaryRow = z.infer<typeof SummaryRow>;
 
+/** What a command saw and did not take for a case, by reason. */
+export const LeftOutFiles = z.strictObject({
+  reason: z.string(),
+  meaning: z.string(),
+  count: z.int().positive(),
+  paths: z.array(z.string()).readonly(),
+});
+export type LeftOutFiles = Readonly<z.infer<typeof LeftOutFiles>>;
+
 export const RunSummary = z.strictObject({
   schemaVersion: z.literal(1),
   bundleDigest: z.string(),
@@ -201,6 +229,9 @@ export const RunSummary = z.strictObject({
   segmented: z.int().nonnegative(),
   failed: z.int().nonnegative(),
   skipped: z.int().nonnegative(),
+  /** Segmented cases whose label could not be used; they are in no mean. */
+  notCompared: z.int().nonnegative().optional(),
+  leftOut: z.array(LeftOutFiles).readonly().optional(),
   /** Mean Dice over the compared cases, and over all labelled ones with failures counted as 0. */
   meanDice: z.number().nullable(),
   meanDiceFailuresAsZero: z.number().nullable(),

@@ -41,6 +41,8 @@ const COLUMNS: readonly (readonly [name: string, of: (one: EvaluatedCase) => Csv
   ['rowSpacingMm', (one) => one.scan?.spacingMm.row],
   ['sliceSpacingMm', (one) => one.scan?.spacingMm.slice],
   ['description', (one) => one.scan?.description],
+  ['labelMeaning', (one) => one.labelMeaning],
+  ['predictionMeaning', (one) => one.predictionMeaning],
   ['flags', (one) => one.flags],
   ['seconds', (one) => one.seconds],
   ['reason', (one) => one.fault && `${one.fault.code}: ${faultText(one.fault)}`],
@@ -61,11 +63,12 @@ export const casesCsv = (cases: readonly EvaluatedCase[]): string =>
  * @throws ConfigError where it lacks a column or gives a case two patients
  */
 export function patientTable(text: string, subject: string): ReadonlyMap<string, string> {
-  const [header, ...rows] = csvRows(text, subject);
+  const [header, ...rows] = csvRows(text, (found) => badTable(subject, found));
   const [caseAt, patientAt] = ['case', 'patient'].map(
     (name) => header?.findIndex((cell) => cell.trim().toLowerCase() === name) ?? -1,
   ) as [number, number];
-  if (caseAt < 0 || patientAt < 0) throw badTable(subject, `the columns ${header?.join(', ')}`);
+  if (caseAt < 0 || patientAt < 0)
+    throw badTable(subject, header ? `the columns ${header.join(', ')}` : 'no line at all');
   const patients = new Map<string, string>();
   for (const row of rows) {
     const [caseId, patient] = [row[caseAt]?.trim(), row[patientAt]?.trim()];
@@ -79,14 +82,14 @@ export function patientTable(text: string, subject: string): ReadonlyMap<string,
 }
 
 /** Cells may be quoted, with quotes doubled inside; a quoted cell may hold commas and line ends. */
-function csvRows(text: string, subject: string): string[][] {
+export function csvRows(text: string, fault: (found: string) => Error): string[][] {
   const rows: string[][] = [];
   let row: string[] = [];
   const cell = /(?:"((?:[^"]|"")*)"|([^",\r\n]*))(,|\r\n|\n|\r|$)/y;
   const body = text.replace(/^\uFEFF/, '');
   while (cell.lastIndex < body.length) {
     const found = cell.exec(body);
-    if (!found) throw badTable(subject, `a stray quote in line ${rows.length + 1}`);
+    if (!found) throw fault(`a stray quote in line ${rows.length + 1}`);
     row.push(found[1]?.replaceAll('""', '"') ?? found[2] ?? '');
     if (found[3] === ',' && cell.lastIndex < body.length) continue;
     rows.push(row);

@@ -88,13 +88,7 @@ const worseOf = (value: number, worst: number): number =>
 const WORST_CASES = 12;
 
 /** What went wrong first is worse; true negatives and cases without a label are not ranked. */
-const SEVERITY: readonly EvaluatedStatus[] = [
-  'failed',
-  'missed',
-  'spurious',
-  'label-unusable',
-  'compared',
-];
+const SEVERITY: readonly EvaluatedStatus[] = ['failed', 'missed', 'spurious', 'compared'];
 
 /**
  * Ids of the worst cases: by what went wrong, then Dice, then HD95, then id. At most `count` that

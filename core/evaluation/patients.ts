@@ -8,8 +8,12 @@ export const byText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 
 export const inCaseOrder = (cases: readonly EvaluatedCase[]): EvaluatedCase[] =>
   [...cases].sort((a, b) => byText(a.caseId, b.caseId));
 
-/** A case that belongs into every mean: it has a label, whatever became of it. */
-export const isLabelled = ({ labelVersion }: EvaluatedCase): boolean => labelVersion !== null;
+/**
+ * A case that belongs into every mean: it has a label that can be compared with, whatever became of the
+ * mask. A label that cannot says nothing of the mask: such a case is counted and listed, not measured.
+ */
+export const isLabelled = ({ labelVersion, status }: EvaluatedCase): boolean =>
+  labelVersion !== null && status !== 'label-unusable';
 
 /** The cases of each patient; patients by id, their cases in the order given. */
 export function casesOfPatients(cases: readonly EvaluatedCase[]): EvaluatedCase[][] {
@@ -34,7 +38,7 @@ export function patientMeans(
   });
 }
 
-/** A case without a usable mask or label counts as no overlap at all. */
+/** A case without a mask counts as no overlap at all. */
 export function diceOrZero({ metrics }: EvaluatedCase): number {
   return typeof metrics?.dice === 'number' ? metrics.dice : 0;
 }

@@ -6,15 +6,20 @@ import type {
 } from '../contract/evaluation.ts';
 import type { CasePanel, PanelMetric } from '../contract/panel.ts';
 import type { CaseReport, Comparison, SegmentedReport } from '../contract/report.ts';
+import { meaningText } from '../dataset/label-meaning.ts';
 import { type Fault, InputError, SammixError } from '../errors.ts';
 import { boundingBox, cropMask } from '../mask/bounds.ts';
 import { liverFreeSliceSpecificity, liverSliceRecall } from '../metrics/classification.ts';
 import type { ByteStream } from '../ports.ts';
-import { compareMask, type LabelInput, type MaskedImage } from '../stage/compare.ts';
-import { assertSameGrid, describeGeometry, type Geometry } from '../volume/geometry.ts';
+import {
+  compareMask,
+  type LabelInput,
+  type MaskedImage,
+  readPlacedLabel,
+} from '../stage/compare.ts';
+import { describeGeometry } from '../volume/geometry.ts';
 import type { CroppedMask } from '../volume/grid.ts';
 import { HuStatistics } from '../volume/histogram.ts';
-import { readLabel } from '../volume/label.ts';
 import { openNifti } from '../volume/reader.ts';
 
 /** What a report does not say of its case. */
@@ -83,7 +88,8 @@ function statusOf(report: SegmentedReport): EvaluatedStatus {
 }
 
 /** What the comparison of a mask with a label gives, whoever drew the mask. */
-const measuredFields = ({ panel, paper }: Comparison) => ({
+const measuredFields = ({ panel, paper, labelMeaning }: Comparison) => ({
+  ...(labelMeaning !== undefined && { labelMeaning }),
   metrics: metricsByName(panel.metrics),
   paper: paper ?? null,
   predictionVolumeMl: panel.predictionVolumeMl,
@@ -147,10 +153,13 @@ export async function measurePrediction(input: PredictedCase): Promise<Evaluated
   const { image, scan } = read.value;
   const drawn = await faultOr(() => readPrediction(input, image));
   if (drawn.fault) return { ...row, scan, fault: drawn.fault };
-  const compared = await faultOr(() => compareMask(image, drawn.value, label));
-  if (compared.fault) return { ...row, scan, status: 'label-unusable', fault: compared.fault };
+  const { mask, meaning: predictionMeaning } = drawn.value;
+  const compared = await faultOr(() => compareMask(image, mask, label));
+  if (compared.fault)
+    return { ...row, scan, predictionMeaning, status: 'label-unusable', fault: compared.fault };
   const { comparison } = compared.value;
-  return { ...row, scan, status: comparison.panel.status, ...measuredFields(comparison) };
+  const { status } = comparison.panel;
+  return { ...row, scan, predictionMeaning, status, ...measuredFields(comparison) };
 }
 
 async function readScan({
@@ -176,16 +185,12 @@ async function readScan({
 
 async function readPrediction(
   { caseId, prediction }: PredictedCase,
-  image: { readonly name: string; readonly geometry: Geometry },
-): Promise<CroppedMask | undefined> {
+  image: MaskedImage,
+): Promise<{ readonly mask: CroppedMask | undefined; readonly meaning: string }> {
   if (!prediction) throw noPrediction(caseId);
-  const mask = await readLabel(prediction.open(), { subject: prediction.name });
-  assertSameGrid(
-    { subject: image.name, geometry: image.geometry },
-    { subject: prediction.name, geometry: mask.geometry },
-  );
-  const box = boundingBox(mask.mask);
-  return box && cropMask(mask.mask, box);
+  const { mask, meaning } = await readPlacedLabel(image, prediction);
+  const box = boundingBox(mask);
+  return { mask: box && cropMask(mask, box), meaning: meaningText(meaning) };
 }
 
 type Outcome<T> = { readonly value: T; readonly fault?: undefined } | { readonly fault: Fault };

@@ -32,6 +32,7 @@ export interface EvaluationFacts {
   /** The evaluation to compare with. */
   readonly previous?: Evaluation | undefined;
   readonly bootstrap?: BootstrapPlan;
+  readonly leftOut?: Evaluation['leftOut'];
 }
 
 /**
@@ -65,6 +66,7 @@ export function summarise(rows: readonly EvaluatedCase[], facts: EvaluationFacts
     worst: worstCases(labelled),
     comparison: previous ? compareEvaluations(cases, previous, bootstrap) : null,
     drift: previous ? driftSignals(cases, previous.cases) : [],
+    ...(facts.leftOut && { leftOut: facts.leftOut }),
     cases,
   };
 }

@@ -68,8 +68,8 @@ export function comparisonTable(report: SegmentedReport): Insert {
 <bdi>${fault.subject}</bdi>: expected ${fault.expected}, found ${fault.found}. ${fault.remedy}</div>`;
   }
   if (!comparison) return null;
-  const { panel, labelName } = comparison;
-  return html`<p>Reference: <bdi>${labelName}</bdi>, ${panel.labelVolumeMl.toFixed(1)} ml.
+  const { panel, labelName, labelMeaning, labelPlacement } = comparison;
+  return html`<p>Reference: <bdi>${labelName}</bdi>, ${panel.labelVolumeMl.toFixed(1)} ml.${labelMeaning !== undefined && ` Counted as liver: ${labelMeaning}.`}${labelPlacement && ` The label is ${labelPlacement}.`}
 All slices, the input’s own grid. ${panel.status !== 'compared' && `${capital(STATUS[panel.status].name)}: ${STATUS[panel.status].meaning}.`}</p>
 ${rowsTable(
   'Agreement of mask (P) and label (L)',

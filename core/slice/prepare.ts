@@ -25,7 +25,6 @@ export class SlicePreparation {
   private readonly reader: NiftiReader;
   private readonly statistics: HuStatistics;
   private readonly shrinker: SliceShrinker;
-  private readonly rowsFlipped: boolean;
 
   constructor(reader: NiftiReader, windowHu: readonly [number, number], sizePx: number) {
     const { grid, transform } = reader.geometry;
@@ -33,8 +32,10 @@ export class SlicePreparation {
     const { slope, inter } = stored ? reader.scaling : UNSCALED;
     const [columnsFlipped, rowsFlipped] = transform.flipped.map((flip) => stored && flip);
     this.reader = reader;
-    this.rowsFlipped = rowsFlipped!;
-    this.statistics = new HuStatistics(grid, reader.scaling);
+    this.statistics = new HuStatistics(grid, reader.scaling, {
+      columnsFlipped: columnsFlipped!,
+      rowsFlipped: rowsFlipped!,
+    });
     this.letterbox = letterboxFor(grid, sizePx);
     this.shrinker = new SliceShrinker({
       voxels: stored ? 'int16' : 'float32',
@@ -67,8 +68,7 @@ export class SlicePreparation {
     const voxels = this.shrinker.plane as Int16Array<ArrayBuffer>;
     for await (const index of this.reader.storedSlices(voxels)) {
       const [least, greatest] = this.shrinker.extremes();
-      const slice = { voxels, least, greatest, rowsFlipped: this.rowsFlipped };
-      this.statistics.addStored(slice, index);
+      this.statistics.addStored({ voxels, least, greatest }, index);
       yield index;
     }
   }

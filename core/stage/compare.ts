@@ -1,12 +1,13 @@
 import type { CaseManifest } from '../contract/manifest.ts';
 import type { CasePanel } from '../contract/panel.ts';
 import type { Comparison } from '../contract/report.ts';
+import { type LabelMeaning, meaningText } from '../dataset/label-meaning.ts';
 import { boundingBox, cropMask, unionBox } from '../mask/bounds.ts';
 import { comparisonPanel } from '../metrics/panel.ts';
 import { PAPER_SLICE_SIZE_PX, paperMeans } from '../metrics/paper.ts';
 import type { ByteStream } from '../ports.ts';
 import { maskToSquare } from '../slice/letterbox.ts';
-import { assertSameGrid, type Geometry } from '../volume/geometry.ts';
+import type { Geometry } from '../volume/geometry.ts';
 import {
   type CroppedMask,
   type Grid,
@@ -14,15 +15,57 @@ import {
   type VoxelBox,
   voxelCount,
 } from '../volume/grid.ts';
-import { readLabel } from '../volume/label.ts';
+import { type LabelOptions, readLabel } from '../volume/label.ts';
+import { onGridOf, placementOn } from '../volume/lattice.ts';
 import { storedImage } from './stored-image.ts';
 
-/** A label that may or may not be read. */
-export interface LabelInput {
+/** A label, or a mask made elsewhere, that may or may not be read. */
+export interface LabelInput extends Pick<LabelOptions, 'choice' | 'tables' | 'calledLiver'> {
   readonly name: string;
-  /** Changes with the content. */
+  /** Changes with the content, and with what is said of its classes. */
   readonly version: string;
   open(): ByteStream;
+  /** The `.img` of a `.hdr`/`.img` pair. */
+  readonly openPaired?: (() => ByteStream) | undefined;
+}
+
+/** A label where it lies on an image. */
+export interface PlacedLabel {
+  /** On the image's grid, 0 or 1 a voxel. */
+  readonly mask: MaskVolume;
+  readonly ignored: MaskVolume | undefined;
+  readonly meaning: LabelMeaning;
+  /** How it was stored otherwise than the image; null where it was not. */
+  readonly placement: string | null;
+}
+
+/**
+ * Reads a label, or a mask made elsewhere, onto the grid of its image.
+ *
+ * @throws GeometryError where it lies on another lattice, InputError where it is no label
+ */
+export async function readPlacedLabel(
+  image: Pick<MaskedImage, 'name' | 'geometry'>,
+  source: Omit<LabelInput, 'version'>,
+): Promise<PlacedLabel> {
+  const { name: subject, choice, tables, calledLiver } = source;
+  const imageSource = source.openPaired?.();
+  const label = await readLabel(source.open(), {
+    subject,
+    choice,
+    tables,
+    calledLiver,
+    ...(imageSource && { imageSource }),
+  });
+  const placedImage = { subject: image.name, geometry: image.geometry };
+  const placement = placementOn(placedImage, { subject, geometry: label.geometry });
+  const { ignored } = label;
+  return {
+    mask: onGridOf(placedImage, label.mask, placement, subject),
+    ignored: ignored && onGridOf(placedImage, ignored, placement, subject),
+    meaning: label.meaning,
+    placement: placement.difference,
+  };
 }
 
 export interface ComparedCase {
@@ -73,29 +116,42 @@ export async function compareMask(
   source: LabelInput,
 ): Promise<ComparedCase> {
   const { grid } = image.geometry;
-  const label = await readLabel(source.open(), { subject: source.name });
-  assertSameGrid(
-    { subject: image.name, geometry: image.geometry },
-    { subject: source.name, geometry: label.geometry },
-  );
-  const labelBox = boundingBox(label.mask);
+  const { mask: drawn, ignored, meaning, placement } = await readPlacedLabel(image, source);
+  if (ignored) erase(drawn, ignored);
+  const seen = ignored && mask ? withoutIgnored(mask, ignored) : mask;
+  const labelBox = boundingBox(drawn);
   // Where both are empty any box will do: one voxel of background.
-  const box = unionBox(mask?.box, labelBox) ?? ONE_VOXEL;
-  const truth = cropMask(label.mask, box);
-  const prediction = expand(mask, box, truth.mask.grid);
-  const drawn = labelBox && truth;
+  const box = unionBox(seen?.box, labelBox) ?? ONE_VOXEL;
+  const truth = cropMask(drawn, box);
+  const prediction = expand(seen, box, truth.mask.grid);
+  const label = labelBox && truth;
   const paper = (image.sliceSizePx ?? PAPER_SLICE_SIZE_PX) === PAPER_SLICE_SIZE_PX;
   return {
-    label: drawn,
+    label,
     comparison: {
       labelName: source.name,
       labelVersion: source.version,
+      labelMeaning: meaningText(meaning),
+      labelPlacement: placement,
       panel: inVolume(comparisonPanel(prediction, truth.mask), box, grid.slices),
       paper: paper
-        ? paperMeans(mask, drawn, grid.slices, maskToSquare(grid, PAPER_SLICE_SIZE_PX))
+        ? paperMeans(seen, label, grid.slices, maskToSquare(grid, PAPER_SLICE_SIZE_PX))
         : null,
     },
   };
+}
+
+/** What a label says to ignore is background in both: no metric can tell that anything was there. */
+function erase(mask: MaskVolume, ignored: MaskVolume): void {
+  ignored.data.forEach((ignore, at) => {
+    if (ignore) mask.data[at] = 0;
+  });
+}
+
+function withoutIgnored({ mask, box }: CroppedMask, ignored: MaskVolume): CroppedMask {
+  const data = mask.data.slice();
+  erase({ grid: mask.grid, data }, cropMask(ignored, box).mask);
+  return { mask: { grid: mask.grid, data }, box };
 }
 
 /** A panel of a box as one of the volume: its slices at their places, nothing in the others. */

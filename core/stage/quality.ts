@@ -1,5 +1,11 @@
 import type { CaseManifest, SliceRecord } from '../contract/manifest.ts';
 import type { QualityFlag } from '../contract/report.ts';
+import {
+  contentText,
+  liesInAbdomen,
+  type OrientationDoubt,
+  showsAbdomen,
+} from '../volume/abdomen.ts';
 
 /** What the flags are computed from. Areas and slices are canonical. */
 export interface QualityInput {
@@ -13,6 +19,9 @@ export interface QualityInput {
   readonly strayShare: number;
   readonly components: number;
   readonly problems: CaseManifest['problems'];
+  /** What the scan shows; undefined in manifests of before it was looked at. */
+  readonly content?: CaseManifest['content'];
+  readonly orientationDoubts?: readonly OrientationDoubt[];
 }
 
 /**
@@ -32,7 +41,12 @@ const QUALITY_LIMITS = {
 
 /** Flags in the order in which a reader should look at them. */
 export function qualityFlags(input: QualityInput): QualityFlag[] {
+  const noAbdomen = notAnAbdomen(input);
+  // Of what is no abdomen, nothing can be said of the side on which its liver lies.
+  const doubts = noAbdomen ? [] : (input.orientationDoubts ?? []);
   const flags = [
+    noAbdomen,
+    ...doubts.map((code) => flag(code, 'review', DOUBTS[code])),
     noLiver(input),
     touchesBorder(input),
     sliceJumps(input),
@@ -44,6 +58,37 @@ export function qualityFlags(input: QualityInput): QualityFlag[] {
   ];
   return flags.filter((flag) => flag !== undefined);
 }
+
+/** Said of the scan as a whole, or of the slices in which something was drawn. */
+function notAnAbdomen({
+  content,
+  sliceSpacingMm,
+  voxelsPerSlice,
+}: QualityInput): QualityFlag | undefined {
+  if (!content) return undefined;
+  const shown = showsAbdomen(content, sliceSpacingMm);
+  if (shown && liesInAbdomen(content, sliceSpacingMm, voxelsPerSlice)) return undefined;
+  const drawn = content.filter((_, k) => voxelsPerSlice[k]! > 0);
+  const what = contentText(drawn.length > 0 ? drawn : content);
+  const where = shown
+    ? 'The slices with a mask do not look like an abdomen'
+    : 'The scan does not look like an abdomen';
+  return flag(
+    'not-an-abdomen',
+    'review',
+    `${where} (${what}): do not use the mask or its volume before you have looked at it.`,
+  );
+}
+
+const DOUBTS: Readonly<Record<OrientationDoubt, string>> = {
+  mirrored:
+    'The liver lies on the left side: the scan is probably mirrored (or the patient has situs inversus). Check left and right in the header before using any side.',
+  'front-to-back': 'The spine lies in front: front and back are probably exchanged in the header.',
+  'upside-down':
+    'Lungs lie below the mask and none above it: the scan is probably upside down, or what was drawn is no liver.',
+  'not-axial':
+    'The "axial" slices are cut another way (their ends are those of a body, not of a scan): axes are probably permuted. The mask is not to be trusted.',
+};
 
 function noLiver({ voxelsPerSlice }: QualityInput): QualityFlag | undefined {
   if (voxelsPerSlice.some((voxels) => voxels > 0)) return undefined;

@@ -2,7 +2,13 @@ import { bundleDisplay } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
 import type { CaseManifest, Letterbox, SliceRecord } from '../contract/manifest.ts';
 import type { TargetMeasures } from '../contract/measures.ts';
-import type { FailedReport, GpuCost, Provenance, SegmentedReport } from '../contract/report.ts';
+import type {
+  FailedReport,
+  GpuCost,
+  Provenance,
+  SegmentedReport,
+  WrittenFile,
+} from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { type Fault, PreflightError, SammixError } from '../errors.ts';
 import { putJson } from '../json.ts';
@@ -10,10 +16,12 @@ import { countSet } from '../mask/bounds.ts';
 import { cutByFieldOfView, measureTarget } from '../measure/measure-target.ts';
 import type { BlobStore } from '../ports.ts';
 import { decodeMasks, greySlice } from '../slice/slab-codec.ts';
+import { orientationDoubts } from '../volume/abdomen.ts';
 import { type CroppedMask, type Grid, voxelVolumeMl } from '../volume/grid.ts';
 import { openNifti } from '../volume/reader.ts';
 import type { AssembledCase } from './assemble.ts';
 import { type ComparedCase, compareWithLabel, type LabelInput } from './compare.ts';
+import { writtenFile } from './finished-report.ts';
 import type { OpenBundle } from './open-bundle.ts';
 import { qualityFlags } from './quality.ts';
 import { finishedSlab } from './segment.ts';
@@ -146,8 +154,29 @@ export async function reportCase(
   await store.put(keys.thumbnail, draw.renderThumbnailPng(standing.at(-1)!), 'image/png');
   const page = draw.renderCaseReport(report, montage);
   await store.put(keys.reportHtml, Buffer.from(page), 'text/html');
-  await putJson(store, keys.report, report);
-  return report;
+  const whole = { ...report, outputs: await writtenFiles(store, keys, report.parameters) };
+  await putJson(store, keys.report, whole);
+  return whole;
+}
+
+/** Read back as they were stored: what is there later can be told from what was written. */
+async function writtenFiles(
+  store: BlobStore,
+  keys: RunKeys,
+  { probabilityMap }: SegmentedReport['parameters'],
+): Promise<WrittenFile[]> {
+  const files: WrittenFile[] = [];
+  for (const key of [
+    keys.mask,
+    keys.cam,
+    keys.overlay,
+    keys.gallery,
+    keys.thumbnail,
+    keys.reportHtml,
+    ...(probabilityMap ? [keys.probability] : []),
+  ])
+    files.push(writtenFile(key, await store.get(key)));
+  return files;
 }
 
 type Measured = Pick<SegmentedReport, 'measures' | 'measuresFault'>;
@@ -265,6 +294,10 @@ function segmentedReport(
       strayShare: 1 - assembled.largestVoxels / Math.max(1, assembled.rawVoxels),
       components: assembled.components,
       problems: manifest.problems,
+      content: manifest.content,
+      orientationDoubts: manifest.content
+        ? orientationDoubts(manifest.content, grid, assembled.mask)
+        : [],
     }),
     comparison: compared?.comparison ?? null,
     labelVersion: input.label?.version ?? null,

@@ -24,7 +24,9 @@ export interface CaseToRun {
   /** Opens the image of the identified version. */
   open(
     run: RunIdentity,
-  ): Promise<Pick<SplitInput, 'source' | 'pairedSource' | 'inputSha256' | 'sourceProblems'>>;
+  ): Promise<
+    Pick<SplitInput, 'source' | 'pairedSource' | 'fileBytes' | 'inputSha256' | 'sourceProblems'>
+  >;
 }
 
 export interface RunCasePorts {
@@ -44,6 +46,8 @@ export interface RunCasePorts {
   readonly exclusive: boolean;
   /** What another case may not have either (a bundle that does not load, a full disk): it is thrown. */
   readonly endsTheRun: (error: SammixError) => boolean;
+  /** Makes a defect of ours the case's own failure; where it is left out, defects are thrown. */
+  readonly onDefect?: (error: unknown) => SammixError;
   readonly provenance: (backend: Backend | null) => Provenance;
   readonly peakMemoryMiB: () => number | null;
 }
@@ -65,8 +69,9 @@ export async function runCase(input: CaseToRun, ports: RunCasePorts): Promise<Ca
   } catch (error) {
     // What is being made must not come back after the outputs were removed.
     await ports.slabs.stop();
-    if (!(error instanceof SammixError) || ports.endsTheRun(error)) throw error;
-    return await fail(error, input, ports, attempt);
+    const fault = error instanceof SammixError ? error : ports.onDefect?.(error);
+    if (fault === undefined || ports.endsTheRun(fault)) throw error;
+    return await fail(fault, input, ports, attempt);
   }
 }
 
@@ -88,7 +93,13 @@ async function runStages(
   const label = await input.label();
   const done = ports.force
     ? undefined
-    : await finishedReport(store, keys, run.runId, label?.version);
+    : await finishedReport(
+        store,
+        keys,
+        run.runId,
+        label?.version,
+        ports.exclusive ? 'bytes' : 'sizes',
+      );
   if (done) return { state: 'kept', report: done };
 
   attempt.stage = 'split';

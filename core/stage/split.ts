@@ -17,6 +17,8 @@ export interface SplitInput {
   readonly source: ByteStream;
   /** The `.img` of a `.hdr`/`.img` pair. */
   readonly pairedSource?: ByteStream;
+  /** Size of the file that holds the voxels, where it is known. */
+  readonly fileBytes?: number | undefined;
   /** Of the sources' bytes, where it is known already; else it is computed on the way. */
   readonly inputSha256?: string;
   /** Found while the sources were made, e.g. of a DICOM series. */
@@ -44,6 +46,7 @@ export async function splitCase(
   const subject = input.run.input.name;
   const reader = await openNifti(hashed(input.source, hash), {
     subject,
+    fileBytes: input.fileBytes,
     ...(input.pairedSource && { imageSource: hashed(input.pairedSource, hash) }),
   });
   const { grid } = reader.geometry;
@@ -66,6 +69,7 @@ export async function splitCase(
     ...known,
     hu: hu.summary,
     problems,
+    content: [...hu.content],
     headerBase64: Buffer.from(serialiseHeader(reader.header)).toString('base64'),
     splitSeconds: (performance.now() - startedMs) / 1000,
   };

@@ -22,6 +22,9 @@ export function summarise(cases: readonly SummarisedCase[], bundleDigest: string
     segmented: rows.length - failed,
     failed,
     skipped: rows.filter((row) => row.resumed).length,
+    notCompared: cases.filter(
+      ({ report }) => report.status === 'segmented' && report.comparisonFault !== null,
+    ).length,
     meanDice: compared.length === 0 ? null : sum / compared.length,
     meanDiceFailuresAsZero: compared.length === 0 ? null : sum / (compared.length + failed),
   };

@@ -2,8 +2,9 @@ import type { Problem } from '../contract/manifest.ts';
 import { InputError } from '../errors.ts';
 import { type Affine, qformAffine, sformAffine } from './affine.ts';
 import type { Geometry } from './geometry.ts';
+import type { Grid } from './grid.ts';
 import type { NiftiHeader } from './header.ts';
-import { warning } from './problem.ts';
+import { error, warning } from './problem.ts';
 
 /** Thicker slices smear the dome and the lower edge of the liver. */
 const THICK_SLICE_MM = 7.5;
@@ -13,6 +14,15 @@ const SHEAR_WARNING_COSINE = 1e-3;
 /** Corners of the volume may differ by this much between qform and sform: single precision. */
 const AFFINE_AGREEMENT_MM = 0.1;
 const SPACING_AGREEMENT_MM = 0.01;
+/** Spacings that differ by more give two volumes of which nobody knows the right one. */
+const SPACING_CONTRADICTION = 0.02;
+/** Beyond these it is no patient: a wrong unit, a damaged header. */
+const PATIENT_IN_PLANE_MM = [30, 2500] as const;
+const PATIENT_AXIAL_MM = 3000;
+/** Most of the patient lies between such slices: nothing can be measured. */
+const SPARSE_SLICE_MM = 40;
+/** A localizer is one picture, or two; its "axial slices" are its rows. */
+const LEAST_ACROSS = 8;
 /** A field of view of an adult's abdomen lies well inside. */
 const IN_PLANE_FOV_MM = [100, 1000] as const;
 const AXIAL_FOV_MM = [20, 2200] as const;
@@ -95,7 +105,23 @@ function disagreements(header: NiftiHeader, geometry: Geometry): Problem[] {
   const off = Math.max(
     ...spacing.map((mm, axis) => Math.abs(mm - Math.abs(header.pixdim[axis + 1]!))),
   );
-  if (off > SPACING_AGREEMENT_MM) {
+  // Spacings that were never set are all 1, or 0: they contradict nothing.
+  const isSet = header.qformCode > 0 || header.pixdim.slice(1, 4).some((mm) => Math.abs(mm) !== 1);
+  const ratio = Math.max(
+    ...spacing.map((mm, axis) => Math.abs(Math.log(mm / Math.abs(header.pixdim[axis + 1]!)))),
+  );
+  if (isSet && ratio > SPACING_CONTRADICTION) {
+    found.push(
+      error(
+        'spacing-contradicts',
+        `the sform says ${spacing.map((mm) => mm.toFixed(3)).join(' x ')} between voxels, pixdim ${header.pixdim
+          .slice(1, 4)
+          .map((mm) => mm.toFixed(3))
+          .join(' x ')}: volumes would differ by ${percentText(spacing, header)}`,
+        'Find out which is right (the series itself says), and make both agree, e.g. by converting it anew.',
+      ),
+    );
+  } else if (off > SPACING_AGREEMENT_MM) {
     found.push(
       warning(
         'spacing-disagrees',
@@ -106,6 +132,14 @@ function disagreements(header: NiftiHeader, geometry: Geometry): Problem[] {
   }
   return found;
 }
+
+const percentText = (spacing: readonly number[], { pixdim }: NiftiHeader): string => {
+  const ratio = spacing.reduce(
+    (product, mm, axis) => (product * mm) / Math.abs(pixdim[axis + 1]!),
+    1,
+  );
+  return `${Math.abs((ratio - 1) * 100).toFixed(0)} %`;
+};
 
 const columnLengths = (affine: Affine): number[] =>
   ([0, 1, 2] as const).map((c) => Math.hypot(affine[0][c], affine[1][c], affine[2][c]));
@@ -143,6 +177,8 @@ function qformOrUndefined(header: NiftiHeader): Affine | undefined {
 function gridProblems({ grid }: Geometry): Problem[] {
   const found: Problem[] = [];
   const { column, row, slice } = grid.spacingMm;
+  const refusal = noPatient(grid);
+  if (refusal) return [refusal];
   if (slice > THICK_SLICE_MM) {
     found.push(
       warning(
@@ -178,3 +214,37 @@ function gridProblems({ grid }: Geometry): Problem[] {
   }
   return found;
 }
+
+/** A projection, or sizes that no patient has: no number of it would mean anything. */
+function noPatient({ columns, rows, slices, spacingMm }: Grid): Problem | undefined {
+  const { column, row, slice } = spacingMm;
+  if (Math.min(columns, rows) < LEAST_ACROSS)
+    return error(
+      'projection',
+      `${columns} x ${rows} x ${slices} voxels across, down and upwards: a localizer (scout) or a single sagittal or coronal picture, not a volume`,
+      'Give the axial series itself.',
+    );
+  const [width, depth, length] = [columns * column, rows * row, slices * slice];
+  const [least, most] = PATIENT_IN_PLANE_MM;
+  const isSized =
+    width >= least &&
+    width <= most &&
+    depth >= least &&
+    depth <= most &&
+    length <= PATIENT_AXIAL_MM;
+  if (!isSized)
+    return error(
+      'impossible-size',
+      `${sizeText(width)} x ${sizeText(depth)} x ${sizeText(length)} mm is no patient`,
+      'Check the spacing and its unit (xyzt_units).',
+    );
+  if (slice <= SPARSE_SLICE_MM || slices === 1) return undefined;
+  return error(
+    'sparse-slices',
+    `slices are ${slice.toFixed(0)} mm apart: most of the patient lies between them`,
+    'Most of the series is missing: export and convert all of it.',
+  );
+}
+
+const sizeText = (mm: number): string =>
+  mm >= 0.1 && mm < 1e6 ? mm.toFixed(0) : mm.toPrecision(3);

@@ -1,5 +1,5 @@
 import type { InputGeometry } from '../contract/manifest.ts';
-import { GeometryError, InputError } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import { type Affine, type AffineSource, bestAffine, linearPart, spacings } from './affine.ts';
 import type { Grid } from './grid.ts';
 import type { NiftiHeader } from './header.ts';
@@ -32,6 +32,8 @@ export interface Geometry {
   /** Largest |cosine| between two stored axes: 0 where they are orthogonal. */
   readonly shearCosine: number;
   readonly transform: CanonicalTransform;
+  /** Millimetres in a unit of the affine: 1 unless the header says metres or micrometres. */
+  readonly unitMm: number;
   /** The canonical grid; spacings from the affine, in millimetres. */
   readonly grid: Grid;
 }
@@ -44,6 +46,13 @@ const SINGULAR_LIMIT = 1e-4;
 
 /** 2^31 voxels: ten times the largest clinical CT, small enough for exact byte counts. */
 const VOXEL_LIMIT = 2 ** 31;
+
+/**
+ * Per axis of the canonical grid: twice the finest clinical matrix, and a metre and a half at 0.1 mm. A
+ * few bytes of header must not ask for gigabytes.
+ */
+const IN_PLANE_LIMIT = 4096;
+const SLICE_LIMIT = 16384;
 
 /** Spatial bits of xyzt_units; unknown (0) is taken for millimetres, as everyone does. */
 const UNIT_MM: Readonly<Record<number, number>> = { 0: 1, 1: 1000, 2: 1, 3: 0.001 };
@@ -63,10 +72,13 @@ export function geometryOf(header: NiftiHeader, subject: string): Geometry {
   const { directions: units, lengths } = normaliseColumns(linear);
   requireRegular(affine, units, subject);
   const shearCosine = shear(units);
-  requireOrthogonal(shearCosine, subject);
+  requireOrthogonal(shearCosine, header, source, subject);
   const directions = axisDirections(linear);
   const transform = canonicalTransform(directions);
   const unitMm = UNIT_MM[header.xyztUnits & 7] ?? 1;
+  const grid = canonicalGrid(shape, scaleBy(lengths, unitMm), transform);
+  if (grid.columns > IN_PLANE_LIMIT || grid.rows > IN_PLANE_LIMIT || grid.slices > SLICE_LIMIT)
+    throw volumeTooLarge(shape.join(' x '), subject);
   return {
     shape,
     affine,
@@ -75,7 +87,8 @@ export function geometryOf(header: NiftiHeader, subject: string): Geometry {
     obliqueDegrees: obliquenessDegrees(linear, directions),
     shearCosine,
     transform,
-    grid: canonicalGrid(shape, scaleBy(lengths, unitMm), transform),
+    unitMm,
+    grid,
   };
 }
 
@@ -115,16 +128,19 @@ function shapeOf({ dim }: NiftiHeader, subject: string): Vector3 {
   }
   const shape: Vector3 = [sizes[0]!, sizes[1]!, sizes[2]!];
   if (shape[0] * shape[1] * shape[2] > VOXEL_LIMIT) {
-    throw new InputError({
-      code: 'volume-too-large',
-      subject,
-      expected: `at most 2^31 voxels`,
-      found: shown,
-      remedy: 'The header is damaged, or this is no clinical CT.',
-    });
+    throw volumeTooLarge(shown, subject);
   }
   return shape;
 }
+
+const volumeTooLarge = (found: string, subject: string): InputError =>
+  new InputError({
+    code: 'volume-too-large',
+    subject,
+    expected: `slices of at most ${IN_PLANE_LIMIT} x ${IN_PLANE_LIMIT}, at most ${SLICE_LIMIT} of them and 2^31 voxels`,
+    found,
+    remedy: 'The header is damaged, or this is no clinical CT.',
+  });
 
 function requireRegular(affine: Affine, units: Matrix3, subject: string): void {
   const volume = Math.abs(determinant(units));
@@ -148,7 +164,12 @@ const shear = (units: Matrix3): number =>
     Math.abs(dot(column(units, 1), column(units, 2))),
   );
 
-function requireOrthogonal(shearCosine: number, subject: string): void {
+function requireOrthogonal(
+  shearCosine: number,
+  header: NiftiHeader,
+  source: AffineSource,
+  subject: string,
+): void {
   if (shearCosine <= SHEAR_LIMIT_COSINE) return;
   const degrees = 90 - (Math.acos(Math.min(1, shearCosine)) * 180) / Math.PI;
   throw new InputError({
@@ -156,7 +177,11 @@ function requireOrthogonal(shearCosine: number, subject: string): void {
     subject,
     expected: 'axes at right angles to each other',
     found: `an angle off by ${degrees.toFixed(2)} degrees (gantry tilt?)`,
-    remedy: 'Resample the volume to a rectangular grid, e.g. dcm2niix writes a _Tilt_ file.',
+    // A qform cannot be sheared: where there is one beside this sform, one of the two is wrong.
+    remedy:
+      source === 'sform' && header.qformCode > 0
+        ? 'The qform of this file is orthogonal. If it is a _Tilt_ file that an older dcm2niix (before 2023) resampled, only its sform was left as before: convert with a newer dcm2niix, or copy the qform into the sform (nibabel: img.set_sform(img.get_qform(), 1)).'
+        : 'Resample the volume to a rectangular grid, e.g. a newer dcm2niix (2023 or later) writes a _Tilt_ file.',
   });
 }
 
@@ -171,56 +196,3 @@ export const describeGeometry = (header: NiftiHeader, geometry: Geometry): Input
   grid: geometry.grid,
   ...(header.descrip.trim() !== '' && { description: header.descrip.trim() }),
 });
-
-export interface PlacedVolume {
-  readonly subject: string;
-  readonly geometry: Geometry;
-}
-
-const TRANSLATION_TOLERANCE_MM = 1e-3;
-const DIRECTION_TOLERANCE = 1e-4;
-
-/**
- * Throws `GeometryError` (`shape-differs`, `orientation-differs`, `affine-differs`) unless both
- * volumes have the same stored shape and the same affine: positions within 1e-3 mm, the nine direction
- * and spacing terms within 1e-4.
- */
-export function assertSameGrid(image: PlacedVolume, other: PlacedVolume): void {
-  const a = image.geometry;
-  const b = other.geometry;
-  if (a.shape.some((size, axis) => size !== b.shape[axis])) {
-    throw differs('shape-differs', image, other, a.shape.join(' x '), b.shape.join(' x '));
-  }
-  if (a.orientation !== b.orientation) {
-    throw differs('orientation-differs', image, other, a.orientation, b.orientation);
-  }
-  for (const row of [0, 1, 2] as const) {
-    for (const col of [0, 1, 2, 3] as const) {
-      const tolerance = col === 3 ? TRANSLATION_TOLERANCE_MM : DIRECTION_TOLERANCE;
-      if (Math.abs(a.affine[row][col] - b.affine[row][col]) <= tolerance) continue;
-      const term = `affine[${row}][${col}] = `;
-      throw differs(
-        'affine-differs',
-        image,
-        other,
-        term + a.affine[row][col],
-        term + b.affine[row][col],
-      );
-    }
-  }
-}
-
-const differs = (
-  code: string,
-  image: PlacedVolume,
-  other: PlacedVolume,
-  expected: string,
-  found: string,
-): GeometryError =>
-  new GeometryError({
-    code,
-    subject: other.subject,
-    expected: `${expected} as in ${image.subject}`,
-    found,
-    remedy: 'Use the label drawn on this very image, or resample it to the image first.',
-  });

@@ -45,7 +45,7 @@ export interface NiftiHeader {
 export const SMALLEST_HEADER_BYTES = 348;
 
 /** More than any tool writes; beyond it the offset is taken for damage, not for extensions. */
-const LARGEST_EXTENSION_BYTES = 256 * 2 ** 20;
+const LARGEST_EXTENSION_BYTES = 32 * 2 ** 20;
 
 /** Finds version and byte order from the first four bytes. Throws `InputError` (`not-nifti`). */
 function identify(start: Uint8Array, subject: string): { layout: HeaderLayout; little: boolean } {
@@ -191,7 +191,10 @@ function readDim(fields: HeaderFields, subject: string): number[] {
   });
 }
 
-/** Zero means "right after the header", as nibabel reads it. */
+/**
+ * Zero means "right after the header", as the standard has it for what was never set. (nibabel 5 takes
+ * it literally in a single file and reads the header as voxels.)
+ */
 function readVoxOffset(fields: HeaderFields, singleFile: boolean, subject: string): number {
   const stored = Math.trunc(fields.get('voxOffset'));
   const least = singleFile ? fields.layout.dataOffset : 0;

@@ -11,11 +11,18 @@ import { error, warning } from './problem.ts';
 const LEAST_SPREAD_HU = 100;
 const LEAST_BELOW_WATER = 0.002;
 const LEAST_SOFT_TISSUE = 0.005;
+/** Of a scan; less than this above -1000 HU and there is only fill and air. */
+const LEAST_FILLED = 0.001;
+/** Of what is neither air nor lung, -200 to 200 HU: half at least in a CT, nothing with a lost offset. */
+const LEAST_TISSUE = 0.1;
+/** No metal is denser, even on an extended scale. */
+const LARGEST_HU = 100_000;
 
 export interface IntensityFacts {
   readonly report: HuReport;
   readonly geometry: Geometry;
   readonly nonFiniteVoxels: number;
+  readonly beyondFloat32Voxels: number;
   readonly trailingBytes: number;
   /** The model's window; values that do not fill it were clipped before. */
   readonly windowHu?: readonly [number, number];
@@ -24,8 +31,9 @@ export interface IntensityFacts {
 /** What the voxels tell, after all of them were read. Errors: `constant-image`, `not-hu`. */
 export function intensityProblems(facts: IntensityFacts): Problem[] {
   const { report, trailingBytes } = facts;
-  const refusal = notHu(report);
-  const found = refusal === undefined ? rangeProblems(facts) : [refusal];
+  const nothing = facts.nonFiniteVoxels === voxelCount(facts.geometry.grid);
+  const refusal = absurd(facts) ?? (nothing ? undefined : notHu(report));
+  const found = refusal ? [refusal] : nothing ? [] : rangeProblems(facts);
   found.push(...nonFiniteProblems(facts));
   if (report.repeatedSlices.length > 0) {
     found.push(
@@ -51,12 +59,34 @@ export function intensityProblems(facts: IntensityFacts): Problem[] {
 const shortList = (slices: readonly number[]): string =>
   slices.length > 8 ? `${slices.slice(0, 8).join(', ')}, ...` : slices.join(', ');
 
-function notHu({ summary, shares }: HuReport): Problem | undefined {
-  const { min, max, p01, p99 } = summary;
+/** Numbers that no CT holds: scaled twice, or by a damaged header. */
+function absurd({ report, beyondFloat32Voxels }: IntensityFacts): Problem | undefined {
+  const { min, max } = report.summary;
+  const remedy = 'Check scl_slope and scl_inter, or convert the series anew.';
+  if (beyondFloat32Voxels > 0)
+    return error(
+      'absurd-values',
+      `${beyondFloat32Voxels} voxels are scaled beyond what a float32 holds`,
+      remedy,
+    );
+  if (Math.max(Math.abs(min), Math.abs(max)) <= LARGEST_HU) return undefined;
+  return error('absurd-values', `values run from ${min} to ${max}: no Hounsfield units`, remedy);
+}
+
+function notHu({ summary, shares, filledRange, peakHu }: HuReport): Problem | undefined {
+  const { min, max } = summary;
   if (min === max) {
     return error('constant-image', `every voxel is ${min}`, 'Export the CT again.');
   }
-  const range = `values run from ${min} to ${max} (percentiles 1 and 99: ${p01}, ${p99})`;
+  if (shares.above < LEAST_FILLED) {
+    return error(
+      'not-hu',
+      `${((1 - shares.above) * 100).toFixed(1)} % of the voxels are -1000 or less: only air or fill`,
+      'Give the CT itself.',
+    );
+  }
+  const [p01, p99] = filledRange;
+  const range = `values run from ${min} to ${max} (percentiles 1 and 99 of those above -1000: ${p01}, ${p99})`;
   if (p99 - p01 < LEAST_SPREAD_HU) {
     return error(
       'not-hu',
@@ -64,8 +94,15 @@ function notHu({ summary, shares }: HuReport): Problem | undefined {
       'Give the CT itself, unscaled.',
     );
   }
-  if (shares.belowWater >= LEAST_BELOW_WATER) return undefined;
-  if (min >= 0 && max > 1500 && p01 < 500) {
+  if (shares.belowWater >= LEAST_BELOW_WATER)
+    return shares.tissue >= LEAST_TISSUE
+      ? undefined
+      : error(
+          'not-hu',
+          `most of what is neither air nor lung lies about ${peakHu}, where soft tissue is about 50 and fat about -100 HU`,
+          "Set scl_slope and scl_inter to the series' RescaleSlope and RescaleIntercept (an offset of -1024 is the one most often lost).",
+        );
+  if (p01 >= 0 && max > 1500 && p01 < 500) {
     return error(
       'not-hu',
       `${range} and none is below water: MR, or CT whose offset (-1024) was lost`,

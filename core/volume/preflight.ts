@@ -1,6 +1,7 @@
 import type { Problem } from '../contract/manifest.ts';
 import { InputError } from '../errors.ts';
 import type { ByteStream } from '../ports.ts';
+import { type OrientationDoubt, orientationDoubts, showsAbdomen } from './abdomen.ts';
 import type { Geometry } from './geometry.ts';
 import { geometryProblems } from './geometry-problems.ts';
 import type { NiftiHeader } from './header.ts';
@@ -29,6 +30,10 @@ export interface PreflightResult {
   } | null;
   /** Null where the voxels could not be read to their end. */
   readonly intensity: HuReport | null;
+  /** Whether a run of slices may be an abdomen's; null where the voxels could not be read. */
+  readonly abdomen: boolean | null;
+  /** Doubts about its orientation, as far as they need no mask. */
+  readonly orientationDoubts: readonly OrientationDoubt[];
 }
 
 /**
@@ -62,8 +67,8 @@ export function findProblems(
   report: HuReport,
   windowHu?: readonly [number, number],
 ): Problem[] {
-  const { header, geometry, nonFiniteVoxels, trailingBytes } = reader;
-  const facts = { report, geometry, nonFiniteVoxels, trailingBytes };
+  const { header, geometry, nonFiniteVoxels, beyondFloat32Voxels, trailingBytes } = reader;
+  const facts = { report, geometry, nonFiniteVoxels, beyondFloat32Voxels, trailingBytes };
   return [
     ...geometryProblems(header, geometry),
     ...intensityProblems({ ...facts, ...(windowHu && { windowHu }) }),
@@ -107,5 +112,11 @@ function result(
       compressed: reader.compressed,
     },
     intensity,
+    abdomen:
+      reader && intensity && showsAbdomen(intensity.content, reader.geometry.grid.spacingMm.slice),
+    orientationDoubts:
+      reader && intensity
+        ? orientationDoubts(intensity.content, reader.geometry.grid, undefined)
+        : [],
   };
 }

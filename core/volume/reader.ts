@@ -11,6 +11,7 @@ import {
   canonicalStrides,
   gatherFloats,
   gatherIntegers,
+  type UnusableVoxels,
 } from './slice-kernel.ts';
 
 export interface OpenOptions {
@@ -18,6 +19,11 @@ export interface OpenOptions {
   readonly subject: string;
   /** The `.img` of a `.hdr`/`.img` pair, plain or gzipped. */
   readonly imageSource?: ByteStream;
+  /**
+   * Size of the file that holds the voxels, where it is known: a header that promises more than that
+   * can hold is refused before anything is allocated for it.
+   */
+  readonly fileBytes?: number | undefined;
 }
 
 /** One canonical axial slice. */
@@ -35,12 +41,18 @@ export interface AxialSlice {
 const BLOCK_SLICES = 16;
 
 /** The header file of a pair is read whole; beyond this it is no header. */
-const PAIR_HEADER_LIMIT = 256 * 2 ** 20;
+const PAIR_HEADER_LIMIT = 32 * 2 ** 20;
+
+/** Deflate makes at most 1032 bytes of one (zlib's documentation). */
+const LARGEST_INFLATION = 1032;
+
+/** Volumes that do not stream are held as stored: no clinical CT comes near this. */
+const HELD_LIMIT_BYTES = 4 * 2 ** 30;
 
 /**
  * Opens a NIfTI-1 or NIfTI-2 file, plain or gzipped (by its first bytes, not its name), and reads
  * the header only. Throws `InputError` with the codes of `parseHeader`, `geometryOf`, `gunzip`, and
- * `pair-without-image`, `bad-scaling`.
+ * `pair-without-image`, `bad-scaling`, `truncated-data`, `volume-too-large`.
  */
 export async function openNifti(source: ByteStream, options: OpenOptions): Promise<NiftiReader> {
   const { subject, imageSource } = options;
@@ -49,18 +61,31 @@ export async function openNifti(source: ByteStream, options: OpenOptions): Promi
     const header = await readHeader(bytes, subject);
     const geometry = geometryOf(header, subject);
     const scaling = scalingOf(header, subject);
-    if (header.singleFile)
-      return new NiftiReader({ subject, header, geometry, scaling, compressed }, bytes);
+    if (header.singleFile) {
+      const facts = { subject, header, geometry, scaling, compressed };
+      requireRoom(facts, options.fileBytes);
+      return new NiftiReader(facts, bytes);
+    }
     if (imageSource === undefined) throw pairWithoutImage(subject);
     await bytes.close();
     const image = await inflated(imageSource, subject);
     const facts = { subject, header, geometry, scaling, compressed: image.compressed };
+    requireRoom(facts, options.fileBytes);
     await skip(image.bytes, header.voxOffset, facts);
     return new NiftiReader(facts, image.bytes);
   } catch (error) {
     await bytes.close();
     throw error;
   }
+}
+
+function requireRoom(facts: VolumeFacts, fileBytes: number | undefined): void {
+  const { header, geometry, compressed } = facts;
+  const [columns, rows, slices] = geometry.shape;
+  const needed = columns * rows * slices * DTYPES[header.dtype].bytes;
+  const most = (fileBytes ?? Number.POSITIVE_INFINITY) * (compressed ? LARGEST_INFLATION : 1);
+  if (needed > most) throw truncated(facts, needed, most, compressed ? 'at most ' : '');
+  if (needed > HELD_LIMIT_BYTES && geometry.transform.storedAxis[2] !== 2) throw tooLarge(facts);
 }
 
 /** The bytes of a file, gzip undone where its first bytes say so. */
@@ -100,8 +125,7 @@ export class NiftiReader {
   readonly geometry: Geometry;
   readonly scaling: Scaling;
   readonly compressed: boolean;
-  /** Voxels so far that were NaN or infinite and were read as -1024. */
-  nonFiniteVoxels = 0;
+  private readonly unusable: UnusableVoxels = { notFinite: 0, beyondFloat32: 0 };
   /** Bytes after the last voxel; known once all slices are read. */
   trailingBytes = 0;
   private readonly bytes: ByteReader;
@@ -113,6 +137,16 @@ export class NiftiReader {
     this.scaling = facts.scaling;
     this.compressed = facts.compressed;
     this.bytes = bytes;
+  }
+
+  /** Voxels so far that were NaN or infinite and were read as air. */
+  get nonFiniteVoxels(): number {
+    return this.unusable.notFinite;
+  }
+
+  /** Voxels so far whose value is beyond float32: no HU. */
+  get beyondFloat32Voxels(): number {
+    return this.unusable.beyondFloat32;
   }
 
   /** True where slices lie one after the other in the file, so that one at a time is held. */
@@ -138,8 +172,17 @@ export class NiftiReader {
    */
   get holdsInt16Slices(): boolean {
     return (
-      this.header.dtype === 'int16' && this.geometry.transform.storedAxis.every((a, c) => a === c)
+      this.header.dtype === 'int16' &&
+      this.scalesIntoFloat32 &&
+      this.geometry.transform.storedAxis.every((a, c) => a === c)
     );
+  }
+
+  /** Whether no integer of the type can be scaled beyond float32. */
+  private get scalesIntoFloat32(): boolean {
+    const { bytes, integer } = DTYPES[this.header.dtype];
+    const { slope, inter } = this.scaling;
+    return integer && Math.abs(slope) * 2 ** (8 * bytes) + Math.abs(inter) < FLOAT32_MAX;
   }
 
   /**
@@ -230,11 +273,8 @@ export class NiftiReader {
   ): void {
     const { columns } = this.geometry.grid;
     const shape = { rows: hu.length / columns, columns };
-    if (DTYPES[this.header.dtype].integer) {
-      gatherIntegers(raw, origin, strides, shape, this.scaling, hu);
-    } else {
-      this.nonFiniteVoxels += gatherFloats(raw, origin, strides, shape, this.scaling, hu);
-    }
+    if (this.scalesIntoFloat32) gatherIntegers(raw, origin, strides, shape, this.scaling, hu);
+    else gatherFloats(raw, origin, strides, shape, this.scaling, hu, this.unusable);
   }
 
   private allocate(voxels: number): Uint8Array<ArrayBuffer> {
@@ -242,16 +282,7 @@ export class NiftiReader {
     try {
       return new Uint8Array(bytes);
     } catch (cause) {
-      throw new InputError(
-        {
-          code: 'volume-too-large',
-          subject: this.subject,
-          expected: 'a volume that fits into memory',
-          found: `${this.geometry.shape.join(' x ')} ${this.header.dtype}, orientation ${this.geometry.orientation}`,
-          remedy: 'Reorient it so that axial slices follow each other (e.g. to RAS or LPS).',
-        },
-        { cause },
-      );
+      throw tooLarge(this, cause);
     }
   }
 
@@ -270,6 +301,24 @@ export class NiftiReader {
   }
 }
 
+/** Largest finite float32. */
+const FLOAT32_MAX = (2 - 2 ** -23) * 2 ** 127;
+
+const tooLarge = (
+  { subject, geometry, header }: Pick<VolumeFacts, 'subject' | 'geometry' | 'header'>,
+  cause?: unknown,
+): InputError =>
+  new InputError(
+    {
+      code: 'volume-too-large',
+      subject,
+      expected: 'a volume that fits into memory',
+      found: `${geometry.shape.join(' x ')} ${header.dtype}, orientation ${geometry.orientation}`,
+      remedy: 'Reorient it so that axial slices follow each other (e.g. to RAS or LPS).',
+    },
+    { cause },
+  );
+
 async function skip(bytes: ByteReader, length: number, facts: VolumeFacts): Promise<void> {
   const found = (await bytes.read(length)).byteLength;
   if (found < length) throw truncated(facts, length, found);
@@ -279,12 +328,13 @@ const truncated = (
   volume: { subject: string; geometry: Geometry; header: NiftiHeader },
   expected: number,
   found: number,
+  bound = '',
 ): InputError =>
   new InputError({
     code: 'truncated-data',
     subject: volume.subject,
     expected: `${expected} bytes of voxels (${volume.geometry.shape.join(' x ')} ${volume.header.dtype})`,
-    found: `${found}`,
+    found: `${bound}${found}`,
     remedy: 'The file is cut off: copy or download it again.',
   });
 

@@ -28,8 +28,19 @@ export function canonicalStrides(
   return { origin, column, row, slice };
 }
 
-/** Stands in for NaN and infinities: air, so that they never pass for tissue. */
-export const NON_FINITE_HU = -1024;
+/**
+ * Stands in for NaN and infinities: air, so that they never pass for tissue, and a number that no file
+ * holds (the float32 next to -1024), so that statistics can leave them out.
+ */
+export const NON_FINITE_HU = Math.fround(-1024.0001);
+
+/** Voxels of a volume that are no usable number. */
+export interface UnusableVoxels {
+  /** NaN or infinite in the file. */
+  notFinite: number;
+  /** Finite in the file, but scaled beyond what float32 holds. */
+  beyondFloat32: number;
+}
 
 export interface SliceShape {
   readonly rows: number;
@@ -38,7 +49,7 @@ export interface SliceShape {
 
 /**
  * Gathers rows of one canonical slice out of the stored voxels, the first of them at `origin`.
- * `out` is rows x columns; integer voxels cannot be other than finite.
+ * `out` is rows x columns. For integers whose scaled values all lie within float32.
  */
 export function gatherIntegers(
   raw: NumberArray,
@@ -59,7 +70,7 @@ export function gatherIntegers(
   }
 }
 
-/** Like `gatherIntegers`; returns how many voxels were not finite and became `NON_FINITE_HU`. */
+/** Like `gatherIntegers` for any numbers; what is unusable becomes `NON_FINITE_HU` and is counted. */
 export function gatherFloats(
   raw: NumberArray,
   origin: number,
@@ -67,21 +78,22 @@ export function gatherFloats(
   { rows, columns }: SliceShape,
   { slope, inter }: Scaling,
   out: Float32Array,
-): number {
+  unusable: UnusableVoxels,
+): void {
   const step = strides.column;
   let to = 0;
-  let nonFinite = 0;
   for (let row = 0; row < rows; row++) {
     let from = origin + row * strides.row;
     for (const end = to + columns; to < end; to++) {
-      const value = raw[from]! * slope + inter;
-      if (value - value === 0) out[to] = value;
-      else {
+      // Rounded to float32 here: what is finite before may be infinite after.
+      out[to] = raw[from]! * slope + inter;
+      const value = out[to]!;
+      if (value - value !== 0) {
         out[to] = NON_FINITE_HU;
-        nonFinite++;
+        if (Number.isFinite(raw[from]!)) unusable.beyondFloat32++;
+        else unusable.notFinite++;
       }
       from += step;
     }
   }
-  return nonFinite;
 }

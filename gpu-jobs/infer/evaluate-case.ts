@@ -5,10 +5,9 @@ import { BundleError, type SammixError, StorageError } from '../../core/errors.t
 import { type CaseOutcome, type CaseToRun, runCase } from '../../core/stage/run-case.ts';
 import type { EvaluationPlan, PlannedCase } from '../../site/contract/evaluation.ts';
 import { cloudRunKeys, inputVersion } from '../../site/contract/keys.ts';
-import { labelInput } from '../../site/runs.ts';
+import { storedLabel } from '../../site/runs.ts';
 import { type JobModel, slabQueue } from './job-model.ts';
 import type { SegmentJobPorts } from './segment-job.ts';
-
 export interface EvaluatedCaseOutcome {
   readonly state: CaseOutcome['state'];
   readonly slabsDone: number;
@@ -67,7 +66,7 @@ function caseToRun(
     inputName: name,
     keys: cloudRunKeys(plan.request.dataset, caseId, runId),
     identify: async () => run,
-    label: async () => labelInput(label, store),
+    label: async () => storedLabel(label, store),
     open: async () => ({ source: (await store.open(key, version)).body }),
   };
 }

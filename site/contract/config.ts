@@ -101,6 +101,17 @@ export const Retention = z.strictObject({
   logDays: z.union([z.literal(30), z.literal(90), z.literal(365), z.literal(731)]).default(365),
 });
 
+/** Which classes of a dataset's labels are liver; set before labels are uploaded. */
+export const LabelSettings = z.record(
+  Segment,
+  z.strictObject({
+    values: z.array(z.int().nonnegative()).min(1),
+    /** No metric looks at these. */
+    ignore: z.array(z.int().nonnegative()).optional(),
+  }),
+);
+export type LabelSettings = z.infer<typeof LabelSettings>;
+
 const ScheduleExpression = z.string().regex(/^(cron|rate)\(.+\)$/);
 
 /** Measuring bundles on the labelled cases of the site's datasets. */
@@ -144,6 +155,8 @@ export const Site = z
       .default('eu-central-1'),
     /** Names of the folders under `incoming/` that are processed. */
     datasets: z.array(Segment).min(1).default(['liver']),
+    /** What is liver in the labels of a dataset, where they hold more than that. */
+    labels: LabelSettings.default({}),
     /** `active` follows `models/active.json` (promotion without a deploy); a prefix pins one. */
     bundle: BundleSetting.default('active'),
     compute: Compute.prefault({}),

@@ -50,6 +50,18 @@ export const AssembleEnv = () =>
   z.object({
     ...commonEnv(),
     SAMMIX_USD_PER_GPU_HOUR: amount(),
+    /** JSON: what is liver in the labels of a dataset (`labels` of the site's file). */
+    SAMMIX_LABELS: z.pipe(
+      z._default(z.string(), '{}'),
+      z.transform((text) =>
+        z
+          .record(
+            z.string(),
+            z.object({ values: z.array(z.int()), ignore: z.optional(z.array(z.int())) }),
+          )
+          .parse(JSON.parse(text)),
+      ),
+    ),
   });
 
 export const FailuresEnv = () => z.object({ ...commonEnv(), SAMMIX_BUNDLE: filled() });

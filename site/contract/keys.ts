@@ -1,11 +1,7 @@
 import { createHash } from 'node:crypto';
 import { RUN_ID } from '../../core/contract/hex.ts';
-import {
-  assertSegment,
-  caseIdFromFileName,
-  type RunKeys,
-  runKeys,
-} from '../../core/contract/keys.ts';
+import { assertSegment, type RunKeys, runKeys } from '../../core/contract/keys.ts';
+import { uploadCaseId } from '../../core/dataset/case-id.ts';
 
 /**
  * The folders of a site's bucket: keys begin so, rules match them and roles end at them. They are
@@ -60,6 +56,7 @@ export const JOB_RECORDS = {
  *     quarantine/<dataset>/<run>/<file>              rejected uploads, with reason.json beside
  *     runs/<run>.json, runs/<run>/jobs/<index>.json  state of a run and of its jobs
  *     runs/handled/<hash>, runs/<run>/reported       marks of events that were dealt with
+ *     runs/images/<hash>.json                        which image has a case's name
  *     models/<name>/<digest>/…, models/active.json   bundles
  *     models/candidates/<digest>.json                bundles that may be promoted
  *     training/requests/<id>{,.reason}.json          requests, and why one came to nothing
@@ -92,6 +89,9 @@ export const cloudKeys = {
     `${PREFIX.runs}${runId}/jobs/${index}-${attempt}.json`,
   /** Says that an uploaded version was dealt with. One HEAD finds it: it is empty. */
   handled: (key: string, version: string) => `${PREFIX.handled}${shortHash(`${key}\n${version}`)}`,
+  /** Which image has a case's name, where two could have it. */
+  caseImage: (dataset: string, caseId: string) =>
+    `${PREFIX.runs}images/${shortHash(`${dataset}\n${caseId}`)}.json`,
   /** Says that a run was reported and accounted for. */
   reported: (runId: string) => `${PREFIX.runs}${runId}/reported`,
   bundle: (name: string, digest: string) => `${PREFIX.models}${name}/${digest.slice(0, 16)}`,
@@ -166,6 +166,8 @@ export interface Upload {
   readonly dataset: string;
   readonly caseId: string;
   readonly fileName: string;
+  /** Its path below `images/` or `labels/`: by it image and label belong together. */
+  readonly place: string;
 }
 
 /** Below it are the uploads of a dataset. */
@@ -176,20 +178,22 @@ export const uploadsBelow = (dataset: string, kind: 'images' | 'labels'): string
 export const casesBelow = (dataset: string): string =>
   `${PREFIX.cases}${assertSegment(dataset, 'the dataset')}/`;
 
-const UPLOAD = new RegExp(`^${PREFIX.incoming}([^/]+)/(images|labels)/(?:.*/)?([^/]+)$`);
+const UPLOAD = new RegExp(`^${PREFIX.incoming}([^/]+)/(images|labels)/((?:.*/)?[^/]+)$`);
 
 /**
  * What an uploaded key means; undefined where it is no upload of ours (a folder marker, a stray
  * file). EventBridge delivers keys as they are, unlike S3's own notifications, which encode them.
  */
 export function parseUpload(key: string): Upload | undefined {
-  const [, dataset, kind, fileName] = UPLOAD.exec(key) ?? [];
-  if (dataset === undefined || fileName === undefined) return undefined;
+  const [, dataset, kind, place] = UPLOAD.exec(key) ?? [];
+  if (dataset === undefined || place === undefined) return undefined;
+  const parts = place.split('/').filter((part) => part !== '');
   return {
     kind: kind === 'images' ? 'image' : 'label',
     dataset,
-    fileName,
-    caseId: caseIdFromFileName(fileName),
+    fileName: parts.at(-1)!,
+    caseId: uploadCaseId(parts),
+    place,
   };
 }
 

@@ -95,5 +95,12 @@ export const LabelPointer = z.strictObject({
   version: z.string(),
   name: z.string(),
   uploadedAt: z.iso.datetime(),
+  /** What the site's file said of the dataset's labels when it came. */
+  choice: z
+    .strictObject({
+      values: z.array(z.int().nonnegative()),
+      ignore: z.array(z.int().nonnegative()).optional(),
+    })
+    .optional(),
 });
 export type LabelPointer = z.infer<typeof LabelPointer>;

@@ -21,7 +21,7 @@ import {
   uploadsBelow,
 } from '../contract/keys.ts';
 import type { LabelPointer } from '../contract/runs.ts';
-import { readLabelPointer } from '../runs.ts';
+import { labelVersion, readLabelPointer } from '../runs.ts';
 
 export interface PlanSettings {
   readonly casesPerJob: number;
@@ -78,7 +78,12 @@ async function planCase(
     bundle.digest,
     parametersOf(bundle.manifest),
   );
-  const done = await finishedReport(store, cloudRunKeys(dataset, caseId, id), id, label.version);
+  const done = await finishedReport(
+    store,
+    cloudRunKeys(dataset, caseId, id),
+    id,
+    labelVersion(label),
+  );
   return {
     caseId,
     patientId,

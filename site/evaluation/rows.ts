@@ -17,6 +17,7 @@ import {
 } from '../contract/evaluation.ts';
 import { cloudKeys, cloudRunKeys } from '../contract/keys.ts';
 import { findJson, replaceJson } from '../records.ts';
+import { labelVersion } from '../runs.ts';
 
 type Job = EvaluationRecord['jobs'][number];
 
@@ -36,7 +37,7 @@ export async function evaluatedRows(
     const job = record.jobs[shards.get(planned.caseId) ?? -1];
     const report = (await currentReport(planned, plan, store)) ?? noReport(planned, plan, job);
     return evaluatedCase(report, {
-      labelVersion: label.version,
+      labelVersion: labelVersion(label),
       ...(patientId === null ? {} : { patientId }),
     });
   };
@@ -55,7 +56,7 @@ async function currentReport(
   const report = await readReport(store, cloudRunKeys(dataset, caseId, runId));
   if (report?.runId !== runId) return undefined;
   if (report.status === 'segmented')
-    return isComparedWith(report, label.version) ? report : undefined;
+    return isComparedWith(report, labelVersion(label)) ? report : undefined;
   // An earlier failure says nothing of this attempt, whose job may never have come so far.
   return report.createdAt >= createdAt ? report : undefined;
 }

@@ -128,7 +128,7 @@ describe('other commands', () => {
     await writeFile(path.join(folder, 'good.nii'), image);
     await writeFile(path.join(folder, 'label.nii'), label);
     const good = await sammix('check', path.join(folder, 'good.nii'), '--json');
-    expect(JSON.parse(good.stdout)).toMatchObject([
+    expect(JSON.parse(good.stdout).files).toMatchObject([
       { usable: true, orientation: 'LPS', dtype: 'int16', shape: [48, 48, 20] },
     ]);
     expect(good.code).toBe(EXIT.ok);

@@ -6,7 +6,7 @@ import { zipEntries } from '../../adapters/zip.ts';
 import { checkCommand } from '../../cli/check.ts';
 import { exportCommand } from '../../cli/export.ts';
 import { isFile } from '../../cli/files.ts';
-import { findInputs } from '../../cli/inputs.ts';
+import { findInputs, leftOutLines } from '../../cli/inputs.ts';
 import { silentProgress } from '../../cli/progress.ts';
 import { runCommand } from '../../cli/run.ts';
 import { openView } from '../../cli/view.ts';
@@ -38,14 +38,14 @@ const run = (given: string, out: string) =>
 
 describe('DICOM on the command line', () => {
   it('finds the axial CT of a folder, and says what else there is', async () => {
-    const { cases, leftAside } = await findInputs([folder]);
+    const { cases, leftOut } = await findInputs([folder]);
     expect(cases.map(({ caseId }) => caseId)).toEqual([
       'duplicates-s1',
       'gap-s1',
       'hostile-s1',
       'study-s2',
     ]);
-    const reasons = leftAside.map(({ what, why }) => `${what}: ${why}`).join('\n');
+    const reasons = leftOutLines(leftOut).join('\n');
     for (const said of [
       'LOCALIZER',
       'MR, not CT',
@@ -112,7 +112,7 @@ describe('DICOM on the command line', () => {
       path.join(folder, 'gap'),
       path.join(folder, 'duplicates'),
     ]);
-    expect(result.map(({ problems }) => problems.map(({ code }) => code))).toEqual([
+    expect(result.files.map(({ problems }) => problems.map(({ code }) => code))).toEqual([
       ['missing-slices'],
       expect.arrayContaining(['duplicate-images']),
     ]);

@@ -94,17 +94,23 @@ function emptied(label: Uint8Array): Uint8Array {
   return copy;
 }
 
+it('masks and results may lie inside the dataset: they are neither its labels nor its images', async () => {
+  const folder = await temporaryFolder();
+  const dataset = await nnUNet(folder, ['a', 'b']);
+  const predictions = path.join(dataset, 'ours');
+  await cp(path.join(dataset, 'labelsTr'), predictions, { recursive: true });
+  const out = path.join(dataset, 'results');
+  for (const _ of [1, 2]) {
+    const { evaluation, exitCode } = await evaluate(dataset, out, { predictions });
+    expect(exitCode).toBe(EXIT.ok);
+    expect(evaluation.counts).toMatchObject({ compared: 2, unlabelled: 0, failed: 0 });
+  }
+});
+
 describe('sammix evaluate refuses', () => {
   it.each<[string, Partial<EvaluateOptions>, string | undefined, string]>([
     ['a dataset without labels', { label: '.' }, undefined, 'no-labels'],
     ['predictions that are not there', { predictions: 'nowhere' }, undefined, 'bad-predictions'],
-    [
-      'masks inside the dataset',
-      { predictions: 'Dataset001_Liver/x' },
-      undefined,
-      'inside-dataset',
-    ],
-    ['an output inside the dataset', { out: 'Dataset001_Liver/out' }, undefined, 'inside-dataset'],
     ['an evaluation that is not there', { against: 'nowhere.json' }, undefined, 'bad-evaluation'],
     ['a table without its columns', { patients: 'table.csv' }, 'case,age\na,7\n', 'bad-patients'],
     [

@@ -54,7 +54,7 @@ function onImage({ source }: MaskFrame, inside: (mm: readonly number[]) => boole
 
 describe('a mask goes back to the images of its series', () => {
   it.each([
-    ['study', 1],
+    ['shuffled', 1],
     ['enhanced-native', 1],
     ['tilted', 0.96],
     ['table-moved', 0.96],
@@ -75,7 +75,7 @@ describe('a mask goes back to the images of its series', () => {
   });
 
   it('refuses a mask of another grid', async () => {
-    const [plan, other] = [await planOf('study'), await planOf('tilted')];
+    const [plan, other] = [await planOf('shuffled'), await planOf('tilted')];
     const frames = maskFrames(
       plan,
       maskFile(other, () => true),
@@ -85,7 +85,7 @@ describe('a mask goes back to the images of its series', () => {
   });
 
   it('makes no object of an empty mask', async () => {
-    const plan = await planOf('study');
+    const plan = await planOf('shuffled');
     const frames = maskFrames(
       plan,
       maskFile(plan, () => false),

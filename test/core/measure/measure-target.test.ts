@@ -39,9 +39,19 @@ describe('the measures of a mask', () => {
     expect(none.result[0]!.measures ?? none.result[0]!.reason).toBeTruthy();
   });
 
-  it('of a class that the mask does not hold are those of an empty mask', async () => {
-    const { result } = await measureCommand(IMAGE, MASK, { ...OPTIONS, value: 2 });
-    expect(result[0]!.measures).toMatchObject({
+  it('are refused for a class that the mask does not hold', async () => {
+    const { result, exitCode } = await measureCommand(IMAGE, MASK, { ...OPTIONS, value: 2 });
+    expect(exitCode).toBe(1);
+    expect(result[0]!.measures).toBeNull();
+    expect(result[0]!.reason).toMatch(/the class 2.*found only 0, 1/);
+  });
+
+  it('are nothing for an empty mask', async () => {
+    const grid = { columns: 4, rows: 3, slices: 1, spacingMm: { column: 1, row: 1, slice: 1 } };
+    const slices = async function* (): AsyncGenerator<AxialSlice> {
+      yield { index: 0, hu: new Float32Array(12) };
+    };
+    expect(await measureTarget('liver', undefined, grid, slices())).toMatchObject({
       voxels: 0,
       surfaceAreaMm2: 0,
       longestAxialDiameterMm: null,

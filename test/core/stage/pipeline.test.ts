@@ -131,7 +131,7 @@ describe('refused by the preflight', () => {
     const keys = runKeys('phantom');
     // A mask of thick slices: no Hounsfield units, and a warning of its own.
     const affine = phantomAffine({ ...phantomFile(SHAPE).phantom.grid, slices: 4 });
-    const thick = affine.map((row) => [row[0], row[1], row[2] * 12, row[3]]) as never;
+    const thick = affine.map((row) => [row[0], row[1], row[2] * 5, row[3]]) as never;
     const voxels = Int16Array.from({ length: 64 * 56 * 4 }, (_, at) => at % 2);
     const image = encodeNifti({ shape: [64, 56, 4], affine: thick }, voxels);
     const splitting = splitCase(

@@ -58,7 +58,7 @@ describe('refused', () => {
     ['a z-scored image', 'not-hu', scaled((hu) => hu / 400), /normalised/],
     ['8-bit grey values', 'not-hu', Uint8Array.from(CT, (hu) => (hu + 1015) / 7), /8-bit/],
     ['a lost offset', 'not-hu', Int16Array.from(CT, (hu) => (hu + 1024) * 2), /scl_inter/],
-    ['nothing but NaN', 'constant-image', new Float32Array(COUNT).fill(Number.NaN), /-1024/],
+    ['nothing but NaN', 'not-finite', new Float32Array(COUNT).fill(Number.NaN), /100.00 %.*NaN/],
   ] as const)('%s: %s', async (_, code, voxels, says) => {
     const result = await check(voxels);
     expect(result.usable).toBe(false);
@@ -147,7 +147,7 @@ describe('warned about', () => {
     const file = encodeNifti({ shape: [...SHAPE], affine: AFFINE, qformCode: 0 }, CT);
     new DataView(file.buffer).setFloat32(88, 1, true);
     const result = await preflight(streamOf(file, 65536), { subject: 'ct.nii' });
-    expect(codes(result)).toEqual(['spacing-disagrees']);
+    expect(codes(result)).toEqual(['spacing-contradicts']);
   });
 
   test('bytes after the last voxel', async () => {

@@ -13,7 +13,7 @@ import { structureSet } from '../../../dicom/structure-set.ts';
 import { planVolume, type VolumePlan } from '../../../dicom/volume.ts';
 import { filesOf, readSeries } from '../../dicom/golden.ts';
 
-const SERIES = ['study', 'prone', 'rotated', 'tilted', 'uneven', 'enhanced-jpeg-2000', 'japanese'];
+const SERIES = ['shuffled', 'prone', 'rotated', 'tilted', 'uneven', 'enhanced-jpeg-2000', 'japanese'];
 
 const derivation: Derivation = {
   runId: '0123456789abcdef',

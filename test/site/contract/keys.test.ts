@@ -31,8 +31,26 @@ describe('cloudKeys', () => {
   it('takes a key as EventBridge delivers it: with its spaces and pluses', () => {
     expect(parseUpload('incoming/liver/images/a case + one.nii.gz')).toMatchObject({
       fileName: 'a case + one.nii.gz',
-      caseId: 'a-case-+-one',
+      caseId: expect.stringMatching(/^a-case-\+-one-[0-9a-f]{8}$/),
     });
+  });
+
+  it('tells cases apart by where they lie, and gives image and label of one place one case', () => {
+    const caseOf = (key: string) => parseUpload(`incoming/liver/${key}`)?.caseId;
+    const images = [
+      's1/ct.nii',
+      's2/ct.nii',
+      'ct.nii',
+      '张三.nii',
+      '李四.nii',
+      'pat 1.nii',
+      'pat-1.nii',
+    ];
+    images.push('s1/a/ct.nii', 's1-a/ct.nii', 'sub-01/CT/image.nii', 'sub-02/CT/image.nii');
+    expect(new Set(images.map((one) => caseOf(`images/${one}`))).size).toBe(images.length);
+    for (const one of images) expect(caseOf(`labels/${one}.gz`)).toBe(caseOf(`images/${one}`));
+    expect(caseOf('images/liver_1_0000.nii.gz')).toBe('liver_1');
+    expect(caseOf('images/s1/ct.nii')).toMatch(/^s1-[0-9a-f]{8}$|^.*s1.*-[0-9a-f]{8}$/);
   });
 
   it.each(['incoming/liver/images/', 'incoming/liver/x.nii', 'cases/liver/images/x.nii'])(
