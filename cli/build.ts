@@ -22,8 +22,8 @@ const builtViewer: Plugin = {
 };
 
 /**
- * Builds the command that is published: plain JavaScript with everything inside but ONNX Runtime, which
- * has native parts. Every command and what only it needs lie in files of their own, loaded when called.
+ * Builds the command that is published: plain JavaScript with everything inside but ONNX Runtime and the
+ * codecs of compressed DICOM, which have native and WebAssembly parts. Every command and what only it needs lie in files of their own, loaded when called.
  */
 export async function buildCommand(outdir: string): Promise<void> {
   rmSync(outdir, { recursive: true, force: true });
@@ -41,7 +41,7 @@ export async function buildCommand(outdir: string): Promise<void> {
     platform: 'node',
     target: 'node20.19',
     mainFields: ['module', 'main'],
-    external: ['onnxruntime-node'],
+    external: ['onnxruntime-node', '@cornerstonejs/*'],
     // Some of the bundled packages are CommonJS and ask for Node's own modules by `require`.
     banner: {
       js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",

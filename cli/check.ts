@@ -5,16 +5,16 @@ import type { LeftOutFiles } from '../core/contract/report.ts';
 import { SammixError } from '../core/errors.ts';
 import { type PreflightResult, preflight } from '../core/volume/preflight.ts';
 import { problemOfFault } from '../core/volume/problem.ts';
+import { imageName, openImage } from './case-image.ts';
 import { DEFAULT_BUNDLE, report, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { readFile, requireFile } from './files.ts';
 import { type CaseInput, findInputs, leftOutCounts, leftOutLines } from './inputs.ts';
 import { seeingLabels } from './labels.ts';
 
 /** `sammix check` */
 export function define(command: Command): void {
   withOutput(command)
-    .argument('<inputs...>', 'NIfTI files (.nii, .nii.gz, .hdr) or folders of them')
+    .argument('<inputs...>', 'NIfTI files, DICOM folders or zips, or folders of them')
     .addHelpText(
       'after',
       `
@@ -90,7 +90,7 @@ async function checkOne(
   input: CaseInput,
   windowHu: readonly [number, number] | undefined,
 ): Promise<CheckedFile> {
-  const { caseId, image: file, pairedImage, fault } = input;
+  const { caseId, image: file, fault } = input;
   const refused = (problems: PreflightResult['problems']): CheckedFile => ({
     caseId,
     file,
@@ -99,13 +99,13 @@ async function checkOne(
   });
   if (fault) return refused([problemOfFault(fault)]);
   try {
-    const result = await preflight(readFile(file), {
-      subject: path.basename(file),
-      fileBytes: await requireFile(pairedImage ?? file),
-      ...(pairedImage && { imageSource: readFile(pairedImage) }),
+    const { source, sourceProblems, ...more } = await openImage(input);
+    const result = await preflight(source, {
+      subject: imageName(input),
+      ...more,
       ...(windowHu && { windowHu }),
     });
-    return describe(input, result);
+    return describe(input, { ...result, problems: [...result.problems, ...sourceProblems] });
   } catch (error) {
     if (error instanceof SammixError) return refused([problemOfFault(error.fault)]);
     throw error;

@@ -118,3 +118,10 @@ export function integer(text: string): number {
   if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return Number(text);
   throw new InvalidArgumentError('It must be a whole number.');
 }
+
+/** Between 0 and 1, both excluded. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 1) return value;
+  throw new InvalidArgumentError('It must lie between 0 and 1.');
+}

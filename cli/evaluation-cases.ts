@@ -8,6 +8,7 @@ import type { LabelChoice } from '../core/dataset/label-meaning.ts';
 import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
 import { getJson } from '../core/json.ts';
+import { imageName, imageStream, imageVersion } from './case-image.ts';
 import type { CaseLabel, LabelCase } from './cases.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
 import { findLabels, type LabelOptions, labelChoice, labelInput, unusableLabel } from './labels.ts';
@@ -108,21 +109,27 @@ async function measureMask(
   mask: Mask | undefined,
   { force, choice }: { readonly force: boolean; readonly choice: LabelChoice },
 ): Promise<MeasuredRow> {
-  const { caseId, patientId, image, pairedImage } = input;
+  const { caseId, patientId, image, pairedImage, dicom } = input;
   const label = await input.label.read();
   const failed = { ...unmeasured('failed', caseId, patientId), labelVersion: label.version };
   if (input.fault) return { row: { ...failed, fault: input.fault }, resumed: false };
   const key = `${caseId}/measured.json`;
-  const files = [image, pairedImage, mask?.file].filter((file) => typeof file === 'string');
-  const inputsVersion = await versionOfAll(files, [label.version, JSON.stringify(choice)]);
+  const files = [dicom ? undefined : image, pairedImage, mask?.file].filter(
+    (file) => typeof file === 'string',
+  );
+  const inputsVersion = await versionOfAll(files, [
+    label.version,
+    JSON.stringify(choice),
+    ...(dicom ? [(await imageVersion(input)).version] : []),
+  ]);
   const kept = force ? undefined : await measuredBefore(store, key, inputsVersion);
   if (kept) return { row: { ...kept, patientId }, resumed: true };
   const row = await measurePrediction({
     caseId,
     patientId,
     image: {
-      name: path.basename(image),
-      open: () => readFile(image),
+      name: imageName(input),
+      open: () => imageStream(input),
       ...(pairedImage && { openPaired: () => readFile(pairedImage) }),
     },
     prediction: await mask?.read(),

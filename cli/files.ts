@@ -78,6 +78,12 @@ export const isFile = (file: string): Promise<boolean> =>
     () => false,
   );
 
+export const exists = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  );
+
 /** Its size and time of change: for files that are too large, or too many, to be read for it. */
 export async function fileVersion(file: string): Promise<string> {
   const info = await stat(file).catch(() => undefined);
@@ -97,8 +103,10 @@ export async function contentVersion(
       hash.update(chunk);
       bytes += chunk.byteLength;
     }
-  return { bytes, version: `${SHA256_VERSION}${hash.digest('hex')}` };
+  return { bytes, version: versionOfSha256(hash.digest('hex')) };
 }
+
+export const versionOfSha256 = (hex: string): string => `${SHA256_VERSION}${hex}`;
 
 /** Of the bytes that `contentVersion` read. */
 export const sha256Of = (version: string): string => version.slice(SHA256_VERSION.length);

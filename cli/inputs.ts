@@ -2,7 +2,9 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { distinctCaseIds, stemOf } from '../core/dataset/case-id.ts';
 import { rolesOf, type SeenFile } from '../core/dataset/layout.ts';
-import { ConfigError, type Fault } from '../core/errors.ts';
+import { ConfigError, type Fault, SammixError } from '../core/errors.ts';
+import type { AxialStack } from '../dicom/series.ts';
+import { dicomAmong, dicomOf, type FoundDicom, type FoundSeries, isDicom } from './dicom-cases.ts';
 import { kindFault, unreadableFault } from './files.ts';
 import { type LeftOut, type LeftOutReason, naturally, REASONS, walk } from './walk.ts';
 
@@ -15,6 +17,8 @@ export interface CaseInput {
   readonly pairedImage?: string;
   /** Why it cannot even be opened: the case fails with it, and the others are done. */
   readonly fault?: Fault;
+  /** The images of a DICOM series; `image` is the folder or zip file that holds it. */
+  readonly dicom?: AxialStack;
   /** Its path from the folder that was named, by which its label is found. */
   readonly seen?: SeenFile;
 }
@@ -63,11 +67,12 @@ export async function findInputs(
   const distinct = await once(images, leftOut);
   const ids = distinctCaseIds(distinct.map(({ seen }) => partsOf(seen.path)));
   const cases = distinct.map(
-    ({ seen, fault, pairedImage }, at): CaseInput => ({
+    ({ seen, fault, pairedImage, series }, at): CaseInput => ({
       caseId: ids[at]!,
-      image: seen.path,
+      image: series?.container ?? seen.path,
       seen,
       ...(pairedImage && { pairedImage }),
+      ...(series && { dicom: series.stack }),
       ...(fault && { fault }),
     }),
   );
@@ -78,6 +83,7 @@ interface Candidate {
   readonly seen: SeenFile;
   readonly fault?: Fault | undefined;
   readonly pairedImage?: string | undefined;
+  readonly series?: FoundSeries;
 }
 
 interface Searched {
@@ -102,20 +108,51 @@ async function search(given: string, excluded: readonly string[]): Promise<Searc
   const info = await stat(given).catch((cause: NodeJS.ErrnoException) => cause.code ?? 'unknown');
   if (typeof info === 'string') return { ...nothing, fault: unreadableFault(given, info) };
   if (info.isDirectory()) return searchFolder(given, excluded);
+  if (info.isFile() && (await isDicom(given))) return searchDicomFile(given);
   const header = await headerOf(given);
   const fault = info.isFile() ? header.fault : kindFault(given, info);
   return { ...nothing, images: [await withPair({ seen: seenAs(header.file), fault })] };
 }
 
+async function searchDicomFile(given: string): Promise<Searched> {
+  const nothing: Searched = { images: [], labels: [], leftOut: [] };
+  try {
+    const { series, leftAside } = await dicomOf(given);
+    return { ...nothing, images: series.map(ofSeries), leftOut: asides(given, leftAside) };
+  } catch (error) {
+    if (!(error instanceof SammixError)) throw error;
+    return { ...nothing, fault: error.fault };
+  }
+}
+
+/** As if it were a file of the case's name in the folder, or zip file, that holds it. */
+const ofSeries = (series: FoundSeries): Candidate => ({
+  seen: {
+    path: path.join(series.container, series.name),
+    parts: [path.basename(series.container), series.name],
+  },
+  series,
+});
+
+const asides = (given: string, leftAside: FoundDicom['leftAside']): LeftOut[] =>
+  leftAside.map(({ what, why }) => ({
+    path: path.join(given, what),
+    reason: 'no-axial-ct',
+    why: `${what}: ${why}`,
+  }));
+
 async function searchFolder(root: string, excluded: readonly string[]): Promise<Searched> {
   const seen = await walk(root, excluded);
+  const dicom = await dicomAmong(root, seen.others);
   const { images, labels, furtherChannels } = rolesOf(seen.nifti);
   const leave = (reason: LeftOutReason, files: readonly string[]): LeftOut[] =>
     files.map((file) => ({ path: file, reason }));
   const candidates = await Promise.all(images.map((file) => withPair({ seen: file })));
   const unreadable = seen.unreadable.map(({ file, fault }) => ({ seen: file, fault }));
   return {
-    images: [...candidates, ...unreadable].sort((a, b) => naturally(a.seen.path, b.seen.path)),
+    images: [...candidates, ...dicom.series.map(ofSeries), ...unreadable].sort((a, b) =>
+      naturally(a.seen.path, b.seen.path),
+    ),
     labels: [...labels],
     leftOut: [
       ...seen.leftOut,
@@ -123,7 +160,11 @@ async function searchFolder(root: string, excluded: readonly string[]): Promise<
         'further-channel',
         furtherChannels.map((file) => file.path),
       ),
-      ...leave('other-format', seen.others),
+      ...asides(root, dicom.leftAside),
+      ...leave(
+        'other-format',
+        seen.others.filter((file) => !dicom.known.has(file)),
+      ),
     ],
   };
 }
@@ -191,18 +232,22 @@ function noImages(given: string, { labels, leftOut }: Searched): Fault {
     ...leftOut,
     ...labels.map((file): LeftOut => ({ path: file.path, reason: 'label' })),
   ]);
-  const dicom = leftOut.some(({ path: file }) => /\.(dcm|ima)$|(^|[/\\])DICOMDIR$/i.test(file));
+  const dicom = leftOut.flatMap(({ why }) => why ?? []);
   return {
     code: 'no-images',
     subject: given,
-    expected: 'at least one .nii, .nii.gz or .hdr image',
+    expected: 'at least one NIfTI image (.nii, .nii.gz, .hdr) or axial CT series of DICOM',
     found:
       counts.length === 0
         ? 'none'
-        : `none, but ${counts.map(({ reason, count }) => `${count} ${REASONS[reason]}`).join(', ')}`,
-    remedy: dicom
-      ? 'Convert the DICOM series first, e.g. with dcm2niix, and name the folder it writes to.'
-      : 'Name the folder with the images, or the files themselves: a file that is named is taken whatever it is called.',
+        : [
+            `none, but ${counts.map(({ reason, count }) => `${count} ${REASONS[reason]}`).join(', ')}`,
+            ...dicom,
+          ].join('; '),
+    remedy:
+      dicom.length > 0
+        ? 'Export the axial reconstruction of the abdomen.'
+        : 'Name the folder with the images, or the files themselves: a file that is named is taken whatever it is called.',
   };
 }
 
@@ -233,7 +278,9 @@ export function leftOutCounts(leftOut: readonly LeftOut[]): LeftOutCount[] {
 
 /** One line a reason, with the first few by name. */
 export const leftOutLines = (leftOut: readonly LeftOut[]): string[] =>
-  leftOutCounts(leftOut).map(({ meaning, count, paths }) => {
+  leftOutCounts(leftOut).flatMap(({ reason, meaning, count, paths }) => {
+    const told = leftOut.filter((one) => one.reason === reason).flatMap(({ why }) => why ?? []);
+    if (told.length > 0) return told.map((why) => `not taken: ${why}`);
     const shown = paths
       .slice(0, 3)
       .map((file) => path.join(path.basename(path.dirname(file)), path.basename(file)));

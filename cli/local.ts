@@ -1,28 +1,28 @@
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
 import type { Runtime } from '../adapters/onnx.ts';
 import { openRuntimeInThread } from '../adapters/onnx-thread.ts';
 import { peakMemoryMiB, provenance } from '../adapters/provenance.ts';
 import { WriteBehindStore } from '../adapters/write-behind.ts';
-import { runId, runKeys } from '../core/contract/keys.ts';
+import { type RunKeys, runId, runKeys } from '../core/contract/keys.ts';
 import type { InputIdentity, Parameters, RunIdentity } from '../core/contract/manifest.ts';
 import { parametersOf } from '../core/contract/manifest.ts';
-import type { CaseReport } from '../core/contract/report.ts';
+import type { CaseReport, SegmentedReport } from '../core/contract/report.ts';
 import {
   BundleError,
   DEFECT,
   DefectError,
   InputError,
-  type SammixError,
+  SammixError,
   StorageError,
 } from '../core/errors.ts';
 import { type OpenBundle, openBundle } from '../core/stage/open-bundle.ts';
 import { type CaseOutcome, type CaseToRun, runCase } from '../core/stage/run-case.ts';
 import { SlabQueue } from '../core/stage/slab-queue.ts';
+import { imageName, imageVersion, openImage } from './case-image.ts';
 import type { CaseLabel } from './cases.ts';
 import { DEFAULT_BUNDLE } from './command.ts';
-import { contentVersion, isWithin, readFile, requireFile, sha256Of } from './files.ts';
+import { isWithin, sha256Of } from './files.ts';
 import type { CaseInput } from './inputs.ts';
 import { type Progress, printDefect } from './progress.ts';
 import { recordSources } from './sources.ts';
@@ -35,6 +35,12 @@ export interface ModelOptions {
   readonly slicesPerJob: number;
   readonly postprocess: boolean;
   readonly force: boolean;
+  /** Voxels above this probability are drawn; without it the bundle's own threshold decides. */
+  readonly threshold?: number;
+  /** Also write probability.nii.gz. */
+  readonly probability?: boolean;
+  /** False leaves the DICOM-SEG out of cases that came from DICOM. */
+  readonly dicomSeg?: boolean;
 }
 
 /** What the cases of one command share: the models are opened once. */
@@ -46,6 +52,7 @@ export interface LocalRun {
   readonly parameters: Parameters;
   readonly slicesPerSlab: number;
   readonly force: boolean;
+  readonly dicomSeg?: boolean;
   readonly progress: Progress;
 }
 
@@ -71,14 +78,22 @@ export async function openRun(options: ModelOptions, progress: Progress): Promis
     store: new DirStore(options.out),
     bundle,
     runtime,
-    parameters: options.postprocess
-      ? parametersOf(bundle.manifest)
-      : { largestComponent3d: false, fillHoles: false },
+    parameters: parametersFor(bundle, options),
     slicesPerSlab: options.slicesPerJob,
     force: options.force,
+    dicomSeg: options.dicomSeg ?? true,
     progress,
   };
 }
+
+const parametersFor = (
+  { manifest }: OpenBundle,
+  { postprocess, threshold, probability }: ModelOptions,
+): Parameters => ({
+  ...(postprocess ? parametersOf(manifest) : { largestComponent3d: false, fillHoles: false }),
+  ...(threshold !== undefined && { maskProbability: threshold }),
+  ...(probability && { probabilityMap: true }),
+});
 
 /** A runtime that did not open has nothing to close, and whoever needed it has been told. */
 export async function closeRun({ runtime }: LocalRun): Promise<void> {
@@ -144,10 +159,33 @@ async function attempt(
       peakMemoryMiB,
     });
     if (outcome.state === 'interrupted') throw new Error('no local run stops its slabs');
+    await store.flush();
+    if (outcome.state !== 'failed') await writeSegmentation(run, one.keys, input, outcome.report);
     return { ...outcome, defect };
   } finally {
     // Nothing may be written after the caller has been told how the case ended.
     await store.flush();
+  }
+}
+
+/** The DICOM-SEG of a case that came from DICOM, unless an equal run has left it. */
+async function writeSegmentation(
+  run: LocalRun,
+  keys: RunKeys,
+  input: CaseInput,
+  done: SegmentedReport,
+): Promise<void> {
+  const { store, dicomSeg } = run;
+  if (!input.dicom || !dicomSeg) return;
+  if (done.volumeMl === 0 || (await store.stat(keys.dicomSeg))) return;
+  try {
+    const { segmentationOf } = await import('./export.ts');
+    const made = await segmentationOf(input, store.read(keys.mask), done);
+    if (made) await store.put(keys.dicomSeg, made);
+  } catch (error) {
+    // The mask and its report stand: what cannot be written as DICOM costs that file alone.
+    if (!(error instanceof SammixError) || endsTheRun(run, error)) throw error;
+    run.progress.line(`no DICOM-SEG of ${input.caseId}: ${error.message}`);
   }
 }
 
@@ -183,23 +221,23 @@ function slabQueue(
 
 const caseToRun = (run: LocalRun, input: CaseInput, label: CaseLabel | undefined): CaseToRun => ({
   caseId: input.caseId,
-  inputName: path.basename(input.image),
+  inputName: imageName(input),
   keys: runKeys(input.caseId),
   identify: () => identify(run, input),
   label: async () => label?.read(),
-  open: async ({ input: { version } }) => ({
-    source: readFile(input.image),
-    ...(input.pairedImage && { pairedSource: readFile(input.pairedImage) }),
-    fileBytes: await requireFile(input.pairedImage ?? input.image),
-    inputSha256: sha256Of(version),
-  }),
+  open: async ({ input: { version } }) => {
+    const { imageSource, ...image } = await openImage(input);
+    return {
+      ...image,
+      ...(imageSource && { pairedSource: imageSource }),
+      inputSha256: sha256Of(version),
+    };
+  },
 });
 
 async function identify(run: LocalRun, input: CaseInput): Promise<RunIdentity> {
   if (input.fault) throw new InputError(input.fault);
-  const files = [input.image, ...(input.pairedImage ? [input.pairedImage] : [])];
-  const { bytes, version } = await contentVersion(files);
-  const identity: InputIdentity = { name: path.basename(input.image), bytes, version };
+  const identity: InputIdentity = { name: imageName(input), ...(await imageVersion(input)) };
   return {
     runId: runId(identity, run.bundle.digest, run.parameters),
     caseId: input.caseId,

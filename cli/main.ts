@@ -23,6 +23,16 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./check.ts'),
   },
   {
+    name: 'export',
+    description: 'make DICOM-SEG, RTSTRUCT or a surface (STL) of the mask of a case',
+    load: () => import('./export.ts'),
+  },
+  {
+    name: 'measure',
+    description: 'measure masks, whoever drew them: volume, surface, Hounsfield units inside',
+    load: () => import('./measure.ts'),
+  },
+  {
     name: 'phantom',
     description: 'write synthetic abdominal CT with labels, for a trial without data',
     load: () => import('./phantom.ts'),

@@ -7,7 +7,7 @@ import { faultText } from '../core/errors.ts';
 import { putJson } from '../core/json.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
 import { type CollectOptions, collectCases } from './cases.ts';
-import { folderName, report, withModel, withOutput } from './command.ts';
+import { folderName, report, share, withModel, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { leftOutCounts } from './inputs.ts';
 import { withLabels } from './labels.ts';
@@ -27,17 +27,21 @@ import type { LeftOut } from './walk.ts';
 /** `sammix run` */
 export function define(command: Command): void {
   command
-    .argument('<inputs...>', 'NIfTI files (.nii, .nii.gz, .hdr) or folders of them')
+    .argument('<inputs...>', 'NIfTI files, DICOM folders or zips, or folders of them')
     .requiredOption('-o, --out <dir>', 'folder for masks, reports and the summary', folderName)
     .option('-l, --label <path>', 'a label file, or a folder of labels: adds Dice and distances')
     .option('--pairs <csv>', 'columns image,label: which label belongs to which image');
   withOutput(withModel(withLabels(command)))
     .option('--no-postprocess', 'keep every component and hole of the drawn mask')
+    .option('--threshold <p>', "draw voxels above this probability (default: the bundle's)", share)
+    .option('--probability', 'also write probability.nii.gz, 8 bits, on the grid of the input')
+    .option('--no-dicom-seg', 'write no DICOM-SEG for cases that came from DICOM')
     .addHelpText(
       'after',
       `
 Examples:
   $ sammix run ct.nii.gz --out results
+  $ sammix run study.zip --out results
   $ sammix run imagesTr --label labelsTr --out results
   $ sammix run scans --out results --json > summary.json
 

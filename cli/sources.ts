@@ -17,6 +17,7 @@ export async function recordSources(
     image: path.resolve(input.image),
     pairedImage: input.pairedImage === undefined ? null : path.resolve(input.pairedImage),
     label: label === undefined ? null : path.resolve(label),
+    ...(input.dicom && { series: { uid: input.dicom.seriesUid, part: input.dicom.part ?? null } }),
   };
   await store.put(keys.sources, toJsonBytes(sources));
 }

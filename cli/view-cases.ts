@@ -5,7 +5,7 @@ import { type RunKeys, runKeys } from '../core/contract/keys.ts';
 import { CaseSources, type ViewCase, ViewedReport, viewFacts } from '../core/contract/view.ts';
 import { ConfigError } from '../core/errors.ts';
 import { fromJsonBytes } from '../core/json.ts';
-import { isFile } from './files.ts';
+import { exists, isFile } from './files.ts';
 import { visible } from './progress.ts';
 
 type ViewFile = 'report' | 'overlay' | 'mask' | 'cam' | 'image' | 'label' | 'other' | 'page';
@@ -20,6 +20,8 @@ export interface LocalCase {
   readonly image: string | null;
   /** The `.img` of a `.hdr`/`.img` pair. */
   readonly pairedImage: string | null;
+  /** Where the image is a DICOM folder or zip: which series of it. */
+  readonly series: CaseSources['series'];
   readonly label: string | null;
   /** A second mask to compare with. */
   readonly other: string | null;
@@ -91,7 +93,8 @@ async function readCase(folder: string, options: SourceOptions): Promise<LocalCa
   };
   const recorded = await readSources(path.join(store.root, keys.sources));
   const image = options.image ?? recorded?.image ?? null;
-  const imageFound = image !== null && (await isFile(image));
+  const series = options.image === undefined ? recorded?.series : undefined;
+  const imageFound = image !== null && (series ? await exists(image) : await isFile(image));
   if (options.image !== undefined && !imageFound) throw noFile(options.image, '--image');
   if (options.label !== undefined && !(await isFile(options.label)))
     throw noFile(options.label, '--label');
@@ -108,6 +111,7 @@ async function readCase(folder: string, options: SourceOptions): Promise<LocalCa
     cam: report.status === 'failed' ? null : await present('cam'),
     image: imageFound ? path.resolve(image) : null,
     pairedImage: options.image === undefined ? (recorded?.pairedImage ?? null) : null,
+    series,
     label: label !== null && (await isFile(label)) ? path.resolve(label) : null,
     other: options.other === undefined ? null : await otherMask(options.other, caseId),
     page: await present('reportHtml'),

@@ -3,11 +3,14 @@ import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
 import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
+import { InputError } from '../core/errors.ts';
 import { VIEWER_LINK } from '../core/page/page.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
 import { type ViewerPage, viewerPage } from '../viewer/build.ts';
+import { imageStream } from './case-image.ts';
 import { integer, ok, report, withOutput } from './command.ts';
+import { findSeries } from './dicom-cases.ts';
 import { EXIT } from './exit-codes.ts';
 import { readFile } from './files.ts';
 import { findCases, type LocalCase, type SourceOptions } from './view-cases.ts';
@@ -135,11 +138,13 @@ function caseRoutes(one: LocalCase, at: number): [string, Served][] {
         contentType: 'application/octet-stream',
         // Opened anew for every request: a stream can be read once.
         open: () =>
-          singleFile(
-            readFile(file),
-            path.basename(file),
-            paired === null ? undefined : readFile(paired),
-          ),
+          key === 'image' && one.series
+            ? seriesImage(file, one.series)
+            : singleFile(
+                readFile(file),
+                path.basename(file),
+                paired === null ? undefined : readFile(paired),
+              ),
       },
     ]);
   }
@@ -160,6 +165,21 @@ async function* linkedReport(file: string, caseId: string): ByteStream {
   const hash = new URLSearchParams({ case: caseId });
   yield Buffer.from(html.replace(VIEWER_LINK, `<a href="../../#${hash}">Open in the viewer</a>`));
 }
+/** The volume as the run saw it. */
+async function* seriesImage(given: string, series: NonNullable<LocalCase['series']>): ByteStream {
+  const found = await findSeries(given, series);
+  if (!found) throw seriesGone(given);
+  yield* imageStream(found);
+}
+
+const seriesGone = (given: string): InputError =>
+  new InputError({
+    code: 'series-missing',
+    subject: given,
+    expected: 'the DICOM series that was segmented',
+    found: 'others, or none',
+    remedy: 'Put the files back, or name the CT with --image FILE.',
+  });
 
 const pageRoute = ({ html, contentSecurityPolicy }: ViewerPage): Served => ({
   contentType: 'text/html; charset=utf-8',

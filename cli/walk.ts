@@ -10,6 +10,7 @@ export type LeftOutReason = keyof typeof REASONS;
 export const REASONS = {
   label: 'labels, or what looks like them',
   'further-channel': 'further channels (_0001 and on, beside _0000)',
+  'no-axial-ct': 'DICOM series or files that are no axial CT',
   'other-format': 'files of other formats',
   'header-missing': '.img files without a .hdr',
   hidden: 'hidden files',
@@ -23,6 +24,8 @@ export const REASONS = {
 export interface LeftOut {
   readonly path: string;
   readonly reason: LeftOutReason;
+  /** Of one, where there is more to say than the reason. */
+  readonly why?: string;
 }
 
 /** All that lies below one folder. */

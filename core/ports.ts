@@ -5,6 +5,15 @@
 
 export type ByteStream = AsyncIterable<Uint8Array>;
 
+/** A file, or an entry of a zip file, of which any part can be read. */
+export interface RangedFile {
+  /** Its path below the folder or inside the zip that was given. */
+  readonly name: string;
+  readonly bytes: number;
+  /** Bytes `from` up to, not including, `to`; fewer only where the file ends before. */
+  read(from: number, to: number): Promise<Uint8Array>;
+}
+
 export interface BlobInfo {
   readonly key: string;
   readonly bytes: number;

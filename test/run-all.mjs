@@ -12,7 +12,8 @@ const train = path.join(root, 'gpu-jobs/train');
 const venv = path.join(train, '.venv');
 const data = path.resolve(root, process.env.SAMMIX_DATA ?? '../shared/data');
 const windows = process.platform === 'win32';
-const venvPython = path.join(venv, windows ? 'Scripts/python.exe' : 'bin/python');
+const pythonOf = (folder) => path.join(folder, windows ? 'Scripts/python.exe' : 'bin/python');
+const venvPython = pythonOf(venv);
 
 function run(command, args, options = {}) {
   console.log(`\n> ${[path.basename(command), ...args].join(' ')}`);
@@ -27,14 +28,13 @@ function findPython() {
 }
 
 /** Installs the locked requirements once; the stamp says for which lock the environment was made. */
-function preparePython(python) {
-  const lock = path.join(train, 'requirements.lock');
-  const stamp = path.join(venv, 'lock.sha256');
+function prepareVenv(python, folder, lock) {
+  const stamp = path.join(folder, 'lock.sha256');
   const wanted = createHash('sha256').update(readFileSync(lock)).digest('hex');
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return true;
   const made =
-    (existsSync(venvPython) || run(python, ['-m', 'venv', venv])) &&
-    run(venvPython, ['-m', 'pip', 'install', '--quiet', '-r', lock]);
+    (existsSync(pythonOf(folder)) || run(python, ['-m', 'venv', folder])) &&
+    run(pythonOf(folder), ['-m', 'pip', 'install', '--quiet', '-r', lock]);
   if (made) writeFileSync(stamp, wanted);
   return made;
 }
@@ -59,12 +59,38 @@ function testPython() {
     OMP_NUM_THREADS: '2',
   };
   return (
-    preparePython(python) &&
+    prepareVenv(python, venv, path.join(train, 'requirements.lock')) &&
     run(venvPython, ['-m', 'ruff', 'check', '.'], { cwd: train, env }) &&
     run(venvPython, ['-m', 'ruff', 'format', '--check', '.'], { cwd: train, env }) &&
     run(venvPython, ['-m', 'pytest'], { cwd: train, env }) &&
     testMaskHeaders(env)
   );
+}
+
+const dicom = path.join(root, 'test/golden/dicom');
+const dicomVenv = path.join(dicom, '.venv');
+
+/** DICOM-SEG and RTSTRUCT that we made, read by highdicom and pydicom. */
+function testDicomOut() {
+  const python = findPython();
+  if (!python) {
+    console.error('\nNOT RUN: DICOM-SEG and RTSTRUCT as highdicom reads them need Python 3.11.');
+    return !process.env.CI;
+  }
+  const made = prepareVenv(python, dicomVenv, path.join(dicom, 'requirements.txt'));
+  const out = mkdtempSync(path.join(tmpdir(), 'sammix-dicom-'));
+  try {
+    const script = path.join(dicom, 'write-out.ts');
+    return (
+      made &&
+      run(process.execPath, ['--import', 'tsx', script, out]) &&
+      run(pythonOf(dicomVenv), ['-m', 'pytest', '-q', path.join(dicom, 'test_out.py')], {
+        env: { ...process.env, SAMMIX_DICOM_OUT: out },
+      })
+    );
+  } finally {
+    rmSync(out, { recursive: true, force: true });
+  }
 }
 
 /** Masks that our writer made, read by nibabel: every fixture, and real volumes where there are any. */
@@ -93,5 +119,5 @@ function realVolumes() {
   return [];
 }
 
-const results = [testTypeScript(), testPython()];
+const results = [testTypeScript(), testPython(), testDicomOut()];
 process.exit(results.every(Boolean) ? 0 : 1);

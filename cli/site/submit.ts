@@ -5,6 +5,7 @@ import { faultText } from '../../core/errors.ts';
 import type { ByteStream } from '../../core/ports.ts';
 import { singleFile } from '../../core/volume/single-file.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
+import { imageStream } from '../case-image.ts';
 import { collectCases } from '../cases.ts';
 import { ok, report } from '../command.ts';
 import { readFile } from '../files.ts';
@@ -82,7 +83,10 @@ export async function submitCases(
 const suffix = (file: string): string => (/\.nii(\.gz)?$/i.exec(file)?.[0] ?? '').toLowerCase();
 
 /** What goes up for an image. The files of a pair become one, because a site is told of them one by one. */
-function fileOf({ image, pairedImage }: CaseInput): { suffix: string; body: () => ByteStream } {
+function fileOf(input: CaseInput): { suffix: string; body: () => ByteStream } {
+  const { image, pairedImage, dicom } = input;
+  // A series goes up as a volume: what DICOM says of the patient stays here.
+  if (dicom) return { suffix: '.nii', body: () => imageStream(input) };
   if (pairedImage === undefined) return { suffix: suffix(image), body: () => readFile(image) };
   const body = () => singleFile(readFile(image), path.basename(image), readFile(pairedImage));
   return { suffix: '.nii', body };

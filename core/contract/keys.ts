@@ -19,12 +19,17 @@ export interface RunKeys {
   readonly gallery: string;
   /** The last of them, small. */
   readonly thumbnail: string;
+  /** The decoder's probabilities, where the run was asked for them. */
+  readonly probability: string;
+  /** The mask as DICOM Segmentation, of cases that came from DICOM. */
+  readonly dicomSeg: string;
   /** Where the input was, of runs on a laptop only (core/contract/view.ts). */
   readonly sources: string;
   /** Everything below `work/` can be made again and is removed when the report is written. */
   readonly work: string;
   slab(index: number): string;
   slabMasks(index: number): string;
+  slabProbabilities(index: number): string;
   slabRecords(index: number): string;
 }
 
@@ -42,10 +47,13 @@ export function runKeys(prefix: string): RunKeys {
     overlay: `${prefix}/overlay.png`,
     gallery: `${prefix}/gallery.png`,
     thumbnail: `${prefix}/thumbnail.png`,
+    probability: `${prefix}/probability.nii.gz`,
+    dicomSeg: `${prefix}/segmentation.dcm`,
     sources: `${prefix}/sources.json`,
     work,
     slab: (index) => `${work}slabs/${padded(index)}.slab`,
     slabMasks: (index) => `${work}masks/${padded(index)}.masks`,
+    slabProbabilities: (index) => `${work}masks/${padded(index)}.probabilities`,
     slabRecords: (index) => `${work}masks/${padded(index)}.json`,
   };
 }
@@ -79,6 +87,9 @@ export function runId(
     bundleDigest,
     parameters.largestComponent3d,
     parameters.fillHoles,
+    // Left out where they are not used, so that runs of before keep their names.
+    ...(parameters.maskProbability === undefined ? [] : ['above', parameters.maskProbability]),
+    ...(parameters.probabilityMap ? ['probability map'] : []),
   ]);
   return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
 }

@@ -9,6 +9,10 @@ export const Parameters = z.strictObject({
   largestComponent3d: z.boolean(),
   /** Fill cavities of the volume that do not reach its border. */
   fillHoles: z.boolean(),
+  /** Voxels above this probability of the decoder are drawn; absent for the bundle's own threshold. */
+  maskProbability: z.number().gt(0).lt(1).optional(),
+  /** Also write the decoder's probabilities as a volume. */
+  probabilityMap: z.literal(true).optional(),
 });
 export type Parameters = z.infer<typeof Parameters>;
 

@@ -11,6 +11,7 @@ import {
   Problem,
   SliceRecord,
 } from './manifest.ts';
+import { TargetMeasures } from './measures.ts';
 import { CasePanel, ExtendedNumber } from './panel.ts';
 
 /** An instance that GPU jobs ran on, as it described itself when it started. */
@@ -153,6 +154,10 @@ export const SegmentedReport = z.strictObject({
   /** Before the clean-up; the clean-up removed or filled the difference. */
   rawVolumeMl: z.number().nonnegative(),
   components: z.int().nonnegative(),
+  /** Of each organ; absent in reports of before they were measured. */
+  measures: z.array(TargetMeasures).optional(),
+  /** Why the image inside the mask could not be measured; the mask stands all the same. */
+  measuresFault: FaultSchema.nullable().optional(),
   flags: z.array(QualityFlag),
   comparison: Comparison.nullable(),
   /**
@@ -225,6 +230,16 @@ export const SummaryRow = z.strictObject({
   resumed: z.boolean(),
   volumeMl: z.number().nullable(),
   flags: z.array(z.string()),
+  /** Of the liver; absent in summaries of before they were measured. */
+  surfaceAreaMm2: z.number().nullable().optional(),
+  longestAxialDiameterMm: z.number().nullable().optional(),
+  /** Of all voxels of the mask. */
+  meanHu: z.number().nullable().optional(),
+  sdHu: z.number().nullable().optional(),
+  medianHu: z.number().nullable().optional(),
+  /** Of the mask without its outermost voxels. */
+  erodedMeanHu: z.number().nullable().optional(),
+  below40HuShare: z.number().nullable().optional(),
   dice: z.number().nullable(),
   hd95Mm: ExtendedNumber.nullable(),
   seconds: z.number().nullable(),

@@ -97,6 +97,8 @@ export const CaseSources = z.strictObject({
   /** The `.img` of a `.hdr`/`.img` pair. */
   pairedImage: z.string().nullable(),
   label: z.string().nullable(),
+  /** Which series of the DICOM folder or zip `image` it is; absent where the image is a file. */
+  series: z.strictObject({ uid: z.string(), part: z.int().nullable() }).optional(),
 });
 export type CaseSources = z.infer<typeof CaseSources>;
 

@@ -35,6 +35,15 @@ export function measuresTable(report: SegmentedReport): SafeHtml {
       'voxels of mask.nii.gz times the voxel volume of the header’s spacing; vessels and lesions within the liver count',
     ],
     ['Change by clean-up', `${changeText(removed, 1)} ml`, cleanUpText(report)],
+    ...(report.parameters.maskProbability === undefined
+      ? []
+      : [
+          [
+            'Drawn above',
+            `p ${report.parameters.maskProbability}`,
+            'the threshold of this run',
+          ] as const,
+        ]),
     ['Pieces before clean-up', report.components, '26-connected components of the drawn mask'],
     [
       'Slices with liver',

@@ -14,6 +14,7 @@ import {
   sliceRanges,
 } from './numbers.ts';
 import { failureProvenance, provenance } from './provenance.ts';
+import { targetMeasuresTables } from './target-measures.ts';
 
 /**
  * The report's drawing side. Import this module lazily: it pulls in the charting library, which
@@ -59,6 +60,7 @@ ${perSliceTable(report, shown)}
 </section>
 <section class="measures" aria-labelledby="numbers"><h2 id="numbers">Numbers</h2>
 ${measuresTable(report)}
+${targetMeasuresTables(report)}
 ${comparisonTable(report)}
 </section>
 <section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>

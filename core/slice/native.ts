@@ -49,6 +49,28 @@ export class NativeGridMapper {
     return mask;
   }
 
+  /**
+   * @param logits sizePx x sizePx of the chosen mask
+   * @returns rows x columns, the probability times 255, rounded
+   */
+  probabilities(logits: Float32Array): Uint8Array {
+    const { down, widened, columns, rows } = this;
+    this.widen(logits, 0, rows, 0, columns);
+    const out = new Uint8Array(rows * columns);
+    for (let row = 0; row < rows; row++) {
+      const upper = down.first[row]! * columns;
+      const lower = upper + (down.taps - 1) * columns;
+      const upperWeight = down.weights[row * down.taps]!;
+      const lowerWeight = down.taps > 1 ? down.weights[row * down.taps + 1]! : 0;
+      for (let column = 0; column < columns; column++) {
+        const logit =
+          upperWeight * widened[upper + column]! + lowerWeight * widened[lower + column]!;
+        out[row * columns + column] = Math.round(255 / (1 + Math.exp(-logit)));
+      }
+    }
+    return out;
+  }
+
   /** The letterbox's rows that the rows from `rowStart` to `rowEnd` need, at the slice's width. */
   private widen(
     logits: Float32Array,

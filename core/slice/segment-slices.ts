@@ -54,6 +54,8 @@ const BATCH: Readonly<Record<'classifier' | 'sam', number>> = { classifier: 16, 
 export interface SegmentedSlice {
   readonly record: SliceRecord;
   readonly mask: Uint8Array | null;
+  /** rows x columns, times 255; null where none were asked for or the slice ended before SAM. */
+  readonly probabilities: Uint8Array | null;
   readonly cam: CamPrompt | null;
   /** The classifier's map, gridPx x gridPx, negative values as 0; also where the slice ended here. */
   readonly activation: Float32Array;
@@ -85,12 +87,14 @@ export async function segmentSlices(
   bundle: BundleManifest,
   native: NativeGridMapper,
   infer: Infer,
+  keepProbabilities = false,
 ): Promise<SegmentedSlice[]> {
   const sizePx = bundle.preprocess.sliceSizePx;
   const classified = await classify(images, bundle, infer);
   const results: SegmentedSlice[] = classified.map(({ at, probability, activation }) => ({
     record: emptyRecord(firstSlice + at, probability),
     mask: null,
+    probabilities: null,
     cam: null,
     activation,
   }));
@@ -108,7 +112,7 @@ export async function segmentSlices(
     );
     batch.forEach((slice, position) => {
       const index = firstSlice + slice.at;
-      results[slice.at] = drawn(index, slice, masks[position]!, bundle, native);
+      results[slice.at] = drawn(index, slice, masks[position]!, bundle, native, keepProbabilities);
     });
   }
   return results;
@@ -148,12 +152,14 @@ function drawn(
   chosen: ChosenMask,
   bundle: BundleManifest,
   native: NativeGridMapper,
+  keepProbabilities: boolean,
 ): SegmentedSlice {
   const prompt = slice.prompt!;
   const threshold = bundle.decoder.maskThresholdLogit;
   const mask = native.mask(chosen.logits, threshold);
   return {
     mask,
+    probabilities: keepProbabilities ? native.probabilities(chosen.logits) : null,
     cam: prompt,
     activation: slice.activation,
     record: {

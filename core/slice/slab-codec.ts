@@ -83,6 +83,26 @@ function floatBytes(values: Float32Array): Uint8Array {
   return bytes;
 }
 
+/** Planes of 8-bit probabilities of the slices that reached SAM, in order. */
+export const encodeProbabilities = (planes: readonly Uint8Array[]): Uint8Array =>
+  gzipSync(Buffer.concat(planes), { level: 1 });
+
+/** The same by canonical slice index; slices that never reached SAM are absent. */
+export function decodeProbabilities(
+  bytes: Uint8Array,
+  records: Pick<SlabRecords, 'slices'>,
+  voxelsPerSlice: number,
+): Map<number, Uint8Array> {
+  const planes = gunzipSync(bytes);
+  const drawn = records.slices.filter((record) => record.box !== null);
+  return new Map(
+    drawn.map(({ index }, n) => [
+      index,
+      planes.subarray(n * voxelsPerSlice, (n + 1) * voxelsPerSlice),
+    ]),
+  );
+}
+
 /** The masks by canonical slice index; slices that never reached SAM are absent. */
 export function decodeMasks(
   bytes: Uint8Array,

@@ -10,9 +10,14 @@ import {
 } from '../mask/clean.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
 import { encodeCamVolume } from '../slice/cam.ts';
-import { decodeActivations, decodeMasks, type PackedMasks } from '../slice/slab-codec.ts';
+import {
+  decodeActivations,
+  decodeMasks,
+  decodeProbabilities,
+  type PackedMasks,
+} from '../slice/slab-codec.ts';
 import type { CroppedMask, Grid, VoxelBox } from '../volume/grid.ts';
-import { writeMask } from '../volume/mask-writer.ts';
+import { writeMask, writeProbabilities } from '../volume/mask-writer.ts';
 import { finishedSlab } from './segment.ts';
 import { storedImage } from './stored-image.ts';
 
@@ -54,6 +59,12 @@ export async function assembleCase(
 
   await store.put(keys.mask, maskFile(manifest, drawn), 'application/gzip');
   await store.put(keys.cam, camFile(manifest, slabs), 'application/gzip');
+  if (manifest.run.parameters.probabilityMap)
+    await store.put(
+      keys.probability,
+      probabilityFile(manifest, keys, slabs, store),
+      'application/gzip',
+    );
   return {
     mask: drawn,
     slices: slabs.flatMap((slab) => slab.records.slices),
@@ -133,6 +144,28 @@ function cleanUp({ mask }: CroppedMask, parameters: CaseManifest['run']['paramet
 function maskFile(manifest: CaseManifest, drawn: CroppedMask | undefined): ByteStream {
   const { header, geometry } = storedImage(manifest);
   return writeMask(header, geometry, drawn);
+}
+
+/** As the decoder gave them, before the clean-up; 0 in slices that never reached it. */
+function probabilityFile(
+  manifest: CaseManifest,
+  keys: RunKeys,
+  slabs: readonly Slab[],
+  store: BlobStore,
+): ByteStream {
+  const { header, geometry } = storedImage(manifest);
+  const { columns, rows } = geometry.grid;
+  let held: { readonly at: number; readonly planes: Map<number, Uint8Array> } | undefined;
+  return writeProbabilities(header, geometry, async (k) => {
+    const at = manifest.slabs.findIndex(
+      ({ firstSlice, slices }) => k >= firstSlice && k < firstSlice + slices,
+    );
+    if (held?.at !== at) {
+      const bytes = await store.get(keys.slabProbabilities(manifest.slabs[at]!.index));
+      held = { at, planes: decodeProbabilities(bytes, slabs[at]!.records, columns * rows) };
+    }
+    return held.planes.get(k);
+  });
 }
 
 function camFile(manifest: CaseManifest, slabs: readonly Slab[]): ByteStream {

@@ -1,6 +1,7 @@
 import { bundleDisplay } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
 import type { CaseManifest, Letterbox, SliceRecord } from '../contract/manifest.ts';
+import type { TargetMeasures } from '../contract/measures.ts';
 import type {
   FailedReport,
   GpuCost,
@@ -12,17 +13,20 @@ import type {
 import type { SlicePicture } from '../draw/picture.ts';
 import { type Fault, PreflightError, SammixError } from '../errors.ts';
 import { putJson } from '../json.ts';
-import { boundingBox, countSet } from '../mask/bounds.ts';
+import { countSet } from '../mask/bounds.ts';
+import { cutByFieldOfView, measureTarget } from '../measure/measure-target.ts';
 import type { BlobStore } from '../ports.ts';
 import { decodeMasks, greySlice } from '../slice/slab-codec.ts';
 import { orientationDoubts } from '../volume/abdomen.ts';
 import { type CroppedMask, type Grid, voxelVolumeMl } from '../volume/grid.ts';
+import { openNifti } from '../volume/reader.ts';
 import type { AssembledCase } from './assemble.ts';
 import { type ComparedCase, compareWithLabel, type LabelInput } from './compare.ts';
 import { writtenFile } from './finished-report.ts';
 import type { OpenBundle } from './open-bundle.ts';
 import { qualityFlags } from './quality.ts';
 import { finishedSlab } from './segment.ts';
+import type { SplitInput } from './split.ts';
 
 interface PictureInput {
   readonly manifest: CaseManifest;
@@ -95,12 +99,16 @@ function inSquare(
   return square;
 }
 
+type ImageStreams = Pick<SplitInput, 'source' | 'pairedSource'>;
+
 export interface ReportInput {
   readonly manifest: CaseManifest;
   readonly assembled: AssembledCase;
   readonly bundle: Pick<OpenBundle, 'manifest' | 'digest'>;
   readonly keys: RunKeys;
   readonly label: LabelInput | undefined;
+  /** Opens the image anew; without it the image inside the mask is not measured. */
+  readonly openImage?: () => Promise<ImageStreams>;
   readonly provenance: Provenance;
   readonly peakMemoryMiB: number | null;
   /** What a site knows of its GPU jobs; left out on a laptop. */
@@ -121,7 +129,8 @@ export async function reportCase(
   const compared = label && (await compareOrFault(manifest, assembled.mask, label));
   // Loaded when needed: the drawing library costs more to load than a short Lambda runs.
   const draw = await import('../report/render.ts');
-  const measured = segmentedReport(input, compared);
+  const measures = input.openImage && (await measureOrFault(input, input.openImage));
+  const measured = segmentedReport(input, compared, measures);
   const shown = {
     montage: draw.chooseMontageSlices(measured, draw.MONTAGE_SLICES),
     gallery: draw.chooseGallerySlices(measured),
@@ -147,13 +156,17 @@ export async function reportCase(
   await store.put(keys.thumbnail, draw.renderThumbnailPng(standing.at(-1)!), 'image/png');
   const page = draw.renderCaseReport(report, montage);
   await store.put(keys.reportHtml, Buffer.from(page), 'text/html');
-  const whole = { ...report, outputs: await writtenFiles(store, keys) };
+  const whole = { ...report, outputs: await writtenFiles(store, keys, report.parameters) };
   await putJson(store, keys.report, whole);
   return whole;
 }
 
 /** Read back as they were stored: what is there later can be told from what was written. */
-async function writtenFiles(store: BlobStore, keys: RunKeys): Promise<WrittenFile[]> {
+async function writtenFiles(
+  store: BlobStore,
+  keys: RunKeys,
+  { probabilityMap }: SegmentedReport['parameters'],
+): Promise<WrittenFile[]> {
   const files: WrittenFile[] = [];
   for (const key of [
     keys.mask,
@@ -162,9 +175,38 @@ async function writtenFiles(store: BlobStore, keys: RunKeys): Promise<WrittenFil
     keys.gallery,
     keys.thumbnail,
     keys.reportHtml,
+    ...(probabilityMap ? [keys.probability] : []),
   ])
     files.push(writtenFile(key, await store.get(key)));
   return files;
+}
+
+type Measured = Pick<SegmentedReport, 'measures' | 'measuresFault'>;
+
+/** An image that has gone since it was split costs the measures, never the mask. */
+async function measureOrFault(
+  input: ReportInput,
+  open: NonNullable<ReportInput['openImage']>,
+): Promise<Measured> {
+  try {
+    return { measures: [await measureLiver(input, await open())], measuresFault: null };
+  } catch (error) {
+    if (!(error instanceof SammixError)) throw error;
+    return { measuresFault: error.fault };
+  }
+}
+
+/** Reads the image once more: the mask was not known when it was read first. */
+async function measureLiver(
+  { manifest, assembled }: ReportInput,
+  { source, pairedSource }: ImageStreams,
+): Promise<TargetMeasures> {
+  const reader = await openNifti(source, {
+    subject: manifest.run.input.name,
+    ...(pairedSource && { imageSource: pairedSource }),
+  });
+  const { grid } = manifest.geometry;
+  return measureTarget('liver', assembled.mask, grid, reader.axialSlices());
 }
 
 type Compared = Partial<ComparedCase> & { readonly fault: Fault | null };
@@ -217,7 +259,11 @@ export async function reportFailure(
   return report;
 }
 
-function segmentedReport(input: ReportInput, compared: Compared | undefined): SegmentedReport {
+function segmentedReport(
+  input: ReportInput,
+  compared: Compared | undefined,
+  measured: Measured | undefined,
+): SegmentedReport {
   const { manifest, assembled, bundle } = input;
   const { grid } = manifest.geometry;
   const mlPerVoxel = voxelVolumeMl(grid);
@@ -241,11 +287,12 @@ function segmentedReport(input: ReportInput, compared: Compared | undefined): Se
     volumeMl: assembled.voxels * mlPerVoxel,
     rawVolumeMl: assembled.rawVoxels * mlPerVoxel,
     components: assembled.components,
+    ...measured,
     flags: qualityFlags({
       slices: assembled.slices,
       voxelsPerSlice: voxels,
       sliceSpacingMm: grid.spacingMm.slice,
-      touches: touches(assembled.mask, manifest),
+      touches: cutByFieldOfView(assembled.mask, grid),
       strayShare: 1 - assembled.largestVoxels / Math.max(1, assembled.rawVoxels),
       components: assembled.components,
       problems: manifest.problems,
@@ -280,22 +327,4 @@ function voxelsPerSlice(cropped: CroppedMask | undefined, slices: number): numbe
   for (let k = 0; k < mask.grid.slices; k++)
     counts[box.sliceStart + k] = countSet(mask.data.subarray(k * area, (k + 1) * area));
   return counts;
-}
-
-function touches(
-  cropped: CroppedMask | undefined,
-  { geometry: { grid } }: CaseManifest,
-): { ends: boolean; sides: boolean } {
-  // The crop is of the mask as drawn; the clean-up may have left less.
-  const final = cropped && boundingBox(cropped.mask);
-  if (!final) return { ends: false, sides: false };
-  const { columnStart, rowStart, sliceStart } = cropped.box;
-  const within = (start: number, end: number, offset: number, size: number): boolean =>
-    offset + start > 0 && offset + end < size;
-  return {
-    ends: !within(final.sliceStart, final.sliceEnd, sliceStart, grid.slices),
-    sides:
-      !within(final.columnStart, final.columnEnd, columnStart, grid.columns) ||
-      !within(final.rowStart, final.rowEnd, rowStart, grid.rows),
-  };
 }

@@ -24,7 +24,9 @@ export interface CaseToRun {
   /** Opens the image of the identified version. */
   open(
     run: RunIdentity,
-  ): Promise<Pick<SplitInput, 'source' | 'pairedSource' | 'fileBytes' | 'inputSha256'>>;
+  ): Promise<
+    Pick<SplitInput, 'source' | 'pairedSource' | 'fileBytes' | 'inputSha256' | 'sourceProblems'>
+  >;
 }
 
 export interface RunCasePorts {
@@ -116,6 +118,7 @@ async function runStages(
       bundle: await ports.bundle(),
       keys,
       label,
+      openImage: () => input.open(run),
       provenance: ports.provenance(assembled.backend),
       peakMemoryMiB: ports.peakMemoryMiB(),
       ...accountOf(earlier),
@@ -188,7 +191,18 @@ async function removeWork(store: BlobStore, keys: RunKeys): Promise<void> {
 
 /** The report goes first, so that no report stands for what is being removed. */
 async function removeOutputs(store: BlobStore, keys: RunKeys): Promise<void> {
-  const { report, reportHtml, mask, cam, overlay, gallery, thumbnail } = keys;
-  for (const key of [report, reportHtml, mask, cam, overlay, gallery, thumbnail])
+  const { report, reportHtml, mask, cam, overlay, gallery, thumbnail, probability, dicomSeg } =
+    keys;
+  for (const key of [
+    report,
+    reportHtml,
+    mask,
+    cam,
+    overlay,
+    gallery,
+    thumbnail,
+    probability,
+    dicomSeg,
+  ])
     await store.remove(key);
 }

@@ -5,10 +5,15 @@ import { usableJson } from '../json.ts';
 import type { BlobStore, GraphRole, Infer } from '../ports.ts';
 import { NativeGridMapper } from '../slice/native.ts';
 import { segmentSlices } from '../slice/segment-slices.ts';
-import { decodeImages, encodeMasks, type SliceMasks } from '../slice/slab-codec.ts';
+import {
+  decodeImages,
+  encodeMasks,
+  encodeProbabilities,
+  type SliceMasks,
+} from '../slice/slab-codec.ts';
 
 /** What segmenting needs to know of a case: known before all of it is split. */
-export type SegmentManifest = Pick<CaseManifest, 'geometry' | 'letterbox' | 'slabs'>;
+export type SegmentManifest = Pick<CaseManifest, 'run' | 'geometry' | 'letterbox' | 'slabs'>;
 
 export interface SegmentInput {
   readonly manifest: SegmentManifest;
@@ -60,13 +65,26 @@ async function computeSlab(
   const images = decodeImages(await store.get(keys.slab(slab.index)));
   const { rows, columns } = manifest.geometry.grid;
   const native = new NativeGridMapper(manifest.letterbox, rows, columns);
-  const slices = await segmentSlices(images, slab.firstSlice, model.manifest, native, infer);
+  const { probabilityMap = false } = manifest.run.parameters;
+  const bundle = atThreshold(model.manifest, manifest.run.parameters);
+  const slices = await segmentSlices(
+    images,
+    slab.firstSlice,
+    bundle,
+    native,
+    infer,
+    probabilityMap,
+  );
 
   const masks = slices.flatMap(({ mask, cam }): SliceMasks[] =>
     mask && cam ? [{ mask, cam: cam.mask }] : [],
   );
   const activations = slices.map((slice) => slice.activation);
   await store.put(keys.slabMasks(slab.index), encodeMasks(activations, masks), 'application/gzip');
+  if (probabilityMap) {
+    const planes = slices.flatMap((slice) => (slice.probabilities ? [slice.probabilities] : []));
+    await store.put(keys.slabProbabilities(slab.index), encodeProbabilities(planes));
+  }
   const records: SlabRecords = {
     schemaVersion: 1,
     index: slab.index,
@@ -81,6 +99,16 @@ async function computeSlab(
     'application/json',
   );
   return records;
+}
+
+/** The bundle with the run's own threshold, where it has one. */
+function atThreshold(
+  bundle: BundleManifest,
+  { maskProbability: p }: CaseManifest['run']['parameters'],
+): BundleManifest {
+  if (p === undefined) return bundle;
+  const maskThresholdLogit = Math.log(p / (1 - p));
+  return { ...bundle, decoder: { ...bundle.decoder, maskThresholdLogit } };
 }
 
 /** The records of a slab that an earlier run finished. */

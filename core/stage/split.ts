@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { BundleManifest } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
-import type { CaseManifest, RunIdentity } from '../contract/manifest.ts';
+import type { CaseManifest, Problem, RunIdentity } from '../contract/manifest.ts';
 import { PreflightError } from '../errors.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
 import { SlicePreparation } from '../slice/prepare.ts';
@@ -21,6 +21,8 @@ export interface SplitInput {
   readonly fileBytes?: number | undefined;
   /** Of the sources' bytes, where it is known already; else it is computed on the way. */
   readonly inputSha256?: string;
+  /** Found while the sources were made, e.g. of a DICOM series. */
+  readonly sourceProblems?: readonly Problem[];
   readonly bundle: Pick<BundleManifest, 'preprocess'>;
   readonly keys: RunKeys;
   readonly slicesPerSlab: number;
@@ -51,18 +53,18 @@ export async function splitCase(
   const { windowHu, sliceSizePx } = input.bundle.preprocess;
   const preparation = new SlicePreparation(reader, windowHu, sliceSizePx);
   const known: SegmentManifest = {
+    run: input.run,
     geometry: describeGeometry(reader.header, reader.geometry),
     letterbox: preparation.letterbox,
     slabs: slabsOf(grid, input.slicesPerSlab),
   };
   await writeSlabs(preparation, known, input, store);
   const hu = preparation.intensities();
-  const problems = findProblems(reader, hu, windowHu);
+  const problems = [...(input.sourceProblems ?? []), ...findProblems(reader, hu, windowHu)];
   refuse(problems, subject);
 
   const manifest: CaseManifest = {
     schemaVersion: 1,
-    run: input.run,
     inputSha256: hash?.digest('hex') ?? input.inputSha256!,
     ...known,
     hu: hu.summary,

@@ -1,3 +1,4 @@
+import type { TargetMeasures } from '../contract/measures.ts';
 import { metricValue, toExtended } from '../contract/panel.ts';
 import type { CaseReport, RunSummary, SummaryRow } from '../contract/report.ts';
 import { csvText } from '../evaluation/csv.ts';
@@ -35,18 +36,30 @@ export function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow 
   if (report.status === 'failed') {
     const { expected, found } = report.fault;
     const reason = `${report.fault.code}: expected ${expected}, found ${found}`;
-    return { ...row, volumeMl: null, flags: [], dice: null, hd95Mm: null, reason };
+    const nothing = { volumeMl: null, flags: [], ...liverMeasures(undefined) };
+    return { ...row, ...nothing, dice: null, hd95Mm: null, reason };
   }
   const panel = report.comparison?.panel;
   return {
     ...row,
     volumeMl: report.volumeMl,
     flags: report.flags.map((flag) => flag.code),
+    ...liverMeasures(report.measures?.find(({ target }) => target === 'liver')),
     dice: panel ? metricValue(panel, 'dice') : null,
     hd95Mm: panel ? toExtended(metricValue(panel, 'hd95Mm')) : null,
     reason: report.comparisonFault?.code ?? null,
   };
 }
+
+const liverMeasures = (measures: TargetMeasures | undefined) => ({
+  surfaceAreaMm2: measures?.surfaceAreaMm2 ?? null,
+  longestAxialDiameterMm: measures?.longestAxialDiameterMm ?? null,
+  meanHu: measures?.inside?.meanHu ?? null,
+  sdHu: measures?.inside?.sdHu ?? null,
+  medianHu: measures?.inside?.medianHu ?? null,
+  erodedMeanHu: measures?.eroded?.meanHu ?? null,
+  below40HuShare: measures?.inside?.below40HuShare ?? null,
+});
 
 const COLUMNS = [
   'caseId',
@@ -58,6 +71,13 @@ const COLUMNS = [
   'flags',
   'seconds',
   'reason',
+  'surfaceAreaMm2',
+  'longestAxialDiameterMm',
+  'meanHu',
+  'sdHu',
+  'medianHu',
+  'erodedMeanHu',
+  'below40HuShare',
 ] as const satisfies readonly (keyof SummaryRow)[];
 
 /** As many decimals as mean something; `summary.json` has them all. */

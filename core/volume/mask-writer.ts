@@ -50,8 +50,63 @@ async function* maskBytes(
   yield* storedPlanes(geometry, mask);
 }
 
-/** The input's header bytes with only what describes the voxels changed, always as a single file. */
-export function maskHeader(header: NiftiHeader): Uint8Array {
+/** Of 8-bit probabilities: what a voxel is multiplied by. */
+const PROBABILITY_SLOPE = 1 / 255;
+
+/**
+ * Probabilities as a NIfTI file on the input's own grid, 8 bits a voxel, scaled by 1/255. Where the
+ * file's slowest axis is the axial one, a slice at a time is asked for and written; else all of them are
+ * held (a byte a voxel).
+ *
+ * @param sliceAt rows x columns of a canonical slice, times 255; undefined for one that is all 0
+ */
+export function writeProbabilities(
+  header: NiftiHeader,
+  geometry: Geometry,
+  sliceAt: (index: number) => Promise<Uint8Array | undefined>,
+): ByteStream {
+  return gzip(probabilityBytes(header, geometry, sliceAt), 6);
+}
+
+async function* probabilityBytes(
+  header: NiftiHeader,
+  geometry: Geometry,
+  sliceAt: (index: number) => Promise<Uint8Array | undefined>,
+): ByteStream {
+  yield maskHeader(header, PROBABILITY_SLOPE);
+  const { grid, shape, transform } = geometry;
+  const { columns, rows, slices } = grid;
+  if (transform.storedAxis[2] !== 2) {
+    const data = new Uint8Array(columns * rows * slices);
+    for (let k = 0; k < slices; k++) data.set((await sliceAt(k)) ?? [], k * columns * rows);
+    return yield* storedPlanes(geometry, wholeMask({ grid, data }));
+  }
+  const empty = new Uint8Array(columns * rows);
+  for (let z = 0; z < slices; z++) {
+    const k = transform.flipped[2] ? slices - 1 - z : z;
+    const slice = await sliceAt(k);
+    if (!slice) {
+      yield empty;
+      continue;
+    }
+    const box: VoxelBox = {
+      columnStart: 0,
+      columnEnd: columns,
+      rowStart: 0,
+      rowEnd: rows,
+      sliceStart: k,
+      sliceEnd: k + 1,
+    };
+    yield plane(shape, storedBox(shape, transform, box), slice, z);
+  }
+}
+
+/**
+ * The input's header bytes with only what describes the voxels changed, always as a single file.
+ *
+ * @param slope what 8-bit voxels are multiplied by
+ */
+export function maskHeader(header: NiftiHeader, slope = 1): Uint8Array {
   const layout = header.version === 1 ? NIFTI1 : NIFTI2;
   const extensions = serialiseExtensions(header.extensions, header.littleEndian);
   const bytes = new Uint8Array(layout.bytes + extensions.byteLength);
@@ -62,7 +117,7 @@ export function maskHeader(header: NiftiHeader): Uint8Array {
   fields.set('voxOffset', bytes.byteLength);
   fields.set('datatype', DTYPES.uint8.code);
   fields.set('bitpix', 8);
-  fields.set('sclSlope', 1);
+  fields.set('sclSlope', slope);
   fields.set('sclInter', 0);
   fields.set('calMin', 0);
   fields.set('calMax', 0);

@@ -191,7 +191,9 @@ describe('nothing is left out unsaid', () => {
 
   it('says of a folder without images what is in it', async () => {
     await files('segmentation-1.nii', 'case_liver.nii.gz', 'x.dcm');
-    await expect(findInputs([root])).rejects.toThrow(/2 labels, or what looks like them.*dcm2niix/);
+    await expect(findInputs([root])).rejects.toThrow(
+      /2 labels, or what looks like them, 1 files of other formats/,
+    );
     await mkdir(at('empty'));
     await expect(findInputs([at('empty')])).rejects.toMatchObject({ code: 'no-images' });
     await expect(findInputs([at('nowhere')])).rejects.toMatchObject({ code: 'input-missing' });

@@ -173,6 +173,10 @@ describe('a case', () => {
     const whole = await newStore();
     await attempt(whole);
     expect(await store.get(keys.mask)).toEqual(await whole.get(keys.mask));
+    // The image had gone: what is inside the mask could not be measured.
+    expect(resumed).toMatchObject({ report: { measuresFault: { code: 'input-missing' } } });
+    const report = await readReport(whole, keys);
+    expect(report).toMatchObject({ measures: [{ target: 'liver' }], measuresFault: null });
   });
 
   it('throws what no other case could have either, and keeps what stands', async () => {

@@ -54,10 +54,12 @@ describe('summary', () => {
     const [, line] = csvOf(row({ caseId: '=1+1', reason: 'a "b", c', flags: ['x', 'y'] })).split(
       '\r\n',
     );
-    expect(line).toBe(`'=1+1,segmented,false,1,,,x y,1,"a ""b"", c"`);
+    expect(line).toBe(`'=1+1,segmented,false,1,,,x y,1,"a ""b"", c",,,,,,,`);
   });
 
   it('writes an infinite distance as inf', () => {
-    expect(csvOf(row({ dice: 0, hd95Mm: 'inf' }))).toContain('a,segmented,false,1,0,inf,,1,');
+    expect(csvOf(row({ dice: 0, hd95Mm: 'inf' }))).toContain(
+      'a,segmented,false,1,0,inf,,1,,,,,,,,',
+    );
   });
 });

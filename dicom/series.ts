@@ -1,0 +1,220 @@
+import type { Vector3 } from '../core/volume/matrix3.ts';
+import { dot } from '../core/volume/matrix3.ts';
+import type { Frame, Instance } from './instance.ts';
+import { unreadable } from './pixels.ts';
+
+/** One frame of one object: an image of a stack. */
+export interface SliceSource {
+  readonly instance: Instance;
+  readonly frame: Frame;
+  /** Index of the frame within its object. */
+  readonly frameIndex: number;
+}
+
+/** Axial CT images of one series that share matrix, spacing and orientation, one at each position. */
+export interface AxialStack {
+  readonly seriesUid: string;
+  readonly seriesNumber: string;
+  /** Of the stacks of one series, from 1; undefined where it is the only one. */
+  readonly part: number | undefined;
+  /** In the order in which they lie from feet to head. */
+  readonly slices: readonly SliceSource[];
+  /** Images with the same SOP Instance UID as another, left out. */
+  readonly duplicates: number;
+}
+
+/** Something that is no axial CT, and why. */
+export interface LeftAside {
+  readonly what: string;
+  readonly why: string;
+  readonly files: readonly string[];
+}
+
+export interface SortedSeries {
+  readonly stacks: readonly AxialStack[];
+  readonly leftAside: readonly LeftAside[];
+}
+
+/** SOP classes of CT images (PS3.4 B.5): classic, enhanced, legacy converted. */
+const CT_CLASSES = new Set([
+  '1.2.840.10008.5.1.4.1.1.2',
+  '1.2.840.10008.5.1.4.1.1.2.1',
+  '1.2.840.10008.5.1.4.1.1.2.2',
+]);
+
+/** DICOMDIR, an index of the files beside it. */
+const MEDIA_DIRECTORY = '1.2.840.10008.1.3.10';
+
+/** Values of Image Type that mark pictures of no single plane of the patient. */
+const NO_SLICE =
+  /^(LOCALIZER|SCOUT|TOPO(GRAM)?|PROJECTION( IMAGE)?|M(AX|IN)?_?IP|MAXIMUM|MINIMUM|VRT|VOLUME_?RENDER(ED|ING)?|SSD|SCREEN ?SAVE|DOSE_INFO|CPR|PERFUSION|PARALLEL|RENDERED)$/;
+
+/** Within 45 degrees of the patient's axis; a gantry tilts by at most 30. */
+const AXIAL_COSINE = Math.SQRT1_2;
+
+/** Sorts objects by series and each series into stacks, in the order of series numbers. */
+export function sortSeries(instances: readonly Instance[]): SortedSeries {
+  const images = instances.filter(({ sopClassUid }) => sopClassUid !== MEDIA_DIRECTORY);
+  const series = groupBy(images, ({ seriesUid }) => seriesUid);
+  const ordered = [...series.values()].sort(
+    (a, b) => Number(a[0]!.seriesNumber) - Number(b[0]!.seriesNumber) || byText(a[0]!, b[0]!),
+  );
+  const stacks: AxialStack[] = [];
+  const leftAside: LeftAside[] = [];
+  for (const members of ordered) {
+    const sorted = sortOne(members);
+    stacks.push(...sorted.stacks);
+    leftAside.push(...sorted.leftAside);
+  }
+  return { stacks, leftAside };
+}
+
+const byText = (a: Instance, b: Instance): number => (a.seriesUid < b.seriesUid ? -1 : 1);
+
+function sortOne(members: readonly Instance[]): SortedSeries {
+  const aside = new Map<string, Instance[]>();
+  const leave = (why: string, instance: Instance): void => {
+    const known = aside.get(why);
+    if (!known) aside.set(why, [instance]);
+    else if (known.at(-1) !== instance) known.push(instance);
+  };
+  const readable = members.filter((instance) => {
+    const why = notCt(instance) ?? unreadable(instance);
+    if (why !== undefined) leave(why, instance);
+    return why === undefined;
+  });
+  const { distinct, duplicates } = withoutDuplicates(readable);
+  const slices: SliceSource[] = [];
+  for (const instance of distinct)
+    instance.frames.forEach((frame, frameIndex) => {
+      const reason = notAxial(frame);
+      if (reason === undefined) slices.push({ instance, frame, frameIndex });
+      else leave(reason, instance);
+    });
+  const stacks = [...groupBy(slices, gridKey).values()].flatMap((alike) => {
+    const volumes = apart(alike);
+    if (volumes !== undefined) return volumes;
+    for (const { instance } of alike) leave('several of its images lie at one position', instance);
+    return [];
+  });
+  const usable = stacks.filter((stack) => {
+    if (stack.length > 1) return true;
+    for (const { instance } of stack) leave('it is a single image, no volume', instance);
+    return false;
+  });
+  const { seriesUid, seriesNumber } = members[0]!;
+  return {
+    stacks: usable.map((stack, n) => ({
+      seriesUid,
+      seriesNumber,
+      part: usable.length > 1 ? n + 1 : undefined,
+      slices: stack,
+      duplicates,
+    })),
+    leftAside: [...aside].map(([why, instances]) => ({
+      what: `series ${seriesNumber || '?'} (${instances[0]!.modality || 'no modality'}, ${instances.length} file(s))`,
+      why,
+      files: instances.map(({ file }) => file.name),
+    })),
+  };
+}
+
+/** Of objects with one SOP Instance UID the first is kept. */
+function withoutDuplicates(members: readonly Instance[]): {
+  distinct: Instance[];
+  duplicates: number;
+} {
+  const distinct = [...new Map([...members].reverse().map((one) => [one.sopInstanceUid, one]))]
+    .map(([, instance]) => instance)
+    .reverse();
+  return { distinct, duplicates: members.length - distinct.length };
+}
+
+function notCt({ modality, sopClassUid }: Instance): string | undefined {
+  if (modality !== 'CT') return `it is ${modality || 'of no known modality'}, not CT`;
+  if (!CT_CLASSES.has(sopClassUid)) return 'it is a capture or a report, no CT image';
+  return undefined;
+}
+
+function notAxial(frame: Frame): string | undefined {
+  const marker = frame.imageType.find((value) => NO_SLICE.test(value));
+  if (marker !== undefined) return `it is no plain slice (Image Type ${marker})`;
+  if (!frame.positionMm || !frame.columnDirection || !frame.rowDirection)
+    return 'it does not say where its images lie';
+  if (!frame.spacingMm) return 'it does not say how large its pixels are';
+  if (Math.abs(dot(frame.columnDirection, frame.rowDirection)) > 1e-3)
+    return 'its rows and columns are not at right angles';
+  if (frame.slope === 0) return 'its rescale slope is 0';
+  if (!/^(HU|US|HU_MOD)$/i.test(frame.rescaleType))
+    return `its values are ${frame.rescaleType}, not Hounsfield units`;
+  if (Math.abs(normalOf(frame)[2]) < AXIAL_COSINE) return 'its slices are not axial';
+  return undefined;
+}
+
+/** Along which a stack is sorted: of two, the one that points to the head. */
+export function normalOf({ columnDirection, rowDirection }: Frame): Vector3 {
+  const [a, b] = [columnDirection!, rowDirection!];
+  const n: Vector3 = [
+    a[1] * b[2] - a[2] * b[1],
+    a[2] * b[0] - a[0] * b[2],
+    a[0] * b[1] - a[1] * b[0],
+  ];
+  return n[2] < 0 ? [-n[0], -n[1], -n[2]] : n;
+}
+
+/** Images of one stack agree in all of these; directions to a tenth of a degree. */
+function gridKey({ instance, frame }: SliceSource): string {
+  const { spacingMm, columnDirection, rowDirection } = frame;
+  const directions = [...columnDirection!, ...rowDirection!].map((v) => Math.round(v * 500));
+  return [
+    instance.frameOfReferenceUid,
+    instance.columns,
+    instance.rows,
+    spacingMm!.column.toFixed(4),
+    spacingMm!.row.toFixed(4),
+    ...directions,
+  ].join();
+}
+
+const alongMm = (frame: Frame, normal: Vector3): number => dot(frame.positionMm!, normal);
+
+/** Positions nearer than this are one. */
+const SAME_POSITION_MM = 0.01;
+
+/**
+ * Alike images as volumes with one image at each position. Where positions repeat, the first
+ * attribute of `Frame.phase` that tells all of them apart splits them (acquisition, time, stack,
+ * trigger, kernel, acquisition time); undefined where none does.
+ */
+function apart(slices: readonly SliceSource[]): SliceSource[][] | undefined {
+  const whole = inOrder(slices);
+  if (!repeats(whole)) return [whole];
+  for (let n = 0; n < slices[0]!.frame.phase.length; n++) {
+    const groups = [...groupBy(slices, ({ frame }) => frame.phase[n] ?? '').values()].map(inOrder);
+    if (groups.length > 1 && !groups.some(repeats)) return groups;
+  }
+  return undefined;
+}
+
+function inOrder(slices: readonly SliceSource[]): SliceSource[] {
+  const normal = normalOf(slices[0]!.frame);
+  return [...slices].sort((a, b) => alongMm(a.frame, normal) - alongMm(b.frame, normal));
+}
+
+function repeats(ordered: readonly SliceSource[]): boolean {
+  const normal = normalOf(ordered[0]!.frame);
+  return ordered.some(
+    ({ frame }, n) =>
+      n > 0 && alongMm(frame, normal) - alongMm(ordered[n - 1]!.frame, normal) < SAME_POSITION_MM,
+  );
+}
+
+function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const group = groups.get(key(item));
+    if (group) group.push(item);
+    else groups.set(key(item), [item]);
+  }
+  return groups;
+}

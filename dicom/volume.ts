@@ -1,0 +1,339 @@
+import { createHash } from 'node:crypto';
+import type { Problem } from '../core/contract/manifest.ts';
+import { InputError } from '../core/errors.ts';
+import type { ByteStream } from '../core/ports.ts';
+import type { Affine, AffineRow } from '../core/volume/affine.ts';
+import { createHeader } from '../core/volume/encode.ts';
+import { serialiseHeader } from '../core/volume/header.ts';
+import { dot, type Vector3 } from '../core/volume/matrix3.ts';
+import { warning } from '../core/volume/problem.ts';
+import type { Instance } from './instance.ts';
+import { AIR_HU, FrameReader } from './pixels.ts';
+import { type AxialStack, normalOf, type SliceSource } from './series.ts';
+import { shiftPlane } from './shift.ts';
+
+/** One image of the stack on the volume's axes. */
+export interface PlacedSlice {
+  readonly source: SliceSource;
+  /** Along the stack, from its lowest image. */
+  readonly alongMm: number;
+  /** Where the volume's first column and row lie in this image, in its pixels. */
+  readonly shiftPx: { readonly column: number; readonly row: number };
+}
+
+/** How a stack becomes a volume: decided from the headers, before a pixel is read. */
+export interface VolumePlan {
+  readonly stack: AxialStack;
+  readonly columns: number;
+  readonly rows: number;
+  readonly slices: number;
+  readonly spacingMm: { readonly column: number; readonly row: number; readonly slice: number };
+  readonly affine: Affine;
+  readonly placed: readonly PlacedSlice[];
+  /** True where slice k of the volume is image k of the stack, pixel by pixel. */
+  readonly asStored: boolean;
+  /** int16 where every rescaled value is a whole number, else float32. */
+  readonly dtype: 'int16' | 'float32';
+  readonly problems: readonly Problem[];
+}
+
+/** What cannot be taken for liver between two images: wider gaps are not filled. */
+const WIDEST_GAP_MM = 12.5;
+/** Images that are this far, as a share of their distance, from equal distances count as equal. */
+const EVEN_SHARE = 0.02;
+/** In-plane, the slices may drift by this share of a pixel over the stack and count as straight. */
+const STRAIGHT_PX = 0.25;
+const VOXEL_LIMIT = 2 ** 31;
+
+/**
+ * Columns and rows of the volume are those of the images; slices go along the normal of the images
+ * from feet to head. Images whose corners do not lie on one such line (a tilted gantry, a table that
+ * moved) are shifted within their plane; images at uneven distances are interpolated linearly to
+ * even ones, the smallest distance of the series but at least half of the median.
+ *
+ * @throws InputError `missing-slices`, `volume-too-large`
+ */
+export function planVolume(stack: AxialStack, subject: string): VolumePlan {
+  const first = stack.slices[0]!;
+  const { columnDirection, rowDirection, spacingMm } = first.frame;
+  const pixelMm = spacingMm!;
+  const normal = normalOf(first.frame);
+  const offsets = stack.slices.map(({ frame }) =>
+    subtract(frame.positionMm!, first.frame.positionMm!),
+  );
+  const alongMm = offsets.map((offset) => dot(offset, normal));
+  const columnPx = offsets.map((offset) => dot(offset, columnDirection!) / pixelMm.column);
+  const rowPx = offsets.map((offset) => dot(offset, rowDirection!) / pixelMm.row);
+  const even = evenSpacing(alongMm);
+  const sliceMm = even ?? resampledSpacing(alongMm, subject);
+  requireNoGap(alongMm, subject);
+  const straight = Math.max(range(columnPx), range(rowPx)) <= STRAIGHT_PX;
+  const least = straight ? { column: 0, row: 0 } : { column: floor(columnPx), row: floor(rowPx) };
+  const columns = first.instance.columns + (straight ? 0 : growth(columnPx));
+  const rows = first.instance.rows + (straight ? 0 : growth(rowPx));
+  const slices =
+    even === undefined ? Math.floor(alongMm.at(-1)! / sliceMm + 1e-6) + 1 : alongMm.length;
+  if (columns * rows * slices > VOXEL_LIMIT) throw tooLarge(subject, [columns, rows, slices]);
+  const origin = add(
+    first.frame.positionMm!,
+    scaled(columnDirection!, least.column * pixelMm.column),
+    scaled(rowDirection!, least.row * pixelMm.row),
+  );
+  return {
+    stack,
+    columns,
+    rows,
+    slices,
+    spacingMm: { ...pixelMm, slice: sliceMm },
+    affine: affineOf(
+      scaled(columnDirection!, pixelMm.column),
+      scaled(rowDirection!, pixelMm.row),
+      scaled(normal, sliceMm),
+      origin,
+    ),
+    placed: stack.slices.map((source, n) => ({
+      source,
+      alongMm: alongMm[n]!,
+      shiftPx: straight
+        ? { column: 0, row: 0 }
+        : { column: least.column - columnPx[n]!, row: least.row - rowPx[n]! },
+    })),
+    asStored: straight && even !== undefined,
+    dtype: stack.slices.every(isWhole) ? 'int16' : 'float32',
+    problems: problemsOf(stack, { alongMm, rowPx, columnPx, straight, even, sliceMm }),
+  };
+}
+
+const isWhole = ({ frame }: SliceSource): boolean =>
+  Number.isInteger(frame.slope) && Number.isInteger(frame.intercept);
+
+const subtract = (a: Vector3, b: Vector3): Vector3 => [a[0] - b[0], a[1] - b[1], a[2] - b[2]];
+const scaled = (v: Vector3, by: number): Vector3 => [v[0] * by, v[1] * by, v[2] * by];
+const add = (...vectors: Vector3[]): Vector3 =>
+  vectors.reduce((a, b) => [a[0] + b[0], a[1] + b[1], a[2] + b[2]], [0, 0, 0] as Vector3);
+const range = (values: readonly number[]): number => Math.max(...values) - Math.min(...values);
+/** A hair of tolerance: positions are written as decimals. */
+const floor = (values: readonly number[]): number => Math.floor(Math.min(...values) + 1e-3);
+const growth = (values: readonly number[]): number =>
+  Math.ceil(Math.max(...values) - 1e-3) - floor(values);
+
+/** DICOM is LPS+, NIfTI RAS+. */
+function affineOf(column: Vector3, row: Vector3, slice: Vector3, origin: Vector3): Affine {
+  const line = (axis: 0 | 1 | 2, sign: 1 | -1): AffineRow => [
+    sign * column[axis],
+    sign * row[axis],
+    sign * slice[axis],
+    sign * origin[axis],
+  ];
+  return [line(0, -1), line(1, -1), line(2, 1), [0, 0, 0, 1]];
+}
+
+const gapsOf = (alongMm: readonly number[]): number[] =>
+  alongMm.slice(1).map((mm, n) => mm - alongMm[n]!);
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
+
+/** The mean distance where every image lies within `EVEN_SHARE` of its place, else undefined. */
+function evenSpacing(alongMm: readonly number[]): number | undefined {
+  const mean = alongMm.at(-1)! / (alongMm.length - 1);
+  const off = Math.max(...alongMm.map((mm, n) => Math.abs(mm - n * mean)));
+  return off <= Math.max(EVEN_SHARE * mean, 2e-3) ? mean : undefined;
+}
+
+function resampledSpacing(alongMm: readonly number[], subject: string): number {
+  const gaps = gapsOf(alongMm);
+  const usual = median(gaps);
+  const least = Math.min(...gaps.filter((gap) => gap >= usual / 2));
+  if (Number.isFinite(least) && alongMm.at(-1)! / least < 10_000) return least;
+  throw tooLarge(
+    subject,
+    alongMm.map((mm) => mm.toFixed(1)),
+  );
+}
+
+function requireNoGap(alongMm: readonly number[], subject: string): void {
+  const gaps = gapsOf(alongMm);
+  const widest = Math.max(...gaps);
+  if (widest <= WIDEST_GAP_MM) return;
+  const at = gaps.indexOf(widest);
+  throw new InputError({
+    code: 'missing-slices',
+    subject,
+    expected: `images at most ${WIDEST_GAP_MM} mm apart`,
+    found: `a gap of ${widest.toFixed(1)} mm after image ${at + 1} of ${alongMm.length} (usual distance ${median(gaps).toFixed(1)} mm)`,
+    remedy: 'Export the whole series again; volumes across such gaps would be invented.',
+  });
+}
+
+interface Found {
+  readonly alongMm: readonly number[];
+  readonly rowPx: readonly number[];
+  readonly columnPx: readonly number[];
+  readonly straight: boolean;
+  readonly even: number | undefined;
+  readonly sliceMm: number;
+}
+
+function problemsOf(stack: AxialStack, found: Found): Problem[] {
+  const problems: Problem[] = [];
+  const { alongMm, straight, even, sliceMm } = found;
+  if (!straight) {
+    const { spacingMm } = stack.slices[0]!.frame;
+    const driftMm = Math.hypot(
+      range(found.rowPx) * spacingMm!.row,
+      range(found.columnPx) * spacingMm!.column,
+    );
+    const degrees = (Math.atan2(driftMm, alongMm.at(-1)!) * 180) / Math.PI;
+    problems.push(
+      warning(
+        'gantry-tilt',
+        `images are sheared by ${degrees.toFixed(1)} degrees (gantry tilt) and were shifted to a rectangular grid`,
+        'Compare the overlay with the original images',
+      ),
+    );
+  }
+  if (even === undefined) {
+    const gaps = gapsOf(alongMm);
+    problems.push(
+      warning(
+        'uneven-slices',
+        `images are ${Math.min(...gaps).toFixed(2)} to ${Math.max(...gaps).toFixed(2)} mm apart and were interpolated to ${sliceMm.toFixed(2)} mm`,
+        'Check that no image of the series is missing',
+      ),
+    );
+  }
+  if (stack.duplicates > 0)
+    problems.push(
+      warning(
+        'duplicate-images',
+        `${stack.duplicates} image(s) were given twice and taken once`,
+        'Nothing needs to be done',
+      ),
+    );
+  return problems;
+}
+
+/**
+ * The volume as an uncompressed NIfTI-1 file, in Hounsfield units (int16 saturates at its ends).
+ * Memory: three slices, besides what `FrameReader` holds of an object with many frames.
+ *
+ * @throws InputError (`dicom-damaged`) at an image whose pixels cannot be read
+ */
+export async function* niftiOfPlan(plan: VolumePlan): ByteStream {
+  const { columns, rows, slices, dtype, affine } = plan;
+  const header = createHeader({
+    shape: [columns, rows, slices],
+    dtype,
+    affine,
+    descrip: 'sammix: from a DICOM series',
+  });
+  yield serialiseHeader(header);
+  const images = new PlacedImages(plan);
+  for (let k = 0; k < slices; k++) {
+    const hu = await images.at(k);
+    if (dtype === 'int16') yield bytesOf(toInt16(hu));
+    else yield bytesOf(hu.slice());
+  }
+}
+
+function toInt16(hu: Float32Array): Int16Array {
+  const out = new Int16Array(hu.length);
+  for (let n = 0; n < hu.length; n++)
+    out[n] = Math.max(-32768, Math.min(32767, Math.round(hu[n]!)));
+  return out;
+}
+
+const bytesOf = (array: Int16Array | Float32Array): Uint8Array =>
+  new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+
+/** Gives the volume's slices in ascending order, holding the two images around each. */
+class PlacedImages {
+  private readonly plan: VolumePlan;
+  private readonly held = new Map<number, Promise<Float32Array>>();
+  private reader: { readonly instance: Instance; readonly frames: FrameReader } | undefined;
+
+  constructor(plan: VolumePlan) {
+    this.plan = plan;
+  }
+
+  async at(k: number): Promise<Float32Array> {
+    const { plan } = this;
+    if (plan.asStored) return this.load(k);
+    const { below, above, share } = neighbours(plan, k);
+    for (const n of this.held.keys()) if (n < below) this.held.delete(n);
+    const a = await this.image(below);
+    if (share === 0) return a;
+    const b = await this.image(above);
+    return a.map((value, n) => value + (b[n]! - value) * share);
+  }
+
+  private image(n: number): Promise<Float32Array> {
+    let image = this.held.get(n);
+    if (!image) {
+      image = this.load(n).then((hu) => shifted(hu, this.plan, this.plan.placed[n]!));
+      this.held.set(n, image);
+    }
+    return image;
+  }
+
+  private load(n: number): Promise<Float32Array> {
+    const { instance, frameIndex } = this.plan.placed[n]!.source;
+    if (this.reader?.instance !== instance)
+      this.reader = { instance, frames: new FrameReader(instance) };
+    return this.reader.frames.read(frameIndex);
+  }
+}
+
+/** The images on either side of slice `k`, and how far it lies from the lower to the upper one. */
+export function neighbours(
+  { placed, spacingMm }: Pick<VolumePlan, 'placed' | 'spacingMm'>,
+  k: number,
+): { below: number; above: number; share: number } {
+  const mm = k * spacingMm.slice;
+  let above = placed.findIndex(({ alongMm }) => alongMm >= mm - 1e-6);
+  if (above < 0) above = placed.length - 1;
+  if (above === 0 || placed[above]!.alongMm - mm < 1e-6) return { below: above, above, share: 0 };
+  const from = placed[above - 1]!.alongMm;
+  const share = (mm - from) / (placed[above]!.alongMm - from);
+  return { below: above - 1, above, share };
+}
+
+/** The image at the volume's columns and rows. */
+function shifted(
+  hu: Float32Array,
+  plan: VolumePlan,
+  { source, shiftPx }: PlacedSlice,
+): Float32Array {
+  return shiftPlane(hu, source.instance, plan, shiftPx, AIR_HU);
+}
+
+/**
+ * Names the content of a stack: the hash of its objects' identifiers and bytes, in the order of the
+ * stack. Equal files in other folders or under other names give the same.
+ */
+export async function stackSha256({
+  slices,
+}: AxialStack): Promise<{ sha256: string; bytes: number }> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for (const { file } of new Set(slices.map(({ instance }) => instance))) {
+    for (let from = 0; from < file.bytes; from += CHUNK_BYTES) {
+      const chunk = await file.read(from, Math.min(file.bytes, from + CHUNK_BYTES));
+      hash.update(chunk);
+      bytes += chunk.byteLength;
+    }
+  }
+  return { sha256: hash.digest('hex'), bytes };
+}
+
+const CHUNK_BYTES = 8 * 2 ** 20;
+
+const tooLarge = (subject: string, sizes: readonly (number | string)[]): InputError =>
+  new InputError({
+    code: 'volume-too-large',
+    subject,
+    expected: 'at most 2^31 voxels',
+    found: sizes.join(' x '),
+    remedy: 'The positions in the headers are damaged, or this is no clinical CT.',
+  });
