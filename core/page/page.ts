@@ -59,8 +59,9 @@ figure{margin:0;background:var(--card);border:1px solid var(--rule);border-radiu
 figure.flagged{border-color:var(--review)}
 figure:target{grid-column:1/-1;max-width:min(100%,90vh);width:100%}
 figcaption{padding:.4rem .6rem .55rem;font-size:.87rem;font-variant-numeric:tabular-nums}
-.enlarge{display:block}
-.enlarge:focus-visible{outline:3px solid #f0e442;outline-offset:-3px}
+.enlarge{position:relative}
+.enlarge a{position:absolute;inset:0}
+.enlarge a:focus-visible{outline:3px solid #f0e442;outline-offset:-3px}
 .enlarge svg{display:block;width:100%;height:auto;background:#000}
 .enlarge text{fill:#fff;font:bold 20px system-ui,sans-serif;stroke:#000;stroke-width:3px;paint-order:stroke}
 .shrink{display:none}
@@ -97,13 +98,16 @@ dl div{grid-template-columns:1fr}
 .facts b{font-size:1.2rem}
 }
 @media print{
-:root{--ink:#000;--soft:#333;--paper:#fff;--card:#fff;--rule:#999;--link:#000;--curve:#0072b2;--review:#000;--review-bg:#fff;--info:#000;--info-bg:#fff}
+:root{--ink:#000;--soft:#333;--paper:#fff;--card:#fff;--rule:#ccc;--link:#000;--curve:#0072b2;--review:#000;--review-bg:#fff;--info:#000;--info-bg:#fff}
 body{font-size:10pt}
 .montage{grid-template-columns:repeat(4,1fr)}
-.curves{grid-template-columns:repeat(3,1fr)}
+.curves{grid-template-columns:repeat(2,1fr)}
 figure,tr,.finding,.facts li{break-inside:avoid}
 .layers input,details,.shrink,.on-screen{display:none!important}
 h2,h3{break-after:avoid}
+h2{margin-top:1.2rem}
+footer{margin-top:.6rem;padding:.4rem 0 0;break-before:avoid}
+dl div:last-child,main>section:last-child{break-after:avoid}
 .chip{border:1px solid #000}
 a{text-decoration:none}
 *{print-color-adjust:exact;-webkit-print-color-adjust:exact}

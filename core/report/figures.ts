@@ -37,7 +37,7 @@ function sliceFigure(report: SegmentedReport, picture: SlicePicture): SafeHtml {
   const flags = report.flags.filter(({ slices }) => slices.includes(record.index));
   const id = figureId(record.index);
   return html`<figure id="${id}"${flags.some(({ severity }) => severity === 'review') && html` class="flagged"`}>
-<a class="enlarge" href="#${id}" aria-label="Enlarge slice ${record.index}">${sliceSvg(picture)}</a>
+<div class="enlarge">${sliceSvg(picture)}<a href="#${id}" aria-label="Enlarge slice ${record.index}"></a></div>
 <figcaption><b>Slice ${record.index}</b> ${factsOf(report, record)}
 ${flags.map(({ code, severity }) => html`<span class="chip ${severity}">${code}</span> `)}
 <a class="shrink" href="#slices">smaller</a></figcaption>

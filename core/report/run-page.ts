@@ -59,7 +59,7 @@ ${plot && html`<section aria-labelledby="volumes"><h2 id="volumes">Volumes</h2>$
 
 const STYLE = `
 .thumbnail{display:inline-block;width:4.5rem;height:4.5rem;background:#000;border-radius:.25rem}
-.tall table.data td{vertical-align:middle}
+.tall table.data :is(td,th[scope=row]){vertical-align:middle}
 .tall table.data .chip{margin:.1rem 0}
 .none{display:inline-block;width:4.5rem;text-align:center;color:var(--soft)}
 @media print{.thumbnail{width:14mm;height:14mm}}`;

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { openView } from '../../cli/view.ts';
 import { LAYERS } from '../../core/draw/layers.ts';
 import { openNifti } from '../../core/volume/reader.ts';
+import { axeViolations } from '../axe.ts';
 import { findChromium, NO_CHROMIUM, openBrowser, type TestBrowser } from '../browser.ts';
 import { once } from '../support/case.ts';
 import { type Cases, FLAGGED_SLICE, runPhantoms } from './cases.ts';
@@ -173,6 +174,10 @@ describe.skipIf(!chromium)('the viewer', { timeout: 240_000 }, () => {
       await page.setViewportSize({ width: 390, height: 844 });
       const wider = await page.evaluate('document.documentElement.scrollWidth - innerWidth');
       expect(wider).toBeLessThanOrEqual(0);
+      for (const colorScheme of ['light', 'dark'] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect(await axeViolations(page)).toEqual([]);
+      }
       const nameless = await page.evaluate(`[...document.querySelectorAll('input, select, button')]
         .filter((one) => !one.labels?.length && !one.getAttribute('aria-label'))
         .filter((one) => !one.textContent.trim())

@@ -9,7 +9,9 @@ const VOID = new Set(['meta', 'input', 'br', 'img', 'link']);
 function elementsOf(page: string): string[] {
   const open: string[] = [];
   const seen: string[] = [];
-  const text = page.replace(/<!doctype html>/i, '').replace(/<style>[^<]*<\/style>/g, '');
+  const text = page
+    .replace(/<!doctype html>/i, '')
+    .replace(/<style>[^<]*<\/style>|<!--\w+-->/g, '');
   for (const [tag] of text.matchAll(/<[^>]*>/g)) {
     const parts = /^<(\/?)([a-z][a-zA-Z0-9]*)((?:\s+[a-zA-Z:-]+(?:="[^"<>]*")?)*)\s*(\/?)>$/.exec(
       tag,
