@@ -106,7 +106,7 @@ export const MetricSummary = z.strictObject({
   count: z.int().nonnegative(),
   /**
    * Labelled cases that this mean leaves out because their value is infinite or missing: failed
-   * ones and unusable labels always, missed and spurious ones where the metric is a distance.
+   * ones always, missed and spurious ones where the metric is a distance.
    */
   leftOut: z.int().nonnegative(),
   /**
@@ -253,7 +253,7 @@ export const Evaluation = z.strictObject({
       leftOut: z.int().nonnegative(),
     })
     .nullable(),
-  /** Failed cases and unusable labels count as 0 in both. */
+  /** Failed cases count as 0 in both. */
   liverSliceRecall: EstimateInterval,
   liverFreeSliceSpecificity: EstimateInterval,
   classification: ClassificationSummary.nullable(),

@@ -60,9 +60,9 @@ export const STATUS: Readonly<Record<EvaluatedStatus, StatusWords>> = {
     bad: true,
   },
   'label-unusable': {
-    name: 'label unusable',
-    counted: 'with an unusable label',
-    meaning: 'the label could not be compared with; counts as Dice 0',
+    name: 'not compared',
+    counted: 'not compared',
+    meaning: 'the label could not be used: nothing is known of the mask; in no mean',
     bad: true,
   },
   unlabelled: {

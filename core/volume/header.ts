@@ -191,10 +191,7 @@ function readDim(fields: HeaderFields, subject: string): number[] {
   });
 }
 
-/**
- * Zero means "right after the header", as the standard has it for what was never set. (nibabel 5 takes
- * it literally in a single file and reads the header as voxels.)
- */
+/** Zero means "right after the header", as nibabel reads it (with a warning). */
 function readVoxOffset(fields: HeaderFields, singleFile: boolean, subject: string): number {
   const stored = Math.trunc(fields.get('voxOffset'));
   const least = singleFile ? fields.layout.dataOffset : 0;

@@ -26,6 +26,7 @@ import {
 } from '../../page/format.ts';
 import { dataTable } from '../../page/table.ts';
 import { METRIC_TITLES } from '../../page/words.ts';
+import { isLabelled } from '../patients.ts';
 
 const EDGE_PX = 18;
 const TOP_PX = 8;
@@ -47,7 +48,7 @@ export function distributionPlot(evaluation: Evaluation, name: MetricName): Plot
     const value = metricOf(one, name);
     return typeof value === 'number' ? [value] : [];
   });
-  const aside = evaluation.cases.filter((one) => one.status !== 'unlabelled' && !hasPlace(one));
+  const aside = evaluation.cases.filter((one) => isLabelled(one) && !hasPlace(one));
   if (values.length === 0) return null;
   const title = `${METRIC_TITLES[name]}${summary.unit && `, ${summary.unit}`}`;
   return {
@@ -72,7 +73,7 @@ function summaryText(summary: MetricSummary, values: readonly number[], aside: n
   const apart =
     aside === 0
       ? ''
-      : ` Set apart: ${counted(aside, 'case')} missed, spurious, failed or with an unusable label, ` +
+      : ` Set apart: ${counted(aside, 'case')} missed, spurious or failed, ` +
         `${isOverlap(summary) ? 'counted as 0' : 'without a finite distance'}.`;
   return (
     `One dot per case (${values.length}); the box holds the middle half of the measured cases, its ` +

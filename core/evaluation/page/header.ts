@@ -98,7 +98,7 @@ function failures(evaluation: Evaluation, link: CaseLink): SafeHtml {
   return finding(
     'review',
     'review: failures',
-    html`${counted(bad.length, 'case')} failed, missed, spurious or with an unusable label: ${bad
+    html`${counted(bad.length, 'case')} failed, missed, spurious or not compared: ${bad
       .slice(0, MOST_LINKS)
       .map(
         (one, at) => html`${at > 0 && ', '}${link(one)} (${STATUS[one.status].name})`,

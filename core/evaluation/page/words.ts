@@ -82,7 +82,7 @@ ${definitionList([
   ['Means', 'mean over patients, each patient the mean of its cases'],
   [
     'Failures',
-    'missed, spurious and failed cases and unusable labels stay in the counts; a mean that leaves them out stands beside one that puts the worst value in their place',
+    'missed, spurious and failed cases stay in the counts; a mean that leaves them out stands beside one that puts the worst value in their place. Cases whose label could not be used are counted apart and are in no mean',
   ],
   [
     'Volumes',

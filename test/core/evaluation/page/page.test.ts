@@ -40,7 +40,7 @@ describe('renderEvaluation', () => {
 
   it('says in words what the dataset holds, which model, and for whom it is not', () => {
     for (const fact of [
-      '60 cases of 54 patients: 53 compared, 2 missed, 1 spurious, 3 failed, 1 with an unusable label.',
+      '60 cases of 54 patients: 53 compared, 2 missed, 1 spurious, 3 failed, 1 not compared.',
       'sam-mix-tinyvit',
       'ab'.repeat(32),
       'Research use only; not a medical device.',
