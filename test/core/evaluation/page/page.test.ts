@@ -75,7 +75,7 @@ describe('renderEvaluation', () => {
   it('draws one dot per compared case and counts the others beside them', () => {
     const plot = page.split('id="plot-distribution-dice"')[1]!.split('</figure>')[0]!;
     expect(plot.match(/<circle/g)?.length).toBe(53);
-    expect(textOf(plot)).toContain('Set apart: 7 cases');
+    expect(textOf(plot)).toContain('Set apart: 6 cases');
   });
 
   it('lists the cases outside the limits of agreement', () => {
