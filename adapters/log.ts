@@ -104,7 +104,7 @@ interface ErrorDescription {
 }
 
 /** Name, code and stack frames; messages and subjects stay out where they can quote file names. */
-export function describeError(cause: unknown, depth = 0): ErrorDescription {
+function describeError(cause: unknown, depth = 0): ErrorDescription {
   if (!(cause instanceof Error)) return { name: typeof cause };
   const frames = (cause.stack ?? '').split('\n').filter((frame) => /^\s+at /.test(frame));
   return {

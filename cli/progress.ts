@@ -55,7 +55,7 @@ export function terminalProgress(
   }
 }
 
-export function bar(done: number, total: number): string {
+function bar(done: number, total: number): string {
   const filled = total === 0 ? BAR_CELLS : Math.round((done / total) * BAR_CELLS);
   return `[${'#'.repeat(filled)}${'.'.repeat(BAR_CELLS - filled)}]`;
 }

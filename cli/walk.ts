@@ -38,7 +38,7 @@ export interface Seen {
   readonly leftOut: LeftOut[];
 }
 
-export const IMAGE = /\.(nii|nii\.gz|hdr|hdr\.gz)$/i;
+const IMAGE = /\.(nii|nii\.gz|hdr|hdr\.gz)$/i;
 const IMG = /\.img(\.gz)?$/i;
 
 /** Deeper than any dataset; below it a mount is meant that nobody wanted searched. */

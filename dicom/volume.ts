@@ -286,7 +286,7 @@ class PlacedImages {
 }
 
 /** The images on either side of slice `k`, and how far it lies from the lower to the upper one. */
-export function neighbours(
+function neighbours(
   { placed, spacingMm }: Pick<VolumePlan, 'placed' | 'spacingMm'>,
   k: number,
 ): { below: number; above: number; share: number } {

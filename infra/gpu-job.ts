@@ -168,7 +168,7 @@ export function segmentJob(scope: Construct, id: string, site: Site, storage: St
 }
 
 /** Of every job that runs a bundle. */
-export const segmentJobEnvironment = (
+const segmentJobEnvironment = (
   site: Site,
   storage: Storage,
 ): EnvironmentOf<typeof SegmentJobDefinitionEnv> => ({

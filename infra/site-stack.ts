@@ -18,7 +18,7 @@ import { Training } from './training.ts';
 import { Watch } from './watch.ts';
 
 /** Where alarms and the headlines of evaluations go, encrypted by the site's key. */
-export function noticeTopic(
+function noticeTopic(
   scope: Construct,
   id: string,
   { site, key }: { readonly site: Site; readonly key: IKey },

@@ -44,7 +44,7 @@ export async function quarantine(
 }
 
 /** The failure report of a run, and the pointer to it. */
-export async function writeFailure(
+async function writeFailure(
   record: RunRecord,
   stage: FailedReport['stage'],
   error: SammixError,

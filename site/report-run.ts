@@ -61,7 +61,7 @@ export async function reportRun(runId: string, ports: ReportPorts): Promise<void
 }
 
 /** Reports a run again, because its case got a label. False where its slabs are no longer kept. */
-export async function reportAgain(runId: string, ports: ReportPorts): Promise<boolean> {
+async function reportAgain(runId: string, ports: ReportPorts): Promise<boolean> {
   const { record } = (await readRun(ports.store, runId)) ?? {};
   if (record?.state !== 'reported') return record !== undefined;
   const { manifest } = keysOf(record);

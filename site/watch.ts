@@ -51,7 +51,7 @@ const AT_ONCE = 16;
 /** Batch describes so many jobs in one call. */
 const DESCRIBED_AT_ONCE = 100;
 
-export async function watchRuns(ports: WatchPorts, now = new Date()): Promise<void> {
+async function watchRuns(ports: WatchPorts, now = new Date()): Promise<void> {
   const counts = { open: 0, overdue: 0 };
   let batch: Claimed[] = [];
   for await (const claimed of openRuns(ports.store)) {

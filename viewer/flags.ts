@@ -44,7 +44,7 @@ export const flaggedSlices = (flags: Flags): number[] =>
   [...new Set(flags.flatMap((flag) => flag.slices))].sort((a, b) => a - b);
 
 /** Runs of consecutive slices, as first and last. */
-export function runs(slices: readonly number[]): (readonly [number, number])[] {
+function runs(slices: readonly number[]): (readonly [number, number])[] {
   const sorted = [...new Set(slices)].sort((a, b) => a - b);
   const starts = sorted.filter((slice, at) => slice - 1 !== sorted[at - 1]);
   const ends = sorted.filter((slice, at) => slice + 1 !== sorted[at + 1]);

@@ -161,7 +161,7 @@ function checkGraphs(bundle: Draft, context: z.RefinementCtx): void {
 }
 
 /** Metrics of a bundle that bound the volume: Bland-Altman limits of agreement over validation scans. */
-export const VOLUME_LIMITS = {
+const VOLUME_LIMITS = {
   lower: 'volume error %, lower limit',
   upper: 'volume error %, upper limit',
 } as const;

@@ -32,7 +32,7 @@ export type Problem = z.infer<typeof Problem>;
 
 const Count = z.int().positive();
 
-export const GridSchema = z.strictObject({
+const GridSchema = z.strictObject({
   columns: Count,
   rows: Count,
   slices: Count,

@@ -129,7 +129,7 @@ export const GallerySlice = z.strictObject({
 export type GallerySlice = z.infer<typeof GallerySlice>;
 
 /** Which slices the pictures beside the report show. */
-export const ReportPictures = z.strictObject({
+const ReportPictures = z.strictObject({
   /** Canonical slice indices of the tiles of `overlay.png`, in reading order. */
   montage: z.array(z.int().nonnegative()),
   /** Of `gallery.png`, from left to right; the last one is that of `thumbnail.png` too. */

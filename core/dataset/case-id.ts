@@ -8,7 +8,7 @@ import { SEGMENT } from '../contract/keys.ts';
  */
 
 /** What is no part of a case's name: the format, and the nnU-Net channel of the CT. */
-export const IMAGE_SUFFIX = /\.(nii|nii\.gz|hdr|img|hdr\.gz|img\.gz)$/i;
+const IMAGE_SUFFIX = /\.(nii|nii\.gz|hdr|img|hdr\.gz|img\.gz)$/i;
 const CT_CHANNEL = /_0000$/;
 
 /** Datasets with a folder per case name the image the same everywhere (TotalSegmentator: `ct`). */
@@ -17,7 +17,7 @@ const GENERIC_STEM = /^(ct|image|imaging|img|volume|scan)$/i;
 const MAX_LENGTH = 128;
 const HASH_DIGITS = 8;
 
-export const shortHash = (text: string): string =>
+const shortHash = (text: string): string =>
   createHash('sha256').update(text.normalize('NFC')).digest('hex').slice(0, HASH_DIGITS);
 
 export const stemOf = (fileName: string): string =>
@@ -69,7 +69,7 @@ function idByItself(parts: readonly string[]): string {
   return caseIdOf(folder !== undefined && isGeneric(name) ? folder : name);
 }
 
-export const isGeneric = (fileName: string): boolean => GENERIC_STEM.test(stemOf(fileName));
+const isGeneric = (fileName: string): boolean => GENERIC_STEM.test(stemOf(fileName));
 
 /** The path's end from which an id is made: `depth` folders and the name, without a generic name. */
 function tailOf(parts: readonly string[], depth: number): string[] {

@@ -212,7 +212,7 @@ export function meaningText({ counted, ignored, found, source }: LabelMeaning): 
 }
 
 /** `0-3, 7`. */
-export function rangesText(values: readonly number[]): string {
+function rangesText(values: readonly number[]): string {
   const parts: string[] = [];
   for (let at = 0; at < values.length; ) {
     let end = at;

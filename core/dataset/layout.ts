@@ -63,9 +63,7 @@ const CHANNEL = /^(.*)_(\d{4})$/;
 const inFolder = (file: SeenFile, pattern: RegExp): boolean =>
   file.parts.slice(0, -1).some((folder) => pattern.test(folder));
 
-export const stemOfFile = (file: SeenFile): string => stemOf(file.parts.at(-1)!);
-
-export const isLabelFolder = (folder: string): boolean => LABEL_FOLDER.test(folder);
+const stemOfFile = (file: SeenFile): string => stemOf(file.parts.at(-1)!);
 
 /** What each file is. */
 export interface Roles {

@@ -60,7 +60,7 @@ const gpuTime = ({ gpuSeconds, usdPerGpuHour, estimatedUsd }: GpuCost): string =
 const seconds = (value: number): string => `${value.toFixed(value < 10 ? 2 : 1)} s`;
 
 /** The entries that every report has, a failed case's too. */
-export function software(report: CaseReport): Entry[] {
+function software(report: CaseReport): Entry[] {
   const { sammixVersion, backend, node, platform } = report.provenance;
   const runtime = backend
     ? `, ONNX Runtime ${backend.onnxRuntimeVersion} on ${backend.provider}`

@@ -30,10 +30,7 @@ const NEIGHBOURHOOD_MM = 15;
 const LEAST_RUN_MM = 15;
 
 /** Per canonical slice, whether it may be one of an abdomen. */
-export function abdominalSlices(
-  content: readonly SliceContent[],
-  sliceSpacingMm: number,
-): boolean[] {
+function abdominalSlices(content: readonly SliceContent[], sliceSpacingMm: number): boolean[] {
   const reach = Math.floor(NEIGHBOURHOOD_MM / 2 / sliceSpacingMm);
   return content.map((slice, k) => {
     if (slice.areaCm2 === 0) return false;

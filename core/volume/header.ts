@@ -206,7 +206,7 @@ function readVoxOffset(fields: HeaderFields, singleFile: boolean, subject: strin
   });
 }
 
-export const shortHeader = (needed: number, found: number, subject: string): InputError =>
+const shortHeader = (needed: number, found: number, subject: string): InputError =>
   new InputError({
     code: 'truncated-data',
     subject,

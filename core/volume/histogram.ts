@@ -47,7 +47,7 @@ export interface HuReport {
   readonly repeatedSlices: readonly number[];
 }
 
-export const HISTOGRAM_FIRST_HU = -2048;
+const HISTOGRAM_FIRST_HU = -2048;
 const HISTOGRAM_BINS = 6144;
 const ROW_STEP = 8;
 

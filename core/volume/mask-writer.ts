@@ -106,7 +106,7 @@ async function* probabilityBytes(
  *
  * @param slope what 8-bit voxels are multiplied by
  */
-export function maskHeader(header: NiftiHeader, slope = 1): Uint8Array {
+function maskHeader(header: NiftiHeader, slope = 1): Uint8Array {
   const layout = header.version === 1 ? NIFTI1 : NIFTI2;
   const extensions = serialiseExtensions(header.extensions, header.littleEndian);
   const bytes = new Uint8Array(layout.bytes + extensions.byteLength);

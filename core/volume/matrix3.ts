@@ -12,7 +12,7 @@ export const fromColumns = (a: Vector3, b: Vector3, c: Vector3): Matrix3 => [
 
 export const dot = (a: Vector3, b: Vector3): number => a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
 
-export const norm = (v: Vector3): number => Math.hypot(v[0], v[1], v[2]);
+const norm = (v: Vector3): number => Math.hypot(v[0], v[1], v[2]);
 
 export const scale = (v: Vector3, by: number): Vector3 => [v[0] * by, v[1] * by, v[2] * by];
 

@@ -21,7 +21,7 @@ const Segment = z.string().superRefine((value, context) => {
 const KmsKeyArn = z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/[0-9a-f-]+$/);
 
 /** Who holds the key that encrypts scans, masks, queues, logs and the alarm topic. */
-export const Encryption = z.discriminatedUnion('mode', [
+const Encryption = z.discriminatedUnion('mode', [
   /** A new customer key that only this site uses (1 USD a month). */
   z.strictObject({ mode: z.literal('own-key') }),
   /** A key that the hospital already has; its policy must let the site's services use it. */
@@ -29,7 +29,7 @@ export const Encryption = z.discriminatedUnion('mode', [
 ]);
 
 /** Where the GPU instances live. They need no way in and no internet. */
-export const Network = z.discriminatedUnion('mode', [
+const Network = z.discriminatedUnion('mode', [
   /** Private subnets in a new VPC without NAT; AWS is reached through VPC endpoints. */
   z.strictObject({
     mode: z.literal('own-vpc'),
@@ -47,14 +47,14 @@ export const Network = z.discriminatedUnion('mode', [
 ]);
 
 /** The container image of a job. */
-export const Image = z.discriminatedUnion('from', [
+const Image = z.discriminatedUnion('from', [
   /** Built by `cdk deploy` on the machine that runs it (needs Docker or a compatible engine). */
   z.strictObject({ from: z.literal('dockerfile') }),
   /** Already in a registry that the GPU instances can reach. */
   z.strictObject({ from: z.literal('registry'), uri: z.string().min(1) }),
 ]);
 
-export const Compute = z.strictObject({
+const Compute = z.strictObject({
   /** Instance types with one NVIDIA GPU, tried by Batch for price and capacity. */
   gpuInstanceTypes: z.array(z.string()).min(1).default(['g4dn.xlarge', 'g5.xlarge', 'g6.xlarge']),
   /** Ceiling of the spot part, in vCPUs (a GPU job takes `vcpusPerJob`). 0: never spot. */
@@ -84,7 +84,7 @@ export const Compute = z.strictObject({
 });
 
 /** The training job; it runs on the same queue and instances as segmentation. */
-export const Training = z.strictObject({
+const Training = z.strictObject({
   /** `dockerfile` builds gpu-jobs/train; PyTorch with CUDA makes it some 9 GB. */
   image: Image.default({ from: 'dockerfile' }),
   vcpusPerJob: z.int().positive().default(4),
@@ -95,7 +95,7 @@ export const Training = z.strictObject({
   spotAttempts: z.int().min(1).max(10).default(10),
 });
 
-export const Retention = z.strictObject({
+const Retention = z.strictObject({
   /** Days until an upload is removed; null keeps it. */
   incomingDays: z.int().positive().nullable().default(null),
   /** Days until masks and reports are removed; null keeps them. */
@@ -127,7 +127,7 @@ export type LabelSettings = z.infer<typeof LabelSettings>;
 const ScheduleExpression = z.string().regex(/^(cron|rate)\(.+\)$/);
 
 /** Measuring bundles on the labelled cases of the site's datasets. */
-export const EvaluationSettings = z.strictObject({
+const EvaluationSettings = z.strictObject({
   /**
    * When datasets are evaluated (EventBridge Scheduler syntax, UTC); null: on demand only. Finished
    * predictions are used again, so a week without new labels or a new bundle costs no GPU time.

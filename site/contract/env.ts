@@ -27,7 +27,7 @@ export const amount = () => {
 const wholeNumber = (expected: string, least: number) =>
   z.coerce.number(expected).check(z.int(expected), z.gte(least, expected));
 
-export const commonEnv = () => ({
+const commonEnv = () => ({
   SAMMIX_SITE: filled(),
   SAMMIX_BUCKET: filled(),
 });
@@ -109,7 +109,7 @@ export const TrainJobRunEnv = () =>
   });
 
 /** Set by Batch itself. */
-export const batchEnv = () => ({
+const batchEnv = () => ({
   /** Of the children of an array job; a plain job is child 0. */
   AWS_BATCH_JOB_ARRAY_INDEX: z._default(ordinal(), 0),
   AWS_BATCH_JOB_ATTEMPT: z._default(count(), 1),

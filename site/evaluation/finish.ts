@@ -43,7 +43,7 @@ import {
  * Case reports to an evaluation and everything that is written of it, `evaluation.json` last: where
  * it is, the rest is. Doing it again writes the same under the same names.
  */
-export async function aggregateEvaluation(id: string, store: S3Store): Promise<Evaluation> {
+async function aggregateEvaluation(id: string, store: S3Store): Promise<Evaluation> {
   const { plan, record } = await readPlan(store, id);
   const { dataset } = plan.request;
   const { manifest, digest } = await readBundle(store, plan.bundle.prefix);
@@ -91,7 +91,7 @@ const put = (
   );
 
 /** The page of an evaluation, with pictures of its worst cases from their own folders. */
-export async function evaluationPage(
+async function evaluationPage(
   evaluation: Evaluation,
   history: History,
   store: S3Store,
@@ -122,7 +122,7 @@ const reportHref =
   };
 
 /** Where the page of an evaluation is. */
-export const pageKey = ({ dataset, evaluationId }: Evaluation): string =>
+const pageKey = ({ dataset, evaluationId }: Evaluation): string =>
   cloudKeys.evaluationFile(dataset, evaluationId, 'evaluation.html');
 
 export interface FinishPorts extends DecidePorts {

@@ -16,12 +16,12 @@ export interface CorpusFile {
   readonly expected: string;
 }
 
-export const SHAPE = [40, 32, 20] as const;
+const SHAPE = [40, 32, 20] as const;
 const [COLUMNS, ROWS, SLICES] = SHAPE;
 const STEP = 8;
 
 /** Stored as RAS, 8 mm: 320 x 256 x 160 mm. */
-export const AFFINE: Affine = [
+const AFFINE: Affine = [
   [STEP, 0, 0, -160],
   [0, STEP, 0, -128],
   [0, 0, STEP, 0],
@@ -38,7 +38,7 @@ function huAt(i: number, j: number, k: number): number {
   return r > 0.7 ? -100 + noise : 60 + noise;
 }
 
-export const body = (): Int16Array => {
+const body = (): Int16Array => {
   const voxels = new Int16Array(COLUMNS * ROWS * SLICES);
   for (let k = 0, at = 0; k < SLICES; k++)
     for (let j = 0; j < ROWS; j++) for (let i = 0; i < COLUMNS; i++) voxels[at++] = huAt(i, j, k);

@@ -113,7 +113,7 @@ function blobSteps([seed, count, radius]: number[], shape: Triple): Step[] {
 }
 
 /** One 32-bit hash of three integers; the twin of `hash32` in masks.py. */
-export function hash32(a: number, b: number, c: number, seed: number): number {
+function hash32(a: number, b: number, c: number, seed: number): number {
   let h = (Math.imul(seed, 0x9e3779b1) ^ 0x85ebca6b) >>> 0;
   for (const v of [a, b, c]) {
     h = Math.imul(h ^ v, 0x85ebca6b) >>> 0;

@@ -9,7 +9,7 @@ export const SLICES = 12;
 export const FIRST = 3;
 export const LAST = 8;
 
-export function disc(centreX: number, centreY: number, radius: number): Uint8Array {
+function disc(centreX: number, centreY: number, radius: number): Uint8Array {
   return Uint8Array.from({ length: SIZE_PX * SIZE_PX }, (_, index) => {
     const dx = (index % SIZE_PX) - centreX;
     const dy = Math.floor(index / SIZE_PX) - centreY;

@@ -24,7 +24,7 @@ const golden = JSON.parse(readFileSync(new URL('golden.json', GOLDEN), 'utf8')) 
 /** What nibabel read in the fixtures, by file name. */
 export const goldenFiles: readonly (readonly [string, GoldenFile])[] = Object.entries(golden.files);
 
-export const fixture = (name: string): Uint8Array => readFileSync(new URL(`files/${name}`, GOLDEN));
+const fixture = (name: string): Uint8Array => readFileSync(new URL(`files/${name}`, GOLDEN));
 
 /** The bytes in pieces of `piece`, as a disk or network would bring them. */
 export async function* streamOf(bytes: Uint8Array, piece = 1000): ByteStream {

@@ -23,8 +23,8 @@ export interface CohortOptions {
   readonly slices?: number;
 }
 
-export const DAY_MS = 86_400_000;
-export const CREATED_AT = '2026-11-20T04:05:06.000Z';
+const DAY_MS = 86_400_000;
+const CREATED_AT = '2026-11-20T04:05:06.000Z';
 
 const SCANNERS: [string, ...string[]] = ['Aquilion ONE', 'SOMATOM Force', 'Revolution CT', ''];
 
@@ -177,7 +177,7 @@ const nothingShared = (labelMl: number, missed: boolean): Metrics => ({
   monaiHd95Mm: 'inf',
 });
 
-export const SAMPLE_BUNDLE = {
+const SAMPLE_BUNDLE = {
   name: 'sam-mix-tinyvit',
   digest: 'ab'.repeat(32),
   classifierThreshold: 0.3,
