@@ -8,6 +8,7 @@ import { CaseManifest } from '../../../core/contract/manifest.ts';
 import { metricValue } from '../../../core/contract/panel.ts';
 import { CaseReport } from '../../../core/contract/report.ts';
 import { InputError, PreflightError } from '../../../core/errors.ts';
+import { greySlice } from '../../../core/slice/slab-codec.ts';
 import type { OpenBundle } from '../../../core/stage/open-bundle.ts';
 import { reportCase, reportFailure } from '../../../core/stage/report.ts';
 import { segmentSlab } from '../../../core/stage/segment.ts';
@@ -263,6 +264,18 @@ describe('report', () => {
       // Beside what only the montage has: the caption above, R and L at the sides.
       const drawn = crop(tiles, at * sizePx + 30, 60, sizePx - 60);
       expect(same(drawn, crop(overlay, left + 30, top + 60, sizePx - 60))).toBe(true);
+      // Where no line is drawn it is the very slice, as it was stored for the model.
+      const slab = manifest.slabs.find((one) => slice < one.firstSlice + one.slices)!;
+      const images = await store.get(keys.slab(slab.index));
+      const grey = greySlice(images, slice - slab.firstSlice, sizePx);
+      const tile = crop(tiles, at * sizePx, 0, sizePx);
+      const undrawn = [...grey.keys()].filter((n) =>
+        [1, 2].every((channel) => tile[n * 4] === tile[n * 4 + channel]),
+      );
+      expect(undrawn.length).toBeGreaterThan(grey.length / 2);
+      // A line may happen to come out grey.
+      const others = undrawn.filter((n) => tile[n * 4] !== grey[n]);
+      expect(others.length).toBeLessThan(undrawn.length / 1000);
     }
     const section = crop(tiles, sizePx, 0, sizePx);
     expect(mean(crop(small, 0, 0, small.width))).toBeCloseTo(mean(section), 0);
