@@ -9,7 +9,7 @@ from ..data.slices import SlicePool
 from ..model.sam_mix import SamMix
 from .slices import gate_threshold
 
-GATE_SENSITIVITY = 0.99  # of the validation slices with the target
+GATE_SENSITIVITY = 0.98  # of the validation slices with the target
 MIN_CALIBRATION_SLICES = 20  # of either class
 THRESHOLD_RANGE = (1e-4, 1 - 1e-4)
 

@@ -13,7 +13,7 @@ import onnx
 import torch
 from onnx import numpy_helper
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 from torch import Tensor
 
 from ..config import ModelConfig, config_from_dict
@@ -45,7 +45,8 @@ def write_checkpoint(model: SamMix, stages: tuple[Stage, ...], folder: Path) -> 
         if name not in exported or not np.array_equal(exported[name], value):
             rest[name] = value.copy(order="C")
     record = [stage_to_dict(stage) for stage in stages]
-    save_file(rest, folder / CHECKPOINT_FILE, {"stages": json.dumps(record)})
+    content = save(rest, {"stages": json.dumps(record)})
+    (folder / CHECKPOINT_FILE).write_bytes(content)
 
 
 def read_bundle(folder: Path) -> Origin:
