@@ -294,7 +294,7 @@ describe('a site file', () => {
       )?.ExpirationInDays;
     // All folders of the bucket but those of bundles, requests and the viewer's page.
     const spared = [PREFIX.models, PREFIX.training, PREFIX.viewer] as string[];
-    const folders = Object.values(PREFIX).filter((prefix) => prefix.split('/').length === 2);
+    const folders = Object.values(PREFIX).filter((prefix) => /^[^/]+\/$/.test(prefix));
     for (const prefix of folders.filter((one) => !spared.includes(one)))
       expect(days(prefix), prefix).toBeGreaterThan(0);
     expect(days(PREFIX.quarantine)).toBe(30);

@@ -37,6 +37,7 @@ describe('the environment of functions and jobs', () => {
       SAMMIX_BUCKET: 'bucket',
       SAMMIX_PROVIDERS: 'cuda,cpu',
       SAMMIX_THREADS: '4',
+      SAMMIX_MACHINE: '/etc/sammix',
       SAMMIX_RUN_ID: '0123456789abcdef',
       SAMMIX_TRACE_ID: '1-0-0',
     });
