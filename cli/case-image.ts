@@ -2,7 +2,8 @@ import path from 'node:path';
 import type { Problem } from '../core/contract/manifest.ts';
 import type { ByteStream } from '../core/ports.ts';
 import type { OpenOptions } from '../core/volume/reader.ts';
-import { niftiOfPlan, planVolume, stackSha256 } from '../dicom/volume.ts';
+import { planVolume } from '../dicom/volume.ts';
+import { niftiOfPlan, stackSha256 } from '../dicom/volume-bytes.ts';
 import { contentVersion, readFile, requireFile, versionOfSha256 } from './files.ts';
 import type { CaseInput } from './inputs.ts';
 

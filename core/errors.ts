@@ -1,11 +1,27 @@
-import type { Fault } from './contract/fault.ts';
-import type { Problem } from './contract/manifest.ts';
-
 /**
  * Errors that a user can act on. Every one says what was expected, what was found, in which case or
  * file, and what to do; anything else that is thrown is a defect of ours and keeps its stack.
  */
-export type { Fault } from './contract/fault.ts';
+
+/** What is wrong, in which file or setting, and what to do about it. */
+export interface Fault {
+  /** Stable machine-readable reason, kebab-case, e.g. `truncated-gzip`. */
+  readonly code: string;
+  /** The file, case, bundle or setting that is at fault. */
+  readonly subject: string;
+  readonly expected: string;
+  readonly found: string;
+  /** What the reader can do about it. */
+  readonly remedy: string;
+}
+
+/** One finding of the preflight: errors refuse an input, warnings do not. */
+export interface Problem {
+  readonly code: string;
+  readonly severity: 'error' | 'warning';
+  readonly message: string;
+  readonly remedy: string;
+}
 
 /** A fault in one line, as messages and progress lines show it. */
 export const faultText = ({ subject, expected, found, remedy }: Omit<Fault, 'code'>): string =>

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import type { Problem as PreflightProblem } from '../errors.ts';
 import type { BundleManifest } from './bundle.ts';
 import { RunId, Sha256 } from './ids.ts';
 
@@ -27,7 +28,7 @@ export const Problem = z.strictObject({
   severity: z.enum(['error', 'warning']),
   message: z.string(),
   remedy: z.string(),
-});
+}) satisfies z.ZodType<PreflightProblem>;
 export type Problem = z.infer<typeof Problem>;
 
 const Count = z.int().positive();

@@ -1,10 +1,16 @@
-import { InputError } from '../errors.ts';
 import type { ByteStream } from '../ports.ts';
 import { ByteReader } from './byte-reader.ts';
 import { asNumbers, DTYPES, type NumberArray, toHostOrder } from './dtype.ts';
 import { type Geometry, geometryOf } from './geometry.ts';
 import { gunzip, isGzip } from './gzip.ts';
 import { headerSize, type NiftiHeader, parseHeader, SMALLEST_HEADER_BYTES } from './header.ts';
+import {
+  pairWithoutImage,
+  requireRoom,
+  tooLarge,
+  truncated,
+  type VolumeFacts,
+} from './reader-faults.ts';
 import { type Scaling, scalingOf } from './scaling.ts';
 import {
   type CanonicalStrides,
@@ -43,12 +49,6 @@ const BLOCK_SLICES = 16;
 /** The header file of a pair is read whole; beyond this it is no header. */
 const PAIR_HEADER_LIMIT = 32 * 2 ** 20;
 
-/** Deflate makes at most 1032 bytes of one (zlib's documentation). */
-const LARGEST_INFLATION = 1032;
-
-/** Volumes that do not stream are held as stored: no clinical CT comes near this. */
-const HELD_LIMIT_BYTES = 4 * 2 ** 30;
-
 /**
  * Opens a NIfTI-1 or NIfTI-2 file, plain or gzipped (by its first bytes, not its name), and reads
  * the header only. Throws `InputError` with the codes of `parseHeader`, `geometryOf`, `gunzip`, and
@@ -79,15 +79,6 @@ export async function openNifti(source: ByteStream, options: OpenOptions): Promi
   }
 }
 
-function requireRoom(facts: VolumeFacts, fileBytes: number | undefined): void {
-  const { header, geometry, compressed } = facts;
-  const [columns, rows, slices] = geometry.shape;
-  const needed = columns * rows * slices * DTYPES[header.dtype].bytes;
-  const most = (fileBytes ?? Number.POSITIVE_INFINITY) * (compressed ? LARGEST_INFLATION : 1);
-  if (needed > most) throw truncated(facts, needed, most, compressed ? 'at most ' : '');
-  if (needed > HELD_LIMIT_BYTES && geometry.transform.storedAxis[2] !== 2) throw tooLarge(facts);
-}
-
 /** The bytes of a file, gzip undone where its first bytes say so. */
 export async function inflated(
   source: ByteStream,
@@ -107,15 +98,6 @@ async function readHeader(bytes: ByteReader, subject: string): Promise<NiftiHead
   const rest = await bytes.read(more);
   if (rest.byteLength === 0) return alone;
   return parseHeader(Buffer.concat([fixed, rest]), subject);
-}
-
-interface VolumeFacts {
-  readonly subject: string;
-  readonly header: NiftiHeader;
-  readonly geometry: Geometry;
-  readonly scaling: Scaling;
-  /** Whether the voxels are gzipped. */
-  readonly compressed: boolean;
 }
 
 /** An opened volume. Its voxels can be read once. */
@@ -304,45 +286,7 @@ export class NiftiReader {
 /** Largest finite float32. */
 const FLOAT32_MAX = (2 - 2 ** -23) * 2 ** 127;
 
-const tooLarge = (
-  { subject, geometry, header }: Pick<VolumeFacts, 'subject' | 'geometry' | 'header'>,
-  cause?: unknown,
-): InputError =>
-  new InputError(
-    {
-      code: 'volume-too-large',
-      subject,
-      expected: 'a volume that fits into memory',
-      found: `${geometry.shape.join(' x ')} ${header.dtype}, orientation ${geometry.orientation}`,
-      remedy: 'Reorient it so that axial slices follow each other (e.g. to RAS or LPS).',
-    },
-    { cause },
-  );
-
 async function skip(bytes: ByteReader, length: number, facts: VolumeFacts): Promise<void> {
   const found = (await bytes.read(length)).byteLength;
   if (found < length) throw truncated(facts, length, found);
 }
-
-const truncated = (
-  volume: { subject: string; geometry: Geometry; header: NiftiHeader },
-  expected: number,
-  found: number,
-  bound = '',
-): InputError =>
-  new InputError({
-    code: 'truncated-data',
-    subject: volume.subject,
-    expected: `${expected} bytes of voxels (${volume.geometry.shape.join(' x ')} ${volume.header.dtype})`,
-    found: `${bound}${found}`,
-    remedy: 'The file is cut off: copy or download it again.',
-  });
-
-const pairWithoutImage = (subject: string): InputError =>
-  new InputError({
-    code: 'pair-without-image',
-    subject,
-    expected: 'the voxels (.img) beside the header (.hdr)',
-    found: 'a header only',
-    remedy: 'Put the .img file of the same name beside the .hdr file.',
-  });

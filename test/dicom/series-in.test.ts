@@ -7,7 +7,8 @@ import { openNifti } from '../../core/volume/reader.ts';
 import { readInstance } from '../../dicom/instance.ts';
 import { FrameReader } from '../../dicom/pixels.ts';
 import type { AxialStack } from '../../dicom/series.ts';
-import { niftiOfPlan, planVolume } from '../../dicom/volume.ts';
+import { planVolume } from '../../dicom/volume.ts';
+import { niftiOfPlan } from '../../dicom/volume-bytes.ts';
 import { filesOf, readSeries, TRUTH, type Truth } from './golden.ts';
 
 const cases = (wanted: (truth: Truth) => boolean): [string, Truth][] =>
