@@ -109,7 +109,10 @@ describe('an evaluation at a site', () => {
 
   it('measures a case again whose label was corrected, without the model where slabs are left', async () => {
     const world = measured();
-    await world.label(await world.upload(labelKey('c1.nii'), labelOf(2), '2026-01-05T00:00:00Z'));
+    // One voxel more: another file on the same grid.
+    const corrected = Uint8Array.from(labelOf(1));
+    corrected[corrected.length - 1] = 1;
+    await world.label(await world.upload(labelKey('c1.nii'), corrected, '2026-01-05T00:00:00Z'));
     const [id = ''] = await world.evaluate(again);
     expect(world.shards).toHaveLength(1);
     world.logs.length = 0;
