@@ -22,6 +22,7 @@ SERVICE_ROLE = "AWSServiceRoleForBatch"
 
 def fill() -> None:
     _newest_gpu_image()
+    _outputs_of_change_sets()
     _batch_attributes()
     _batch_service_role()
     _batch_timeout()
@@ -43,6 +44,20 @@ def _newest_gpu_image() -> None:
         return original(self, value, value_type)
 
     parsing.ResourceMap.parse_ssm_parameter = parse
+
+
+def _outputs_of_change_sets() -> None:
+    """moto makes a stack's outputs of the empty template that it had before its first change set."""
+    original = cloudformation.CloudFormationBackend.execute_change_set
+
+    def execute(self: Any, change_set_name: str, stack_name: str | None = None) -> None:
+        original(self, change_set_name, stack_name)
+        for stack in self.stacks.values():
+            if not stack.output_map._output_json_map and '"Outputs"' in stack.template:
+                stack._parse_template()
+                stack.output_map = stack._create_output_map()
+
+    cloudformation.CloudFormationBackend.execute_change_set = execute
 
 
 def _batch_attributes() -> None:
