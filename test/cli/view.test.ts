@@ -97,7 +97,7 @@ describe('findCases', () => {
     });
   });
 
-  it('finds the cases of an evaluation, and refuses folders without any', async () => {
+  it('finds the cases of an evaluation, leaves out damaged ones, and refuses folders without any', async () => {
     const folder = await temporaryFolder();
     await expect(findCases(folder, {})).rejects.toMatchObject({ code: 'no-cases' });
     await mkdir(path.join(folder, 'cases'));
@@ -113,7 +113,11 @@ describe('findCases', () => {
     await expect(findCases(folder, { image })).rejects.toMatchObject({
       code: 'one-file-for-many',
     });
-    await writeFile(path.join(folder, 'cases', 'plain', 'report.json'), '{"status":"new"}');
+    const damage = (caseId: string): Promise<void> =>
+      writeFile(path.join(folder, 'cases', caseId, 'report.json'), '{"status":"new"}');
+    await damage('plain');
+    expect((await findCases(folder, {})).map(({ facts }) => facts.caseId)).toEqual(['turned']);
+    await damage('turned');
     await expect(findCases(folder, {})).rejects.toMatchObject({ code: 'bad-report' });
   });
 });
