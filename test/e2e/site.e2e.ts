@@ -11,6 +11,7 @@ import { openSite } from '../../cli/site/open-site.ts';
 import { registerBundle } from '../../cli/site/register.ts';
 import { siteStatus } from '../../cli/site/status.ts';
 import { submitCases } from '../../cli/site/submit.ts';
+import { caseIdOf } from '../../core/dataset/case-id.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { readJobRecords, readRun } from '../../site/runs.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
@@ -106,7 +107,7 @@ describe('an upload becomes a mask and a report', () => {
     const { image } = await phantom(work, 'odd', 3);
     const name = `${PATIENT} a + b.nii.gz`;
     await south.put(`incoming/liver/images/${name}`, await readFile(image));
-    const { report } = await segmented(south, `${PATIENT}-a-+-b`);
+    const { report } = await segmented(south, caseIdOf(name));
     expect(report.input.name).toBe(name);
     const logs = await readAll(path.join(work, 'logs'));
     expect(logs).toContain(report.runId);
