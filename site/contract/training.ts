@@ -103,6 +103,10 @@ export const TrainRequest = z
     /** Whether to score the test patients too, and not only the validation patients. */
     measureTest: z.boolean().optional(),
   })
+  .refine(({ imageSize, config }) => config.size !== 'lite_medsam' || (imageSize ?? 256) === 256, {
+    path: ['imageSize'],
+    message: '256, the only size of lite_medsam',
+  })
   .refine(({ checkpoint, config }) => !checkpoint || SAM_SIZES.has(config.size ?? 'vit_b'), {
     path: ['config', 'size'],
     message: 'vit_b or lite_medsam, the sizes that a SAM checkpoint fits',

@@ -81,8 +81,9 @@ const good = fc
   // A SAM checkpoint decides the size, and only with one there is LoRA to adapt.
   .map((request) => {
     const { adapt, ...config } = request.config;
-    return request.checkpoint
-      ? { ...request, config: { ...request.config, size: 'vit_b' } }
+    if (request.checkpoint) return { ...request, config: { ...request.config, size: 'vit_b' } };
+    return config.size === 'lite_medsam'
+      ? { ...request, imageSize: 256, config }
       : { ...request, config };
   });
 
@@ -113,6 +114,7 @@ const SPOIL: readonly ((request: Request) => unknown)[] = [
     checkpoint: { key: 'models/a.pth', input: 'sam', licence: 'MIT' },
     config: { ...request.config, size: 'small' },
   }),
+  (request) => ({ ...request, imageSize: 512, config: { ...request.config, size: 'lite_medsam' } }),
   ({ dataPrefix: _, ...request }) => request,
   ({ config: _, ...request }) => request,
   (request) => ({ ...request, config: { ...request.config, speed: 1 } }),
