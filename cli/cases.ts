@@ -1,8 +1,8 @@
-import path from 'node:path';
 import type { LabelChoice } from '../core/dataset/label-meaning.ts';
 import type { SeenFile } from '../core/dataset/layout.ts';
 import type { Fault } from '../core/errors.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
+import { isWithin } from './files.ts';
 import { type CaseInput, findInputs, leftOutLines } from './inputs.ts';
 import {
   type FoundLabels,
@@ -93,12 +93,10 @@ export async function collectCases(
 
 /** A folder of labels inside an input is not searched for images; one that holds the images is. */
 const isFolderApart = (label: string | undefined, paths: readonly string[]): boolean =>
-  label !== undefined &&
-  paths.every(
-    (given) => !`${path.resolve(given)}${path.sep}`.startsWith(`${path.resolve(label)}${path.sep}`),
-  );
+  label !== undefined && paths.every((given) => !isWithin(label, given));
 
-function caseLabel(
+/** A label that is there, or what speaks against those that are; undefined for none at all. */
+export function caseLabel(
   file: string | undefined,
   doubt: Fault | undefined,
   { caseId }: CaseInput,

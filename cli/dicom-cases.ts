@@ -4,7 +4,7 @@ import path from 'node:path';
 import { rangedFiles } from '../adapters/ranged-files.ts';
 import { zipEntries } from '../adapters/zip.ts';
 import { caseIdOf } from '../core/dataset/case-id.ts';
-import { faultText, SammixError } from '../core/errors.ts';
+import { faultText, InputError, SammixError } from '../core/errors.ts';
 import type { RangedFile } from '../core/ports.ts';
 import { type Instance, readInstance } from '../dicom/instance.ts';
 import { type AxialStack, type LeftAside, sortSeries } from '../dicom/series.ts';
@@ -105,18 +105,30 @@ export async function isDicom(file: string): Promise<boolean> {
   return (await readInstance(start!).catch(() => true)) !== undefined;
 }
 
-/** Finds a series again, for whoever kept its identifier. */
+/**
+ * Finds a series again, for whoever kept its identifier.
+ *
+ * @throws InputError `series-missing`, with the remedy of who asks
+ */
 export async function findSeries(
   container: string,
   series: { readonly uid: string; readonly part: number | null },
-): Promise<CaseInput | undefined> {
+  remedy: string,
+): Promise<CaseInput> {
   const found = ZIP.test(container)
     ? await dicomOf(container)
     : await dicomAmong(container, (await walk(container, [])).others);
   const one = found.series.find(
     ({ stack }) => stack.seriesUid === series.uid && (stack.part ?? null) === series.part,
   );
-  return one && { caseId: one.name, image: one.container, dicom: one.stack };
+  if (one) return { caseId: one.name, image: one.container, dicom: one.stack };
+  throw new InputError({
+    code: 'series-missing',
+    subject: container,
+    expected: 'the DICOM series that was segmented',
+    found: 'others, or none',
+    remedy,
+  });
 }
 
 const holds = ({ slices }: AxialStack, name: string): boolean =>

@@ -9,9 +9,9 @@ import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
 import { getJson } from '../core/json.ts';
 import { imageName, imageStream, imageVersion } from './case-image.ts';
-import type { CaseLabel, LabelCase } from './cases.ts';
+import { type CaseLabel, caseLabel, type LabelCase } from './cases.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
-import { findLabels, type LabelOptions, labelChoice, labelInput, unusableLabel } from './labels.ts';
+import { findLabels, type LabelOptions, labelChoice } from './labels.ts';
 import { closeRun, type ModelOptions, openRun, runLocally } from './local.ts';
 import type { Progress } from './progress.ts';
 
@@ -77,12 +77,10 @@ export async function folderMasks(
   const usable = cases.filter(({ fault }) => fault === undefined);
   const found = await findLabels(folder, usable, []);
   const choice = predictionChoice(options);
-  const maskOf = async (input: LabelledInput): Promise<Mask | undefined> => {
+  const maskOf = async (input: LabelledInput): Promise<CaseLabel | undefined> => {
     const own = path.join(path.resolve(folder), input.caseId, 'mask.nii.gz');
     const file = (await isFile(own)) ? own : found.of(input);
-    if (file !== undefined) return { file, read: () => labelInput(file, choice) };
-    const doubt = found.doubt(input);
-    return doubt && { file: null, read: async () => unusableLabel(input.caseId, doubt) };
+    return caseLabel(file, found.doubt(input), input, choice);
   };
   return {
     bundle: null,
@@ -101,12 +99,10 @@ function predictionChoice(options: PredictionOptions): LabelChoice {
   };
 }
 
-type Mask = CaseLabel;
-
 async function measureMask(
   store: DirStore,
   input: LabelledInput,
-  mask: Mask | undefined,
+  mask: CaseLabel | undefined,
   { force, choice }: { readonly force: boolean; readonly choice: LabelChoice },
 ): Promise<MeasuredRow> {
   const { caseId, patientId, image, pairedImage, dicom } = input;

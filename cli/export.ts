@@ -4,7 +4,7 @@ import { DirStore } from '../adapters/dir-store.ts';
 import { runKeys } from '../core/contract/keys.ts';
 import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
 import { CaseSources } from '../core/contract/view.ts';
-import { ConfigError, InputError } from '../core/errors.ts';
+import { ConfigError } from '../core/errors.ts';
 import { getJson, usableJson } from '../core/json.ts';
 import { maskMesh, stlFile } from '../core/mask/mesh.ts';
 import type { ByteStream } from '../core/ports.ts';
@@ -123,15 +123,8 @@ function derivationOf(
 async function seriesOf(store: DirStore, key: string, folder: string): Promise<CaseInput> {
   const sources = await usableJson(store, key, CaseSources);
   if (!sources?.series) throw nothingToExport(folder, 'a case that did not come from DICOM');
-  const found = await findSeries(sources.image, sources.series);
-  if (found) return found;
-  throw new InputError({
-    code: 'series-missing',
-    subject: sources.image,
-    expected: 'the DICOM series that was segmented',
-    found: 'others, or none',
-    remedy: 'Put the files back where the run found them.',
-  });
+  const remedy = 'Put the files back where the run found them.';
+  return findSeries(sources.image, sources.series, remedy);
 }
 
 async function meshOf(maskFile: string, done: SegmentedReport): Promise<Uint8Array | undefined> {

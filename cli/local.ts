@@ -5,8 +5,12 @@ import { openRuntimeInThread } from '../adapters/onnx-thread.ts';
 import { peakMemoryMiB, provenance } from '../adapters/provenance.ts';
 import { WriteBehindStore } from '../adapters/write-behind.ts';
 import { type RunKeys, runId, runKeys } from '../core/contract/keys.ts';
-import type { InputIdentity, Parameters, RunIdentity } from '../core/contract/manifest.ts';
-import { parametersOf } from '../core/contract/manifest.ts';
+import {
+  type InputIdentity,
+  type Parameters,
+  parametersOf,
+  type RunIdentity,
+} from '../core/contract/manifest.ts';
 import type { CaseReport, SegmentedReport } from '../core/contract/report.ts';
 import {
   BundleError,

@@ -3,7 +3,6 @@ import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
 import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
-import { InputError } from '../core/errors.ts';
 import { VIEWER_LINK } from '../core/page/page.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
@@ -167,19 +166,9 @@ async function* linkedReport(file: string, caseId: string): ByteStream {
 }
 /** The volume as the run saw it. */
 async function* seriesImage(given: string, series: NonNullable<LocalCase['series']>): ByteStream {
-  const found = await findSeries(given, series);
-  if (!found) throw seriesGone(given);
-  yield* imageStream(found);
+  const remedy = 'Put the files back, or name the CT with --image FILE.';
+  yield* imageStream(await findSeries(given, series, remedy));
 }
-
-const seriesGone = (given: string): InputError =>
-  new InputError({
-    code: 'series-missing',
-    subject: given,
-    expected: 'the DICOM series that was segmented',
-    found: 'others, or none',
-    remedy: 'Put the files back, or name the CT with --image FILE.',
-  });
 
 const pageRoute = ({ html, contentSecurityPolicy }: ViewerPage): Served => ({
   contentType: 'text/html; charset=utf-8',

@@ -1,3 +1,4 @@
+import { groupBy } from '../core/group-by.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
 import { dot } from '../core/volume/matrix3.ts';
 import type { Frame, Instance } from './instance.ts';
@@ -207,14 +208,4 @@ function repeats(ordered: readonly SliceSource[]): boolean {
     ({ frame }, n) =>
       n > 0 && alongMm(frame, normal) - alongMm(ordered[n - 1]!.frame, normal) < SAME_POSITION_MM,
   );
-}
-
-function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>();
-  for (const item of items) {
-    const group = groups.get(key(item));
-    if (group) group.push(item);
-    else groups.set(key(item), [item]);
-  }
-  return groups;
 }

@@ -1,6 +1,5 @@
 import { type Contour, cutCorners, traceContours } from '../core/draw/contour.ts';
 import {
-  code,
   type Derivation,
   type DicomAttributes,
   dateOf,
@@ -70,8 +69,6 @@ function seriesAndInstance(
   };
 }
 
-const imageOf = (source: SliceSource): DicomAttributes[] => [referenced(source)];
-
 function frameOfReference({ stack }: VolumePlan): DicomAttributes {
   const { instance } = stack.slices[0]!;
   return {
@@ -116,7 +113,7 @@ const structure = (
       ReferencedROINumber: '1',
       RTROIInterpretedType: 'ORGAN',
       ROIInterpreter: '',
-      RTROIIdentificationCodeSequence: code('10200004', 'SCT', 'Liver'),
+      RTROIIdentificationCodeSequence: LIVER.type(),
     },
   ],
 });
@@ -134,7 +131,7 @@ function planarContour(source: SliceSource, polygon: Contour): DicomAttributes {
       );
   }
   return {
-    ContourImageSequence: imageOf(source),
+    ContourImageSequence: [referenced(source)],
     ContourGeometricType: 'CLOSED_PLANAR',
     NumberOfContourPoints: String(polygon.length / 2),
     ContourData: data,

@@ -104,6 +104,7 @@ export const labelVersion = ({
   const said = choiceVersion(choice ?? {}, []);
   return said === '' ? version : `${version} ${said}`;
 };
+
 /** Says that a run has begun: until it has ended, the watch looks at it. */
 export const markOpen = (store: S3Store, runId: string): Promise<void> =>
   store.put(cloudKeys.openRun(runId), new Uint8Array(0));

@@ -33,6 +33,16 @@ export interface RunKeys {
   slabRecords(index: number): string;
 }
 
+/** What every run that is done has written beside its `report.json`. */
+export const outputKeys = (keys: RunKeys): string[] => [
+  keys.mask,
+  keys.cam,
+  keys.overlay,
+  keys.gallery,
+  keys.thumbnail,
+  keys.reportHtml,
+];
+
 const padded = (index: number): string => String(index).padStart(5, '0');
 
 export function runKeys(prefix: string): RunKeys {

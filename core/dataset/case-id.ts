@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SEGMENT } from '../contract/keys.ts';
+import { groupBy } from '../group-by.ts';
 
 /**
  * Names of cases. An id is a folder's name and a key's segment, so it is made of a file's name by
@@ -126,11 +127,6 @@ function distinctTail(parts: readonly string[], group: readonly (readonly string
 
 /** Positions that share an id, ids taken as a file system that ignores case takes them. */
 function clashes(ids: readonly string[]): number[][] {
-  const groups = new Map<string, number[]>();
-  ids.forEach((id, at) => {
-    const group = groups.get(id.toLowerCase());
-    if (group) group.push(at);
-    else groups.set(id.toLowerCase(), [at]);
-  });
+  const groups = groupBy([...ids.keys()], (at) => ids[at]!.toLowerCase());
   return [...groups.values()].filter((group) => group.length > 1);
 }

@@ -1,3 +1,4 @@
+import { groupBy } from '../group-by.ts';
 import {
   type CaseName,
   imageNames,
@@ -127,15 +128,4 @@ function distance(a: readonly string[], b: readonly string[]): number | undefine
 function byCost(edges: readonly Edge[]): Edge[][] {
   const groups = groupBy(edges, ({ cost }) => cost);
   return [...groups].sort(([a], [b]) => a - b).map(([, group]) => group);
-}
-
-function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
-  const groups = new Map<K, T[]>();
-  for (const item of items) {
-    const key = keyOf(item);
-    const group = groups.get(key);
-    if (group) group.push(item);
-    else groups.set(key, [item]);
-  }
-  return groups;
 }

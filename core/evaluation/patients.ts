@@ -1,4 +1,5 @@
 import type { EstimateInterval, EvaluatedCase } from '../contract/evaluation.ts';
+import { groupBy } from '../group-by.ts';
 import { quantile } from '../metrics/quantile.ts';
 import { createRandom } from '../random.ts';
 
@@ -17,12 +18,7 @@ export const isLabelled = ({ labelVersion, status }: EvaluatedCase): boolean =>
 
 /** The cases of each patient; patients by id, their cases in the order given. */
 export function casesOfPatients(cases: readonly EvaluatedCase[]): EvaluatedCase[][] {
-  const groups = new Map<string, EvaluatedCase[]>();
-  for (const one of cases) {
-    const group = groups.get(one.patientId);
-    if (group) group.push(one);
-    else groups.set(one.patientId, [one]);
-  }
+  const groups = groupBy(cases, ({ patientId }) => patientId);
   return [...groups].sort(([a], [b]) => byText(a, b)).map(([, group]) => group);
 }
 

@@ -1,3 +1,5 @@
+import { html, type SafeHtml } from './html.ts';
+
 /**
  * The page's only script: the table of cases sorts and filters. Its digest stands in the page's
  * content policy, so that nothing else can run. Rows are never removed, only hidden, and the style
@@ -75,3 +77,25 @@ export const SCRIPT = `
   filter();
 })();
 `;
+
+/**
+ * The controls that the script filters by; hidden until it has run.
+ *
+ * @param statuses values of the rows' `data-s`, with what the reader sees for them
+ * @param flags of all rows (`data-f`), each once or more often
+ */
+export const caseFilters = (
+  statuses: readonly { readonly value: string; readonly text: string }[],
+  flags: readonly string[],
+): SafeHtml => html`<div class="filters" id="cases-filters" role="search" aria-label="Cases" hidden>
+<label>Text <input type="search" id="filter-text" autocomplete="off" spellcheck="false"></label>
+<label>Status <select id="filter-status"><option value="">all</option>${statuses.map(
+  ({ value, text }) => html`<option value="${value}">${text}</option>`,
+)}</select></label>
+<label>Flag <select id="filter-flag"><option value="">all</option><option value="*">any flag</option>${[
+  ...new Set(flags),
+]
+  .sort()
+  .map((flag) => html`<option value="${flag}">${flag}</option>`)}</select></label>
+<button type="button" id="filter-reset">Show all</button>
+</div>`;

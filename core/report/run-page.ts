@@ -10,7 +10,7 @@ import { COHORT_STYLE } from '../page/cohort-style.ts';
 import { counted, digestText, NONE, numberInsert, numberText, timeInsert } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page } from '../page/page.ts';
-import { SCRIPT } from '../page/table-script.ts';
+import { caseFilters, SCRIPT } from '../page/table-script.ts';
 import { SEVERITY } from '../page/words.ts';
 import { volumePlot } from './volume-plot.ts';
 
@@ -231,23 +231,14 @@ function remarks(report: CaseReport): Insert {
   ];
 }
 
-/** Hidden until the script that they need has run. */
 function filters(rows: readonly RunPageRow[]): SafeHtml {
-  const flags = [
-    ...new Set(segmentedOf(rows).flatMap((report) => report.flags.map(({ code }) => code))),
-  ].sort();
   const count = (status: CaseReport['status']): number =>
     rows.filter(({ report }) => report.status === status).length;
-  return html`<div class="filters" id="cases-filters" role="search" aria-label="Cases" hidden>
-<label>Text <input type="search" id="filter-text" autocomplete="off" spellcheck="false"></label>
-<label>Status <select id="filter-status"><option value="">all</option>${(
-    ['segmented', 'failed'] as const
-  ).map(
-    (status) => html`<option value="${status}">${status} (${count(status)})</option>`,
-  )}</select></label>
-<label>Flag <select id="filter-flag"><option value="">all</option><option value="*">any flag</option>${flags.map(
-    (flag) => html`<option value="${flag}">${flag}</option>`,
-  )}</select></label>
-<button type="button" id="filter-reset">Show all</button>
-</div>`;
+  return caseFilters(
+    (['segmented', 'failed'] as const).map((status) => ({
+      value: status,
+      text: `${status} (${count(status)})`,
+    })),
+    segmentedOf(rows).flatMap((report) => report.flags.map(({ code }) => code)),
+  );
 }

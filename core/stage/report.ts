@@ -1,5 +1,5 @@
 import { bundleDisplay } from '../contract/bundle.ts';
-import type { RunKeys } from '../contract/keys.ts';
+import { outputKeys, type RunKeys } from '../contract/keys.ts';
 import type { CaseManifest } from '../contract/manifest.ts';
 import type { TargetMeasures } from '../contract/measures.ts';
 import type {
@@ -96,15 +96,7 @@ async function writtenFiles(
   { probabilityMap }: SegmentedReport['parameters'],
 ): Promise<WrittenFile[]> {
   const files: WrittenFile[] = [];
-  for (const key of [
-    keys.mask,
-    keys.cam,
-    keys.overlay,
-    keys.gallery,
-    keys.thumbnail,
-    keys.reportHtml,
-    ...(probabilityMap ? [keys.probability] : []),
-  ])
+  for (const key of [...outputKeys(keys), ...(probabilityMap ? [keys.probability] : [])])
     files.push(writtenFile(key, await store.get(key)));
   return files;
 }

@@ -1,4 +1,4 @@
-import type { RunKeys } from '../contract/keys.ts';
+import { outputKeys, type RunKeys } from '../contract/keys.ts';
 import { type Backend, CaseManifest, type RunIdentity } from '../contract/manifest.ts';
 import type { CaseReport, FailedReport, Provenance, SegmentedReport } from '../contract/report.ts';
 import { SammixError } from '../errors.ts';
@@ -191,18 +191,6 @@ async function removeWork(store: BlobStore, keys: RunKeys): Promise<void> {
 
 /** The report goes first, so that no report stands for what is being removed. */
 async function removeOutputs(store: BlobStore, keys: RunKeys): Promise<void> {
-  const { report, reportHtml, mask, cam, overlay, gallery, thumbnail, probability, dicomSeg } =
-    keys;
-  for (const key of [
-    report,
-    reportHtml,
-    mask,
-    cam,
-    overlay,
-    gallery,
-    thumbnail,
-    probability,
-    dicomSeg,
-  ])
-    await store.remove(key);
+  const { report, probability, dicomSeg } = keys;
+  for (const key of [report, ...outputKeys(keys), probability, dicomSeg]) await store.remove(key);
 }

@@ -8,6 +8,7 @@ import { cloudRunKeys, inputVersion } from '../../site/contract/keys.ts';
 import { storedLabel } from '../../site/runs.ts';
 import { type JobModel, slabQueue } from './job-model.ts';
 import type { SegmentJobPorts } from './segment-job.ts';
+
 export interface EvaluatedCaseOutcome {
   readonly state: CaseOutcome['state'];
   readonly slabsDone: number;

@@ -2,6 +2,7 @@ import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
 import { faultText } from '../../errors.ts';
 import { metricOf, NONE, numberInsert, numberText, percentText } from '../../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../../page/html.ts';
+import { caseFilters } from '../../page/table-script.ts';
 import { STATUS } from '../../page/words.ts';
 import { statusesOf } from './words.ts';
 
@@ -75,22 +76,6 @@ function remarks({ fault, flags }: EvaluatedCase): Insert {
   return [reason, reason && flags.length > 0 && ' · ', flags.join(', ')];
 }
 
-/** Hidden until the script that they need has run. */
-function filters(evaluation: Evaluation): SafeHtml {
-  const flags = [...new Set(evaluation.cases.flatMap((one) => one.flags))].sort();
-  return html`<div class="filters" id="cases-filters" role="search" aria-label="Cases" hidden>
-<label>Text <input type="search" id="filter-text" autocomplete="off" spellcheck="false"></label>
-<label>Status <select id="filter-status"><option value="">all</option>${statusesOf(evaluation).map(
-    (status) =>
-      html`<option value="${status}">${STATUS[status].name} (${evaluation.counts[status]})</option>`,
-  )}</select></label>
-<label>Flag <select id="filter-flag"><option value="">all</option><option value="*">any flag</option>${flags.map(
-    (flag) => html`<option value="${flag}">${flag}</option>`,
-  )}</select></label>
-<button type="button" id="filter-reset">Show all</button>
-</div>`;
-}
-
 /** Where a case's own report lies, relative to the page; null where it has none. */
 export type ReportHref = (one: Pick<EvaluatedCase, 'caseId' | 'runId'>) => string | null;
 
@@ -109,3 +94,12 @@ export const caseLinks =
     const name = html`<bdi>${one.caseId}</bdi>`;
     return href === null ? name : html`<a href="${href}">${name}</a>`;
   };
+
+const filters = (evaluation: Evaluation): SafeHtml =>
+  caseFilters(
+    statusesOf(evaluation).map((status) => ({
+      value: status,
+      text: `${STATUS[status].name} (${evaluation.counts[status]})`,
+    })),
+    evaluation.cases.flatMap((one) => one.flags),
+  );
