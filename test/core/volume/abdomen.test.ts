@@ -72,7 +72,7 @@ describe.skipIf(data === undefined)('whether a part of a real scan shows an abdo
     ['cmb_crc_unlabelled_ct', [0, 12], true, 'dome of the liver'],
     ['cmb_crc_unlabelled_ct', [15, 55], false, 'heart'],
     ['cmb_crc_unlabelled_ct', [75, 100], false, 'shoulders'],
-  ] as const)('%s %j: %s (%s)', async (name, [from, to], shown) => {
+  ] as const)('%s %j: %s (%s)', async (name, [from, to], shown, _what) => {
     const file = path.join(data!, 'volumes', `${name}.nii.gz`);
     const reader = await openNifti(once(readFileSync(file)), { subject: name });
     const content = new ScanContent(reader.geometry.grid);
