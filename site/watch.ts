@@ -1,6 +1,6 @@
 import type { BatchClient, JobDetail } from '@aws-sdk/client-batch';
 import { pMapIterable } from 'p-map';
-import { MAX_ATTEMPTS } from '../adapters/aws-clients.ts';
+import { RETRIES } from '../adapters/aws-clients.ts';
 import type { Log } from '../adapters/log.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import type { Fault } from '../core/errors.ts';
@@ -186,7 +186,7 @@ let batchClient: BatchClient | undefined;
 function portsOf({ env, store, log, emit }: SiteContext<WatchEnv>): WatchPorts {
   const client = async () => {
     const batch = await import('@aws-sdk/client-batch');
-    batchClient ??= new batch.BatchClient({ maxAttempts: MAX_ATTEMPTS });
+    batchClient ??= new batch.BatchClient(RETRIES);
     return { ...batch, client: batchClient };
   };
   return {
@@ -207,7 +207,7 @@ function portsOf({ env, store, log, emit }: SiteContext<WatchEnv>): WatchPorts {
       const { SendMessageCommand, SQSClient } = await import('@aws-sdk/client-sqs');
       const QueueUrl =
         event.detail.status === 'SUCCEEDED' ? env.SAMMIX_RESULTS_QUEUE : env.SAMMIX_FAILURES_QUEUE;
-      await new SQSClient({ maxAttempts: MAX_ATTEMPTS }).send(
+      await new SQSClient(RETRIES).send(
         new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(event) }),
       );
     },

@@ -28,14 +28,28 @@ export interface Emulator {
   readonly endpoint: string;
   /** Logs of functions and jobs, and orders to the emulator. */
   readonly work: string;
+  /** Who may do everything, and who may do nothing. */
+  readonly administrator: Credentials;
+  readonly nobody: Credentials;
   /** From then on roles may do what their policies say, and nothing else. */
   checkPermissions(checked: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
-interface Ready {
+export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+}
+
+interface Ready {
+  readonly administrator: Credentials;
+  readonly nobody: Credentials;
+}
+
+/** For this process's clients, and for the programs that it starts. */
+export function become({ accessKeyId, secretAccessKey }: Credentials): void {
+  process.env.AWS_ACCESS_KEY_ID = accessKeyId;
+  process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
 }
 
 /**
@@ -61,14 +75,15 @@ export async function startEmulator(work: string): Promise<Emulator> {
     ],
     { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } },
   );
-  const { accessKeyId, secretAccessKey } = await untilReady(process_);
+  const { administrator, nobody } = await untilReady(process_);
   const endpoint = `http://localhost:${port}`;
   process.env.AWS_ENDPOINT_URL = endpoint;
-  process.env.AWS_ACCESS_KEY_ID = accessKeyId;
-  process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
+  become(administrator);
   return {
     endpoint,
     work,
+    administrator,
+    nobody,
     checkPermissions: async (checked) => {
       const headers = { 'content-type': 'text/plain' };
       const body = checked ? '0' : 'inf';
