@@ -11,6 +11,8 @@ export const EXIT = {
   storage: 4,
   /** The promotion gate refused the candidate; the active bundle stays. */
   refused: 5,
+  /** `site purge`: something of the case is still there. */
+  tracesLeft: 6,
   /** A defect of ours: please report it with the message. */
   defect: 70,
   /** Stopped by SIGINT (128 + 2); finished slabs are kept and the next run goes on from them. */
