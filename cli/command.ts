@@ -91,6 +91,7 @@ export const withModel = (command: Command): Command =>
       positiveInteger,
       32,
     )
+    .option('--header-text', "keep free text of the input's header in masks and reports", false)
     .option('--force', 'redo cases that are done and unchanged', false);
 
 /** More would only wait for each other, and a machine can be brought down by the asking. */

@@ -59,6 +59,7 @@ export interface PredictionOptions extends LabelOptions {
   readonly predictionValue?: readonly number[];
   readonly predictionName?: readonly string[];
   readonly force: boolean;
+  readonly headerText?: boolean;
 }
 
 /**
@@ -71,7 +72,7 @@ export async function folderMasks(
   options: PredictionOptions,
   cases: readonly LabelledInput[],
 ): Promise<MaskSource> {
-  const { predictions: folder, force } = options;
+  const { predictions: folder, force, headerText = false } = options;
   const info = await stat(folder).catch(() => undefined);
   if (!info?.isDirectory()) throw noFolder(folder);
   const usable = cases.filter(({ fault }) => fault === undefined);
@@ -84,7 +85,8 @@ export async function folderMasks(
   };
   return {
     bundle: null,
-    measure: async (input) => measureMask(store, input, await maskOf(input), { force, choice }),
+    measure: async (input) =>
+      measureMask(store, input, await maskOf(input), { force, choice, headerText }),
     close: () => Promise.resolve(),
   };
 }
@@ -99,11 +101,17 @@ function predictionChoice(options: PredictionOptions): LabelChoice {
   };
 }
 
+interface MeasureOptions {
+  readonly force: boolean;
+  readonly choice: LabelChoice;
+  readonly headerText: boolean;
+}
+
 async function measureMask(
   store: DirStore,
   input: LabelledInput,
   mask: CaseLabel | undefined,
-  { force, choice }: { readonly force: boolean; readonly choice: LabelChoice },
+  { force, choice, headerText }: MeasureOptions,
 ): Promise<MeasuredRow> {
   const { caseId, patientId, image, pairedImage, dicom } = input;
   const label = await input.label.read();
@@ -117,6 +125,7 @@ async function measureMask(
     label.version,
     JSON.stringify(choice),
     ...(dicom ? [(await imageVersion(input)).version] : []),
+    ...(headerText ? ['header text'] : []),
   ]);
   const kept = force ? undefined : await measuredBefore(store, key, inputsVersion);
   if (kept) return { row: { ...kept, patientId }, resumed: true };
@@ -130,6 +139,7 @@ async function measureMask(
     },
     prediction: await mask?.read(),
     label,
+    headerText,
   });
   const measured: MeasuredCase = { schemaVersion: 1, inputsVersion, case: row };
   await store.put(key, Buffer.from(`${JSON.stringify(measured)}\n`));

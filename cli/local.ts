@@ -43,6 +43,8 @@ export interface ModelOptions {
   readonly threshold?: number;
   /** Also write probability.nii.gz. */
   readonly probability?: boolean;
+  /** Masks and reports keep the free text of the input's header. */
+  readonly headerText?: boolean;
   /** False leaves the DICOM-SEG out of cases that came from DICOM. */
   readonly dicomSeg?: boolean;
 }
@@ -92,11 +94,12 @@ export async function openRun(options: ModelOptions, progress: Progress): Promis
 
 const parametersFor = (
   { manifest }: OpenBundle,
-  { postprocess, threshold, probability }: ModelOptions,
+  { postprocess, threshold, probability, headerText }: ModelOptions,
 ): Parameters => ({
   ...(postprocess ? parametersOf(manifest) : { largestComponent3d: false, fillHoles: false }),
   ...(threshold !== undefined && { maskProbability: threshold }),
   ...(probability && { probabilityMap: true }),
+  ...(headerText && { headerText }),
 });
 
 /** A runtime that did not open has nothing to close, and whoever needed it has been told. */

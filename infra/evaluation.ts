@@ -65,6 +65,7 @@ export class Evaluation extends Construct {
       SAMMIX_JOB_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_EVALUATE_JOB: job.jobDefinitionArn,
       SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_HEADER_TEXT: site.outputs.headerText ? 'kept' : 'dropped',
       SAMMIX_CASES_PER_JOB: String(site.evaluation.casesPerJob),
       SAMMIX_SLICES_PER_SLAB: String(site.compute.slicesPerSlab),
       SAMMIX_JUDGE_TRAINED_ON: site.evaluation.judgeTrainedOn ?? '',

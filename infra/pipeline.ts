@@ -72,6 +72,7 @@ export class Pipeline extends Construct {
       SAMMIX_BACKGROUND_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_SEGMENT_JOB: segment.jobDefinitionArn,
       SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_HEADER_TEXT: site.outputs.headerText ? 'kept' : 'dropped',
       SAMMIX_SLICES_PER_JOB: String(site.compute.slicesPerJob),
       SAMMIX_SLICES_PER_SLAB: String(site.compute.slicesPerSlab),
       SAMMIX_LEASE_SECONDS: String(SPLIT_TIMEOUT.toSeconds()),
@@ -151,6 +152,7 @@ export class Pipeline extends Construct {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
       SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_HEADER_TEXT: site.outputs.headerText ? 'kept' : 'dropped',
     };
     return new NodeFunction(this, 'ReportFailure', 'failures', {
       site,

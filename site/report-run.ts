@@ -49,6 +49,8 @@ export async function reportRun(runId: string, ports: ReportPorts): Promise<void
   if (await ports.store.stat(cloudKeys.reported(runId))) return ports.emit({ DuplicateEvents: 1 });
   const claimed = await readRun(ports.store, runId);
   if (!claimed) throw unknownRun(runId);
+  // Its case is being purged: nothing may be written of it.
+  if (claimed.record.state === 'withdrawn') return ports.log.info('withdrawn', { runId });
   if (claimed.record.state === 'reported') ports.emit({ DuplicateEvents: 1 });
   else {
     await assembleAndReport(claimed.record, ports);

@@ -45,7 +45,7 @@ export async function advance(
 }
 
 /** Which image a case's name belongs to, where names differ by their ending only (`a.nii`, `a.nii.gz`). */
-const CaseImage = z.strictObject({
+export const CaseImage = z.strictObject({
   schemaVersion: z.literal(1),
   key: z.string(),
   /** True from when another image came whose name gives the same case. */
@@ -166,6 +166,7 @@ async function point<Schema extends z.ZodType<{ uploadedAt: string }>>(
 }
 
 export interface RunSettings {
+  readonly headerText: boolean;
   readonly slicesPerJob: number;
   readonly slicesPerSlab: number;
 }
@@ -175,7 +176,7 @@ export function newRun(
   event: ObjectCreated,
   upload: Upload,
   bundle: RegisteredBundle | undefined,
-  { slicesPerJob, slicesPerSlab }: RunSettings,
+  { slicesPerJob, slicesPerSlab, headerText }: RunSettings,
 ): RunRecord {
   const { object } = event.detail;
   const input = {
@@ -183,7 +184,7 @@ export function newRun(
     bytes: object.size,
     version: inputVersion(object['version-id']),
   };
-  const parameters = bundle ? parametersOf(bundle.manifest) : NO_PARAMETERS;
+  const parameters = bundle ? parametersOf(bundle.manifest, headerText) : NO_PARAMETERS;
   const bundleDigest = bundle?.digest ?? NO_BUNDLE;
   return {
     schemaVersion: 1,

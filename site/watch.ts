@@ -1,9 +1,9 @@
-import type { BatchClient, JobDetail } from '@aws-sdk/client-batch';
 import { pMapIterable } from 'p-map';
 import { RETRIES } from '../adapters/aws-clients.ts';
 import type { Log } from '../adapters/log.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import type { Fault } from '../core/errors.ts';
+import { DESCRIBED_AT_ONCE, type FoundJob, type JobControl, jobControl } from './batch.ts';
 import type { SiteContext } from './context.ts';
 import { CANARY_DATASET } from './contract/canary.ts';
 import type { WatchEnv } from './contract/env.ts';
@@ -20,15 +20,10 @@ import { type Claimed, readRun } from './runs.ts';
  * a schedule, at every run that has not ended.
  */
 
-/** What Batch knows of a job. */
-export type FoundJob = Pick<JobDetail, 'status' | 'statusReason' | 'stoppedAt'>;
-
 export interface WatchPorts {
   readonly store: S3Store;
   readonly deadlineHours: number;
-  /** Undefined where Batch has forgotten it (a week after its end). */
-  readonly jobs: (ids: readonly string[]) => Promise<ReadonlyMap<string, FoundJob>>;
-  readonly terminate: (jobId: string, reason: string) => Promise<void>;
+  readonly jobs: JobControl;
   /** Announces the end of a run's job again. */
   readonly announce: (event: JobStateChange) => Promise<void>;
   readonly log: Log;
@@ -47,9 +42,6 @@ export async function watch(event: WatchEvent, context: SiteContext<WatchEnv>): 
 
 /** Records read at once. */
 const AT_ONCE = 16;
-
-/** Batch describes so many jobs in one call. */
-const DESCRIBED_AT_ONCE = 100;
 
 async function watchRuns(ports: WatchPorts, now = new Date()): Promise<void> {
   const counts = { open: 0, overdue: 0 };
@@ -95,7 +87,7 @@ const ANNOUNCEMENT_HOURS = 0.5;
 async function watchSome(runs: readonly Claimed[], ports: WatchPorts, now: Date): Promise<number> {
   if (runs.length === 0) return 0;
   const ids = runs.flatMap(({ record: { job } }) => job?.id ?? []);
-  const jobs = ids.length === 0 ? new Map<string, FoundJob>() : await ports.jobs(ids);
+  const jobs = ids.length === 0 ? new Map<string, FoundJob>() : await ports.jobs.find(ids);
   let overdue = 0;
   for (const claimed of runs) {
     const { record } = claimed;
@@ -109,7 +101,7 @@ async function watchSome(runs: readonly Claimed[], ports: WatchPorts, now: Date)
       continue;
     }
     overdue += 1;
-    if (record.job && job) await ports.terminate(record.job.id, step.fault.found);
+    if (record.job && job) await ports.jobs.terminate(record.job.id, step.fault.found);
     await failRun(claimed, record.state === 'claimed' ? 'split' : 'segment', ports, step.fault);
     if (record.dataset === CANARY_DATASET) ports.emit({ CanaryScansFailed: 1 });
   }
@@ -180,29 +172,15 @@ const endOf = (
   },
 });
 
-let batchClient: BatchClient | undefined;
+const jobs = jobControl();
 
-/** With clients that are loaded when they are needed: on a quiet site no run is open. */
 function portsOf({ env, store, log, emit }: SiteContext<WatchEnv>): WatchPorts {
-  const client = async () => {
-    const batch = await import('@aws-sdk/client-batch');
-    batchClient ??= new batch.BatchClient(RETRIES);
-    return { ...batch, client: batchClient };
-  };
   return {
     store,
     deadlineHours: env.SAMMIX_DEADLINE_HOURS,
     log,
     emit,
-    jobs: async (ids) => {
-      const { client: asked, DescribeJobsCommand } = await client();
-      const { jobs = [] } = await asked.send(new DescribeJobsCommand({ jobs: [...ids] }));
-      return new Map(jobs.map((job) => [job.jobId ?? '', job]));
-    },
-    terminate: async (jobId, reason) => {
-      const { client: asked, TerminateJobCommand } = await client();
-      await asked.send(new TerminateJobCommand({ jobId, reason }));
-    },
+    jobs,
     announce: async (event) => {
       const { SendMessageCommand, SQSClient } = await import('@aws-sdk/client-sqs');
       const QueueUrl =

@@ -28,7 +28,7 @@ export const withSite = (command: Command): Command =>
  * @throws ConfigError where there is no such stack in this account and region
  */
 export async function openSite(site: string, options: SiteOptions): Promise<S3Store> {
-  const region = options.region ?? regionOf(site);
+  const region = siteRegion(site, options);
   const client = createS3Client({
     followRegionRedirects: true,
     ...(region === undefined ? {} : { region }),
@@ -37,6 +37,10 @@ export async function openSite(site: string, options: SiteOptions): Promise<S3St
   if (bucket === undefined) throw noSuchSite(site, region, `a stack without "${OUTPUT.bucket}"`);
   return new S3Store({ client, bucket });
 }
+
+/** The region that `openSite` uses; undefined for that of the credentials. */
+export const siteRegion = (site: string, { region }: SiteOptions): string | undefined =>
+  region ?? regionOf(site);
 
 /** Where the site file says it is; undefined where this checkout has none: the profile's region. */
 function regionOf(site: string): string | undefined {

@@ -54,6 +54,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./promote.ts'),
   },
   {
+    name: 'purge',
+    description: 'remove every trace of a case from a site (shows them first; --yes removes)',
+    load: () => import('./purge.ts'),
+  },
+  {
     name: 'rollback',
     description: 'go back to the bundle that was active before',
     load: () => import('./rollback.ts'),

@@ -265,6 +265,8 @@ export const Evaluation = z.strictObject({
   drift: z.array(DriftSignal),
   /** What lies in the dataset and was taken for no case. */
   leftOut: z.array(LeftOutFiles).readonly().optional(),
+  /** Cases that were measured and whose every trace was removed since: all numbers are without them. */
+  purgedCases: z.int().positive().optional(),
   cases: z.array(EvaluatedCase),
 });
 export type Evaluation = z.infer<typeof Evaluation>;

@@ -138,6 +138,8 @@ export interface PredictedCase {
   /** Undefined where there is none: the case has failed. */
   readonly prediction: Omit<LabelInput, 'version'> | undefined;
   readonly label: LabelInput;
+  /** The row says what the image's header does, see `Parameters`. */
+  readonly headerText: boolean;
 }
 
 /**
@@ -164,6 +166,7 @@ export async function measurePrediction(input: PredictedCase): Promise<Evaluated
 
 async function readScan({
   image,
+  headerText,
 }: PredictedCase): Promise<{ readonly image: MaskedImage; readonly scan: ScanTraits }> {
   const reader = await openNifti(image.open(), {
     subject: image.name,
@@ -177,7 +180,7 @@ async function readScan({
     scan: {
       orientation,
       spacingMm: grid.spacingMm,
-      description: description ?? null,
+      description: (headerText && description) || null,
       hu: statistics.finish().summary,
     },
   };

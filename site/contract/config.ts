@@ -96,6 +96,11 @@ const Training = z.strictObject({
   spotAttempts: z.int().min(1).max(10).default(10),
 });
 
+const Outputs = z.strictObject({
+  /** Masks and reports carry the free text of the input's header: description, file names, extensions. */
+  headerText: z.boolean().default(false),
+});
+
 const Retention = z.strictObject({
   /** Days until an upload is removed; null keeps it. */
   incomingDays: z.int().positive().nullable().default(null),
@@ -191,6 +196,7 @@ export const Site = z
     training: Training.nullable().prefault({}),
     encryption: Encryption.default({ mode: 'own-key' }),
     network: Network.prefault({ mode: 'own-vpc' }),
+    outputs: Outputs.prefault({}),
     retention: Retention.prefault({}),
     /** Receives the alarms; AWS asks the address to confirm. null: alarms on the dashboard only. */
     alarmEmail: z.email().nullable().default(null),

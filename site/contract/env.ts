@@ -44,9 +44,19 @@ const commonEnv = () => ({
   SAMMIX_BUCKET: filled(),
 });
 
+/** What a run is asked for, beside its bundle: part of its name, so whoever names runs must agree. */
+const runEnv = () => ({
+  /** Whether masks and reports carry the free text of the input's header. */
+  SAMMIX_HEADER_TEXT: z.pipe(
+    z._default(z.enum(['dropped', 'kept']), 'dropped'),
+    z.transform((text) => text === 'kept'),
+  ),
+});
+
 export const SplitEnv = () =>
   z.object({
     ...commonEnv(),
+    ...runEnv(),
     SAMMIX_JOB_QUEUE: filled(),
     /** For the canary's scans, for which nobody waits. */
     SAMMIX_BACKGROUND_QUEUE: filled(),
@@ -78,7 +88,7 @@ export const AssembleEnv = () =>
     ),
   });
 
-export const FailuresEnv = () => z.object({ ...commonEnv(), SAMMIX_BUNDLE: filled() });
+export const FailuresEnv = () => z.object({ ...commonEnv(), ...runEnv(), SAMMIX_BUNDLE: filled() });
 
 export const SummaryEnv = () =>
   z.object({
@@ -182,6 +192,7 @@ export const EvaluateJobEnv = () =>
 export const EvaluateStartEnv = () =>
   z.object({
     ...commonEnv(),
+    ...runEnv(),
     SAMMIX_JOB_QUEUE: filled(),
     SAMMIX_EVALUATE_JOB: filled(),
     /** `active`, or the prefix of a pinned bundle. */

@@ -57,14 +57,19 @@ async function aggregateEvaluation(id: string, store: S3Store): Promise<Evaluati
     bundle: bundleDisplay(manifest, digest),
     previous: await previousEvaluation(store, dataset, id),
   });
+  await writeEvaluation(evaluation, store);
+  if ((await readActive(store)).active?.digest === digest)
+    await pointLatestEvaluation(store, evaluation);
+  return evaluation;
+}
+
+/** All that is made of an evaluation, `evaluation.json` last. */
+export async function writeEvaluation(evaluation: Evaluation, store: S3Store): Promise<void> {
   const history = await addToHistory(store, evaluation);
   await put(store, evaluation, 'cases.csv', casesCsv(evaluation.cases), 'text/csv');
   const page = await evaluationPage(evaluation, history, store);
   await put(store, evaluation, 'evaluation.html', page, 'text/html');
   await put(store, evaluation, 'evaluation.json', evaluationJson(evaluation), 'application/json');
-  if ((await readActive(store)).active?.digest === digest)
-    await pointLatestEvaluation(store, evaluation);
-  return evaluation;
 }
 
 /** The newest of a bundle that was active: also what a candidate is set against. */

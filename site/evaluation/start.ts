@@ -45,6 +45,7 @@ export async function startRequested(
   await startEvaluation(
     request,
     {
+      headerText: env.SAMMIX_HEADER_TEXT,
       casesPerJob: env.SAMMIX_CASES_PER_JOB,
       slicesPerSlab: env.SAMMIX_SLICES_PER_SLAB,
       leaseSeconds: env.SAMMIX_LEASE_SECONDS,
@@ -153,11 +154,10 @@ async function plan(
   record: EvaluationRecord,
   bundle: RegisteredBundle,
   listing: DatasetListing,
-  { casesPerJob, slicesPerSlab }: StartSettings,
+  settings: PlanSettings,
   store: S3Store,
 ): Promise<EvaluationRecord> {
   if (record.jobs.length > 0) return record;
-  const settings = { casesPerJob, slicesPerSlab };
   const made = await planEvaluation(record.request, bundle, listing, settings, store);
   await writePlan(store, made);
   const jobs = shardsOf(made, MAX_CHILDREN).map(({ firstChild, children }) => ({

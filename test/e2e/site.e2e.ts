@@ -30,6 +30,7 @@ import {
 } from './cases.ts';
 import type { Deployment } from './deployment.ts';
 import { type Emulator, emulatorPython } from './emulator.ts';
+import { privacyTests } from './privacy-tests.ts';
 import { trainingTests } from './training-tests.ts';
 import { closeWorld, openWorld } from './world.ts';
 
@@ -204,6 +205,8 @@ describe('what goes wrong ends in a report', () => {
     expect(estimatedUsd).toBeGreaterThan(0);
   });
 });
+
+privacyTests(() => ({ site: south, siteName: 'south', bucket: south.bucket, work, emulator }));
 
 trainingTests(() => ({ site: north, work }));
 
