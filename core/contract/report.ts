@@ -158,6 +158,8 @@ export const SegmentedReport = z.strictObject({
   measures: z.array(TargetMeasures).optional(),
   /** Why the image inside the mask could not be measured; the mask stands all the same. */
   measuresFault: FaultSchema.nullable().optional(),
+  /** A person has changed the mask since it was drawn; all that is said of it is of the changed one. */
+  maskEdited: z.literal(true).optional(),
   flags: z.array(QualityFlag),
   comparison: Comparison.nullable(),
   /**
@@ -216,9 +218,13 @@ export const liverVolumeMl = ({
   readonly flags: readonly { readonly code: string }[];
 }): number | null => (isNoAbdomen(flags) ? null : volumeMl);
 
+/** Codes of the flags that ask for a look. */
+export const codesToReview = (flags: readonly Flagged[]): QualityFlag['code'][] =>
+  flags.filter(({ severity }) => severity === 'review').map(({ code }) => code);
+
 /** Why the volume of a case must not be taken as it stands; null where no flag speaks against it. */
 export function volumeDoubt(flags: readonly Flagged[]): string | null {
-  const codes = flags.filter(({ severity }) => severity === 'review').map(({ code }) => code);
+  const codes = codesToReview(flags);
   if (isNoAbdomen(flags)) return 'not given: the scan does not look like an abdomen';
   if (codes.includes('not-axial')) return 'not to be trusted: the slices are not axial';
   if (codes.includes('input-warning')) return 'in doubt: the input has warnings';

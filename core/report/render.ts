@@ -11,6 +11,7 @@ import { page, VIEWER_LINK } from '../page/page.ts';
 import { METRIC_TITLES, SEVERITY } from '../page/words.ts';
 import { curveFigures } from './curves.ts';
 import { montage } from './figures.ts';
+import { methodsSection } from './methods.ts';
 import {
   comparisonTable,
   formatMetric,
@@ -71,6 +72,7 @@ ${comparisonTable(report)}
 <section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>
 ${provenance(report)}
 </section>
+${methodsSection(report)}
 </main>`,
     { caution: CAUTION },
   );
@@ -134,7 +136,7 @@ ${metrics.map(({ title, text }) => html`<li><b>${text}</b>${title} against the l
 function volumeFact(report: SegmentedReport): SafeHtml {
   const volumeMl = liverVolumeMl(report);
   if (volumeMl !== null)
-    return html`<b>${numberText(volumeMl, 0)} ml</b>liver volume${volumeRange(report)}`;
+    return html`<b>${numberText(volumeMl, 0)} ml</b>liver volume${report.maskEdited && html` <span class="chip info">corrected by hand</span>`}${volumeRange(report)}`;
   return html`<b>no abdomen</b>liver volume <span class="chip review">${volumeDoubt(report.flags)}</span>
 <span class="note">the mask has ${numberText(report.volumeMl, 0)} ml</span>`;
 }

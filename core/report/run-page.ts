@@ -1,5 +1,6 @@
 import {
   type CaseReport,
+  codesToReview,
   type FailedReport,
   liverVolumeMl,
   type SegmentedReport,
@@ -11,8 +12,9 @@ import { COHORT_STYLE } from '../page/cohort-style.ts';
 import { counted, digestText, NONE, numberInsert, numberText, timeInsert } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page } from '../page/page.ts';
-import { caseFilters, SCRIPT } from '../page/table-script.ts';
+import { caseFilters, rowFacts, SCRIPT } from '../page/table-script.ts';
 import { SEVERITY } from '../page/words.ts';
+import { methodsSection } from './methods.ts';
 import { volumePlot } from './volume-plot.ts';
 
 /** A case of a run, as its folder holds it. */
@@ -44,6 +46,7 @@ const CAUTION =
  * it links to the cases' own reports. The same rows give the same bytes.
  */
 export function runPage(rows: readonly RunPageRow[], facts: RunPageFacts): string {
+  const [first] = segmentedOf(rows);
   const plot = volumePlot(volumesOf(rows));
   return page(
     `Run: ${facts.name}`,
@@ -53,6 +56,7 @@ ${header(rows, facts)}
 ${failures(rows)}
 ${caseTable(rows)}
 ${plot && html`<section aria-labelledby="volumes"><h2 id="volumes">Volumes</h2>${plotGrid([plot])}</section>`}
+${first && methodsSection(first)}
 </main>`,
     { caution: CAUTION, style: COHORT_STYLE + STYLE, script: SCRIPT },
   );
@@ -74,13 +78,13 @@ const segmentedOf = (rows: readonly RunPageRow[]): SegmentedReport[] =>
 const volumesOf = (rows: readonly RunPageRow[]): number[] =>
   segmentedOf(rows).flatMap((report) => liverVolumeMl(report) ?? []);
 
-const reviewFlags = ({ flags }: SegmentedReport) =>
-  flags.filter(({ severity }) => severity === 'review');
+const asksForALook = (report: CaseReport): boolean =>
+  report.status === 'segmented' && codesToReview(report.flags).length > 0;
 
 function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
   const segmented = segmentedOf(rows);
   const failed = rows.length - segmented.length;
-  const flagged = segmented.filter((report) => reviewFlags(report).length > 0).length;
+  const flagged = segmented.filter(asksForALook).length;
   const volumes = volumesOf(rows).sort((a, b) => a - b);
   const dice = segmented.flatMap((report) => {
     const value = metricOf(report, 'dice');
@@ -209,7 +213,7 @@ ${rows.map((row) => caseRow(row, columns))}</tbody></table></div></section>`;
 function caseRow(row: RunPageRow, columns: readonly Column[]): SafeHtml {
   const { report } = row;
   const flags = report.status === 'segmented' ? report.flags.map(({ code }) => code) : [];
-  return html`<tr data-s="${report.status}"${flags.length > 0 && html` data-f="${flags.join(' ')}"`}><th scope="row">${nameLink(row)}</th>${columns.map(
+  return html`<tr${rowFacts(report.status, flags, asksForALook(report))}><th scope="row">${nameLink(row)}</th>${columns.map(
     ({ cell }) => html`<td>${cell(row)}</td>`,
   )}<td>${thumbnail(row)}</td><td>${remarks(report)}</td></tr>
 `;
