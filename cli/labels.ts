@@ -120,7 +120,7 @@ const severalLabels = ({ caseId }: CaseInput, rivals: readonly SeenFile[]): Faul
  * that a copy of a dataset compares with the original. One that cannot be read costs the comparison.
  */
 export async function labelInput(file: string, choice: LabelChoice): Promise<LabelInput> {
-  const pairedImage = /\.hdr(\.gz)?$/i.test(file) ? await pairedImageOf(file) : undefined;
+  const pairedImage = await pairedImageOf(file);
   try {
     const tables = await tablesOf(file);
     const input = {

@@ -118,8 +118,7 @@ const imageOf = (input: CaseInput): OneFile =>
     ? { suffix: '.nii', body: () => imageStream(input) }
     : oneFile(input.image, input.pairedImage);
 
-const labelOf = async (file: string): Promise<OneFile> =>
-  oneFile(file, /\.hdr(\.gz)?$/i.test(file) ? await pairedImageOf(file) : undefined);
+const labelOf = async (file: string): Promise<OneFile> => oneFile(file, await pairedImageOf(file));
 
 function oneFile(file: string, pairedImage: string | undefined): OneFile {
   if (pairedImage === undefined) return { suffix: suffix(file), body: () => readFile(file) };
