@@ -26,6 +26,7 @@ import {
 import {
   evaluationGpuSeconds,
   evaluationLease,
+  hasEnded,
   readEvaluationRecord,
   readPlan,
   unknownEvaluation,
@@ -166,7 +167,7 @@ const aggregationLease = (
   ...evaluationLease(store, id, leaseSeconds),
   stateOf: ({ state, jobs }) => {
     if (state === 'aggregating') return 'held';
-    return state === 'done' || jobs.some(({ ended }) => ended === null) ? 'done' : 'free';
+    return hasEnded({ state }) || jobs.some(({ ended }) => ended === null) ? 'done' : 'free';
   },
 });
 

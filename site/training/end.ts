@@ -35,14 +35,15 @@ export async function endTraining({ detail }: JobStateChange, ports: EndPorts): 
   if (found.record.endedAt !== null || isOfAnother(detail.jobId, found.record))
     return ports.emit({ DuplicateEvents: 1 });
   const cost = gpuCost(secondsOf(detail), ports.usdPerGpuHour);
-  if (detail.status === 'FAILED') return fail(found, cost, jobFault(found.record, detail), ports);
+  if (detail.status === 'FAILED')
+    return failTraining(found, cost, jobFault(found.record, detail), ports);
   try {
     const bundlePrefix = await offer(found.record, ports.store);
     await end(found, { state: 'trained', cost, bundlePrefix }, ports);
     ports.emit({ TrainingsFinished: 1 });
   } catch (error) {
     if (!(error instanceof SammixError)) throw error;
-    await fail(found, cost, error.fault, ports);
+    await failTraining(found, cost, error.fault, ports);
   }
 }
 
@@ -88,7 +89,7 @@ type End = Pick<TrainingRecord, 'state' | 'cost' | 'bundlePrefix'>;
 async function end(
   { record, etag }: TaggedTraining,
   change: End,
-  { store, log, emit }: EndPorts,
+  { store, log, emit }: Omit<EndPorts, 'usdPerGpuHour'>,
 ): Promise<boolean> {
   const ended = { ...record, ...change, endedAt: new Date().toISOString() };
   if (!(await writeTraining(store, ended, etag))) return false;
@@ -99,11 +100,12 @@ async function end(
   return true;
 }
 
-async function fail(
+/** Says beside the request why nothing came of it, once. */
+export async function failTraining(
   found: TaggedTraining,
   cost: TrainingRecord['cost'],
   fault: Fault,
-  ports: EndPorts,
+  ports: Omit<EndPorts, 'usdPerGpuHour'>,
 ): Promise<void> {
   const { requestKey: key, requestVersion: version } = found.record;
   await writeTrainingReason(ports.store, { key, version }, fault);

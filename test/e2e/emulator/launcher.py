@@ -19,6 +19,7 @@ import threading
 
 import batch_jobs
 import cloudformation_gaps
+import container
 import iam_checks
 import lambda_functions
 import site_events
@@ -45,10 +46,16 @@ def main() -> None:
     parser.add_argument("--image", action="append", default=[])
     arguments = parser.parse_args()
     images = dict(pair.split("=", 1) for pair in arguments.image)
-    settings = Settings(port=arguments.port, work=os.path.abspath(arguments.work), images=images)
+    softer = container.missing(list(images.values()))
+    settings = Settings(
+        port=arguments.port,
+        work=os.path.abspath(arguments.work),
+        images=images,
+        confined=softer is None,
+    )
 
     cloudformation_gaps.fill()
-    iam_checks.install()
+    iam_checks.install(settings)
     lambda_functions.install(settings)
     batch_jobs.install(settings)
     site_events.install(settings)
@@ -59,7 +66,7 @@ def main() -> None:
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=arguments.port, verbose=False)
     server.start()
-    print(json.dumps({"ready": True, **administrator()}), flush=True)
+    print(json.dumps({"ready": True, "softer": softer, **administrator()}), flush=True)
     threading.Event().wait()
 
 
