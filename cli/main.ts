@@ -49,6 +49,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./info.ts'),
   },
   {
+    name: 'estimate',
+    description: 'estimate what uploads to a site cost and how long they take, and the next limit',
+    load: () => import('./estimate.ts'),
+  },
+  {
     name: 'site',
     description: 'set up and use a deployment in an AWS account',
     load: () => import('./site/site.ts'),

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { lockFolder } from '../adapters/dir-lock.ts';
 import { metricValue } from '../core/contract/panel.ts';
-import type { RunSummary } from '../core/contract/report.ts';
+import { liverVolumeMl, type RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
 import { putJson } from '../core/json.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
@@ -126,7 +126,8 @@ export function caseLine({ report, resumed, seconds }: LocalOutcome, out: string
     const kept = `kept   ${caseId}: input, bundle and parameters unchanged (--force redoes it)`;
     return fault ? `${kept}, ${fault}` : kept;
   }
-  const parts = [`${report.volumeMl.toFixed(0)} ml`];
+  const volumeMl = liverVolumeMl(report);
+  const parts = [volumeMl === null ? 'NO ABDOMEN, no volume' : `${volumeMl.toFixed(0)} ml`];
   if (report.comparison)
     parts.push(`Dice ${metricValue(report.comparison.panel, 'dice').toFixed(3)}`);
   if (fault) parts.push(fault);

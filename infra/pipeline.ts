@@ -14,6 +14,7 @@ import type {
   SummaryEnv,
 } from '../site/contract/env.ts';
 import { JOB_NAME, PREFIX, TRAINING_REASONS, uploadsBelow } from '../site/contract/keys.ts';
+import { gpuPricesOf } from '../site/cost/gpu-prices.ts';
 import { endQueue, jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import type { GpuQueue } from './gpu-queue.ts';
 import { onKeys, onPrefixes, seesWhatIsMissing } from './grants.ts';
@@ -118,7 +119,7 @@ export class Pipeline extends Construct {
     const environment: EnvironmentOf<typeof AssembleEnv> = {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
-      SAMMIX_USD_PER_GPU_HOUR: String(site.compute.usdPerGpuHour),
+      SAMMIX_GPU_PRICES: JSON.stringify(gpuPricesOf(site)),
       SAMMIX_LABELS: JSON.stringify(site.labels),
     };
     return new NodeFunction(this, 'Assemble', 'assemble', {

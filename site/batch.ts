@@ -1,5 +1,5 @@
 import type { BatchClient, JobDetail, SubmitJobCommandInput } from '@aws-sdk/client-batch';
-import { MAX_ATTEMPTS } from '../adapters/aws-clients.ts';
+import { RETRIES } from '../adapters/aws-clients.ts';
 import type { RunRecord } from './contract/runs.ts';
 
 /** Children of one array job at most (AWS Batch's limit). */
@@ -46,7 +46,7 @@ export function jobSubmitter(): (request: JobRequest) => Promise<string> {
   return async (request) => {
     const input = submission(request);
     const { BatchClient, SubmitJobCommand } = await import('@aws-sdk/client-batch');
-    client ??= new BatchClient({ maxAttempts: MAX_ATTEMPTS });
+    client ??= new BatchClient(RETRIES);
     const { jobId } = await client.send(new SubmitJobCommand(input));
     if (jobId === undefined) throw new Error('Batch accepted the job without giving its id');
     return jobId;
@@ -91,7 +91,7 @@ export function jobControl(region?: string): JobControl {
   const open = async () => {
     const batch = await import('@aws-sdk/client-batch');
     client ??= new batch.BatchClient({
-      maxAttempts: MAX_ATTEMPTS,
+      ...RETRIES,
       ...(region === undefined ? {} : { region }),
     });
     return { ...batch, client };

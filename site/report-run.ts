@@ -3,12 +3,7 @@ import { provenance } from '../adapters/provenance.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import type { RunKeys } from '../core/contract/keys.ts';
 import { CaseManifest } from '../core/contract/manifest.ts';
-import {
-  type GpuCost,
-  gpuCost,
-  type Machine,
-  type SegmentedReport,
-} from '../core/contract/report.ts';
+import type { Machine, SegmentedReport } from '../core/contract/report.ts';
 import { StorageError } from '../core/errors.ts';
 import { getJson } from '../core/json.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
@@ -17,7 +12,9 @@ import { readBundle } from './bundles.ts';
 import type { LabelSettings } from './contract/config.ts';
 import type { ObjectCreated } from './contract/events.ts';
 import { cloudKeys, cloudRunKeys, parseUpload, type Upload } from './contract/keys.ts';
+import type { GpuPrices } from './contract/prices.ts';
 import type { JobRecord, LabelPointer, RunRecord } from './contract/runs.ts';
+import { costOnMachines } from './cost/gpu-cost.ts';
 import type { EmitMetrics } from './metrics.ts';
 import { once } from './records.ts';
 import {
@@ -36,7 +33,7 @@ import { rowOfReport } from './summary.ts';
 
 export interface ReportPorts {
   readonly store: S3Store;
-  readonly usdPerGpuHour: number;
+  readonly gpuPrices: GpuPrices;
   /** What the site's file says of labels, by dataset. */
   readonly labels?: LabelSettings;
   readonly log: Log;
@@ -101,7 +98,7 @@ async function assembleAndReport(record: RunRecord, ports: ReportPorts): Promise
 async function writeReport(
   record: RunRecord,
   label: LabelPointer | undefined,
-  { store, usdPerGpuHour, emit, log }: ReportPorts,
+  { store, gpuPrices, emit, log }: ReportPorts,
 ): Promise<SegmentedReport> {
   const keys = keysOf(record);
   const manifest = await getJson(store, keys.manifest, CaseManifest);
@@ -116,7 +113,7 @@ async function writeReport(
       label: label && storedLabel(label, store),
       provenance: provenance(assembled.backend),
       peakMemoryMiB: peakMemoryMiB(jobs),
-      cost: costOf(jobs, usdPerGpuHour),
+      cost: costOnMachines(jobs, gpuPrices),
       machines: machinesOf(jobs),
       traceId: record.traceId,
     },
@@ -137,17 +134,11 @@ function machinesOf(jobs: readonly JobRecord[]): Machine[] {
   return [...new Map(machines.map((one) => [JSON.stringify(one), one])).values()];
 }
 
-const costOf = (jobs: readonly JobRecord[], usdPerGpuHour: number): GpuCost =>
-  gpuCost(
-    jobs.reduce((sum, job) => sum + job.totalSeconds, 0),
-    usdPerGpuHour,
-  );
-
 async function finish(claimed: Claimed, ports: ReportPorts): Promise<void> {
-  const { store, usdPerGpuHour, log, emit } = ports;
+  const { store, gpuPrices, log, emit } = ports;
   const { record } = claimed;
   const jobs = await readJobRecords(store, record.runId);
-  const cost = costOf(jobs, usdPerGpuHour);
+  const cost = costOnMachines(jobs, gpuPrices);
   const reportedAt = new Date();
   const change = {
     state: 'reported' as const,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { createS3Client, MAX_ATTEMPTS } from '../../adapters/aws-clients.ts';
+import { createS3Client, RETRIES } from '../../adapters/aws-clients.ts';
 import { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { OUTPUT, stackName } from '../../site/contract/config.ts';
@@ -56,7 +56,7 @@ async function outputsOf(
     '@aws-sdk/client-cloudformation'
   );
   const client = new CloudFormationClient({
-    maxAttempts: MAX_ATTEMPTS,
+    ...RETRIES,
     ...(region === undefined ? {} : { region }),
   });
   try {

@@ -8,6 +8,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./init.ts'),
   },
   {
+    name: 'doctor',
+    description: 'look at what a site needs, before and after its deployment; changes nothing',
+    load: () => import('./doctor.ts'),
+  },
+  {
     name: 'register',
     description: 'verify a model bundle and upload it to a site',
     load: () => import('./register.ts'),

@@ -129,6 +129,11 @@ export const SliceContent = z.strictObject({
   soft: Share,
   /** How far the bone's centre lies before (+) or behind (-) the body's, in body depths. */
   boneAhead: z.number(),
+  /**
+   * Bone behind on the midline, as a share of it and of the bone at the sides; 0 without bone, absent in
+   * manifests of before it was looked at.
+   */
+  spine: Share.optional(),
   /** Soft tissue of the patient's right half minus that of the left, as a share of both. */
   softRight: z.number(),
   /** Column of the body's middle, as a share of the image's width. */

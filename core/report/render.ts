@@ -1,4 +1,9 @@
-import { type FailedReport, type SegmentedReport, volumeDoubt } from '../contract/report.ts';
+import {
+  type FailedReport,
+  liverVolumeMl,
+  type SegmentedReport,
+  volumeDoubt,
+} from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { numberText } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
@@ -120,10 +125,18 @@ function headline(report: SegmentedReport): SafeHtml {
     return metric ? [{ title: METRIC_TITLES[name], text: formatMetric(metric) }] : [];
   });
   return html`<ul class="facts">
-<li><b>${numberText(report.volumeMl, 0)} ml</b>liver volume${volumeRange(report)}</li>
+<li>${volumeFact(report)}</li>
 ${metrics.map(({ title, text }) => html`<li><b>${text}</b>${title} against the label</li>`)}
 <li><b>${review === 0 ? 'none' : review}</b>${review === 1 ? 'flag' : 'flags'} to review</li>
 </ul>`;
+}
+
+function volumeFact(report: SegmentedReport): SafeHtml {
+  const volumeMl = liverVolumeMl(report);
+  if (volumeMl !== null)
+    return html`<b>${numberText(volumeMl, 0)} ml</b>liver volume${volumeRange(report)}`;
+  return html`<b>no abdomen</b>liver volume <span class="chip review">${volumeDoubt(report.flags)}</span>
+<span class="note">the mask has ${numberText(report.volumeMl, 0)} ml</span>`;
 }
 
 /** What keeps the number from being taken as it stands: a flag, and what the bundle's validation allows. */

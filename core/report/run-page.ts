@@ -1,6 +1,7 @@
 import {
   type CaseReport,
   type FailedReport,
+  liverVolumeMl,
   type SegmentedReport,
   volumeDoubt,
 } from '../contract/report.ts';
@@ -43,7 +44,7 @@ const CAUTION =
  * it links to the cases' own reports. The same rows give the same bytes.
  */
 export function runPage(rows: readonly RunPageRow[], facts: RunPageFacts): string {
-  const plot = volumePlot(segmentedOf(rows).map(({ volumeMl }) => volumeMl));
+  const plot = volumePlot(volumesOf(rows));
   return page(
     `Run: ${facts.name}`,
     html`<a class="skip" href="#main">Skip to the content</a>
@@ -69,6 +70,10 @@ const isSegmented = ({ report }: RunPageRow): boolean => report.status === 'segm
 const segmentedOf = (rows: readonly RunPageRow[]): SegmentedReport[] =>
   rows.flatMap(({ report }) => (report.status === 'segmented' ? [report] : []));
 
+/** Of livers: a scan without an abdomen has none. */
+const volumesOf = (rows: readonly RunPageRow[]): number[] =>
+  segmentedOf(rows).flatMap((report) => liverVolumeMl(report) ?? []);
+
 const reviewFlags = ({ flags }: SegmentedReport) =>
   flags.filter(({ severity }) => severity === 'review');
 
@@ -76,7 +81,7 @@ function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
   const segmented = segmentedOf(rows);
   const failed = rows.length - segmented.length;
   const flagged = segmented.filter((report) => reviewFlags(report).length > 0).length;
-  const volumes = segmented.map(({ volumeMl }) => volumeMl).sort((a, b) => a - b);
+  const volumes = volumesOf(rows).sort((a, b) => a - b);
   const dice = segmented.flatMap((report) => {
     const value = metricOf(report, 'dice');
     return typeof value === 'number' ? [value] : [];
@@ -148,7 +153,7 @@ const COLUMNS: readonly Column[] = [
   {
     title: 'Volume, ml',
     sort: 'number',
-    cell: ofSegmented(({ volumeMl }) => numberText(volumeMl, 0)),
+    cell: ofSegmented((report) => numberText(liverVolumeMl(report), 0)),
   },
   {
     title: 'Slices with liver',

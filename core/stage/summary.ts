@@ -1,6 +1,12 @@
 import type { TargetMeasures } from '../contract/measures.ts';
 import { metricValue, toExtended } from '../contract/panel.ts';
-import type { CaseReport, RunSummary, SummaryRow } from '../contract/report.ts';
+import {
+  type CaseReport,
+  isNoAbdomen,
+  liverVolumeMl,
+  type RunSummary,
+  type SummaryRow,
+} from '../contract/report.ts';
 import { csvText } from '../evaluation/csv.ts';
 
 export interface SummarisedCase {
@@ -42,9 +48,13 @@ export function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow 
   const panel = report.comparison?.panel;
   return {
     ...row,
-    volumeMl: report.volumeMl,
+    volumeMl: liverVolumeMl(report),
     flags: report.flags.map((flag) => flag.code),
-    ...liverMeasures(report.measures?.find(({ target }) => target === 'liver')),
+    ...liverMeasures(
+      isNoAbdomen(report.flags)
+        ? undefined
+        : report.measures?.find(({ target }) => target === 'liver'),
+    ),
     dice: panel ? metricValue(panel, 'dice') : null,
     hd95Mm: panel ? toExtended(metricValue(panel, 'hd95Mm')) : null,
     reason: report.comparisonFault?.code ?? null,

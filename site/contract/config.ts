@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { assertSegment } from '../../core/contract/keys.ts';
 import { PromotionPolicy } from '../../core/contract/promotion.ts';
 import { CANARY_DATASET } from './canary.ts';
+import { GpuPrices } from './prices.ts';
 import { BundleSetting } from './runs.ts';
 
 /**
@@ -79,8 +80,8 @@ const Compute = z.strictObject({
     .min(3)
     .max(14 * 24)
     .default(72),
-  /** For the cost estimate in the reports: price of one GPU instance hour. */
-  usdPerGpuHour: z.number().nonnegative().default(0.526),
+  /** By instance type, where an hour costs another price than AWS lists (site/cost/list-prices.ts). */
+  gpuPrices: GpuPrices.default({}),
 });
 
 /** The training job; it runs on the same queue and instances as segmentation. */
@@ -154,6 +155,18 @@ const EvaluationSettings = z.strictObject({
   canaryCases: z.int().min(0).max(8).default(2),
 });
 
+/** What the site may cost; AWS mails when the month's money is nearly gone, or will not do. */
+const Budget = z.strictObject({
+  usdPerMonth: z.number().positive(),
+  /** Who is told; null: `alarmEmail`. AWS Budgets does not ask for a confirmation. */
+  email: z.email().nullable().default(null),
+  /**
+   * `account` counts all that the account pays. `site` counts what bears the tag `sammix:site`, and
+   * counts nothing until somebody has activated that tag for cost allocation.
+   */
+  counts: z.enum(['account', 'site']).default('account'),
+});
+
 export const Site = z
   .strictObject({
     /** Also the end of the stack's name and in the bucket's: sites can share an account and a region. */
@@ -187,6 +200,8 @@ export const Site = z
     retention: Retention.prefault({}),
     /** Receives the alarms; AWS asks the address to confirm. null: alarms on the dashboard only. */
     alarmEmail: z.email().nullable().default(null),
+    /** null: none. */
+    budget: Budget.nullable().default(null),
     /** When the datasets' summaries are made (EventBridge Scheduler syntax, UTC); null: never. */
     summarySchedule: z
       .string()
@@ -199,6 +214,10 @@ export const Site = z
   .refine((site) => site.compute.spotMaxVcpus + site.compute.onDemandMaxVcpus > 0, {
     path: ['compute', 'onDemandMaxVcpus'],
     message: 'spotMaxVcpus or onDemandMaxVcpus above 0: otherwise no job can ever run',
+  })
+  .refine(({ budget, alarmEmail }) => budget === null || (budget.email ?? alarmEmail) !== null, {
+    path: ['budget', 'email'],
+    message: 'an address, or an "alarmEmail": otherwise the budget tells nobody',
   })
   .refine(({ datasets }) => !datasets.includes(CANARY_DATASET), {
     path: ['datasets'],
@@ -215,6 +234,9 @@ export type Site = z.infer<typeof Site>;
 
 /** Of the CloudFormation stack that a site is deployed as. */
 export const stackName = (site: string): string => `sammix-${site}`;
+
+/** Of the monthly budget in AWS Budgets, whose names are the account's. */
+export const budgetName = (site: string): string => `${stackName(site)}-monthly`;
 
 /** What the stack says of itself to whoever uses it: the command line finds the bucket by it. */
 export const OUTPUT = { bucket: 'Bucket', jobQueue: 'JobQueue' } as const;

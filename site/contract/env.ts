@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { RUN_ID } from '../../core/contract/hex.ts';
 import { EVALUATION_ID } from './keys.ts';
+import type { GpuPrices } from './prices.ts';
 
 /**
  * The environment of every function and job, once: handlers parse it, and infra types the
@@ -18,10 +19,21 @@ export const filled = () => {
 export const count = () => wholeNumber('expected a whole number of at least 1', 1);
 /** A whole number of at least 0. */
 export const ordinal = () => wholeNumber('expected a whole number of at least 0', 0);
-/** A number of at least 0. */
-export const amount = () => {
-  const expected = 'expected a number of at least 0';
-  return z.coerce.number(expected).check(z.nonnegative(expected));
+/** JSON of what an hour of each instance type costs (`GpuPrices`). */
+const gpuPrices = () => {
+  const expected = 'expected prices by instance type, as JSON';
+  return z.pipe(
+    z.string(expected),
+    z.transform((text, context): GpuPrices => {
+      try {
+        const price = z.object({ onDemand: z.number(), spot: z.nullable(z.number()) });
+        return z.record(z.string(), price).parse(JSON.parse(text));
+      } catch {
+        context.issues.push({ code: 'custom', message: expected, input: text });
+        return z.NEVER;
+      }
+    }),
+  );
 };
 
 const wholeNumber = (expected: string, least: number) =>
@@ -61,7 +73,7 @@ export type SplitEnv = z.infer<ReturnType<typeof SplitEnv>>;
 export const AssembleEnv = () =>
   z.object({
     ...commonEnv(),
-    SAMMIX_USD_PER_GPU_HOUR: amount(),
+    SAMMIX_GPU_PRICES: gpuPrices(),
     /** JSON: what is liver in the labels of a dataset (`labels` of the site's file). */
     SAMMIX_LABELS: z.pipe(
       z._default(z.string(), '{}'),
@@ -94,7 +106,7 @@ export const TrainEnv = () =>
     SAMMIX_JOB_QUEUE: filled(),
     /** Empty at a site that does not train. */
     SAMMIX_TRAIN_JOB: z.string(),
-    SAMMIX_USD_PER_GPU_HOUR: amount(),
+    SAMMIX_GPU_PRICES: gpuPrices(),
     /** A claim older than this was left by a crash; equals the function's timeout. */
     SAMMIX_LEASE_SECONDS: count(),
   });
@@ -199,7 +211,7 @@ export const EvaluateFinishEnv = () =>
     SAMMIX_TOPIC: filled(),
     /** JSON of a `PromotionPolicy`. */
     SAMMIX_PROMOTION_POLICY: z.string(),
-    SAMMIX_USD_PER_GPU_HOUR: amount(),
+    SAMMIX_GPU_PRICES: gpuPrices(),
     SAMMIX_LEASE_SECONDS: count(),
   });
 

@@ -3,7 +3,6 @@ import type { S3Store } from '../../adapters/s3-store.ts';
 import type { Notify } from '../../adapters/sns.ts';
 import { bundleDisplay } from '../../core/contract/bundle.ts';
 import type { Evaluation, History } from '../../core/contract/evaluation.ts';
-import { gpuCost } from '../../core/contract/report.ts';
 import type { EvaluationPicture } from '../../core/draw/picture.ts';
 import { casesCsv } from '../../core/evaluation/csv.ts';
 import { evaluationJson } from '../../core/evaluation/history.ts';
@@ -14,6 +13,8 @@ import { type RecordedDecision, readActive, readBundle } from '../bundles.ts';
 import { type EvaluationRecord, partsOfJobName } from '../contract/evaluation.ts';
 import type { JobStateChange, SiteEvent } from '../contract/events.ts';
 import { cloudKeys, cloudRunKeys, idOfReady } from '../contract/keys.ts';
+import type { GpuPrices } from '../contract/prices.ts';
+import { costOnMachines } from '../cost/gpu-cost.ts';
 import { type Lease, underLease } from '../lease.ts';
 import type { EmitMetrics } from '../metrics.ts';
 import {
@@ -24,7 +25,7 @@ import {
   promotionNotice,
 } from './decide.ts';
 import {
-  evaluationGpuSeconds,
+  evaluationJobs,
   evaluationLease,
   hasEnded,
   readEvaluationRecord,
@@ -136,7 +137,7 @@ export interface FinishPorts extends DecidePorts {
   readonly bucket: string;
   readonly region: string | undefined;
   readonly leaseSeconds: number;
-  readonly usdPerGpuHour: number;
+  readonly gpuPrices: GpuPrices;
   readonly notify: Notify;
   readonly emit: EmitMetrics;
 }
@@ -203,9 +204,9 @@ async function noteEnd(
 async function announce(
   { evaluationId: id }: EvaluationRecord,
   evaluation: Evaluation,
-  { store, usdPerGpuHour, emit, notify, ...facts }: FinishPorts,
+  { store, gpuPrices, emit, notify, ...facts }: FinishPorts,
 ): Promise<void> {
-  const cost = gpuCost(await evaluationGpuSeconds(store, id), usdPerGpuHour);
+  const cost = costOnMachines(await evaluationJobs(store, id), gpuPrices);
   emit({
     EvaluationsFinished: 1,
     EvaluatedCasesFailed: evaluation.counts.failed,

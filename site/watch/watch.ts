@@ -1,4 +1,4 @@
-import { MAX_ATTEMPTS } from '../../adapters/aws-clients.ts';
+import { RETRIES } from '../../adapters/aws-clients.ts';
 import { jobControl } from '../batch.ts';
 import type { SiteContext } from '../context.ts';
 import type { WatchEnv } from '../contract/env.ts';
@@ -48,7 +48,7 @@ function portsOf({ env, store, log, emit }: SiteContext<WatchEnv>): WatchPorts {
     jobs,
     announce: async (event) => {
       const { SendMessageCommand, SQSClient } = await import('@aws-sdk/client-sqs');
-      await new SQSClient({ maxAttempts: MAX_ATTEMPTS }).send(
+      await new SQSClient(RETRIES).send(
         new SendMessageCommand({
           QueueUrl: queueOf(event, env),
           MessageBody: JSON.stringify(event),

@@ -28,6 +28,9 @@ export interface Emulator {
   readonly endpoint: string;
   /** Logs of functions and jobs, and orders to the emulator. */
   readonly work: string;
+  /** Who may do everything, and who may do nothing. */
+  readonly administrator: Credentials;
+  readonly nobody: Credentials;
   /** Why jobs are not confined as ECS confines them; null where they are. */
   readonly softer: string | null;
   /** From then on roles may do what their policies say, and nothing else. */
@@ -37,8 +40,19 @@ export interface Emulator {
 
 interface Ready {
   readonly softer: string | null;
+  readonly administrator: Credentials;
+  readonly nobody: Credentials;
+}
+
+export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+}
+
+/** For this process's clients, and for the programs that it starts. */
+export function become({ accessKeyId, secretAccessKey }: Credentials): void {
+  process.env.AWS_ACCESS_KEY_ID = accessKeyId;
+  process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
 }
 
 /**
@@ -64,16 +78,17 @@ export async function startEmulator(work: string): Promise<Emulator> {
     ],
     { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } },
   );
-  const { accessKeyId, secretAccessKey, softer } = await untilReady(process_);
+  const { administrator, nobody, softer } = await untilReady(process_);
   if (softer !== null) console.log(`\nSKIPPED: a job's user, root and network; ${softer}.\n`);
   const endpoint = `http://localhost:${port}`;
   process.env.AWS_ENDPOINT_URL = endpoint;
-  process.env.AWS_ACCESS_KEY_ID = accessKeyId;
-  process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
+  become(administrator);
   return {
     endpoint,
     work,
     softer,
+    administrator,
+    nobody,
     checkPermissions: async (checked) => {
       const headers = { 'content-type': 'text/plain' };
       const body = checked ? '0' : 'inf';

@@ -248,13 +248,13 @@ describe('sammix site purge', () => {
     await at.deliver('train', await at.upload(key, Buffer.from(JSON.stringify(request))));
 
     const kept = await purging(at).run();
-    expect(kept.exitCode).toBe(6);
+    expect(kept.exitCode).toBe(7);
     expect(kept.text).toContain(`removed only with --training-data: ${copy}`);
     expect(kept.text).toContain('training t1 (submitted)');
 
     const rest = await purging(at, { trainingData: true }).run();
     expect(at.bucket.everyKey()).not.toContain(copy);
-    expect(rest.exitCode).toBe(6);
+    expect(rest.exitCode).toBe(7);
     expect(rest.text).toContain(`edit or remove it by hand: ${splits}`);
     expect(rest.text).toContain('training t1 (submitted)');
   });

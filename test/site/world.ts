@@ -37,7 +37,7 @@ const ENVIRONMENT = {
   SAMMIX_SLICES_PER_SLAB: '4',
   SAMMIX_CASES_PER_JOB: '2',
   SAMMIX_LEASE_SECONDS: '900',
-  SAMMIX_USD_PER_GPU_HOUR: '0.5',
+  SAMMIX_GPU_PRICES: '{"g4dn.xlarge": {"onDemand": 0.5, "spot": 0.2}}',
   SAMMIX_JUDGE_TRAINED_ON: '',
   SAMMIX_PROMOTION_POLICY: '{"minimumPatients": 2}',
   SAMMIX_DATASETS: '["liver"]',

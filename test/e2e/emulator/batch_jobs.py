@@ -45,6 +45,7 @@ def execute(settings: Settings, job: Any) -> None:
     attempts = int(strategy.get("attempts", 1))
     job.ended_attempts = []
     for attempt in range(1, attempts + 1):
+        wait_for_instance(settings, job)
         job.status = JobStatus.RUNNING
         job.job_started_at = datetime.now()
         started_ms = now_ms()
@@ -57,6 +58,13 @@ def execute(settings: Settings, job: Any) -> None:
         if not is_retried(strategy.get("evaluateOnExit", []), exit_code, status_reason):
             break
     finish(job, False, status_reason)
+
+
+def wait_for_instance(settings: Settings, job: Any) -> None:
+    """A test takes all instances away by the file `no-instance` in the work folder."""
+    while os.path.exists(os.path.join(settings.work, "no-instance")):
+        job.status = JobStatus.RUNNABLE
+        time.sleep(0.2)
 
 
 def now_ms() -> int:
