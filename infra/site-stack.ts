@@ -74,7 +74,14 @@ export class SiteStack extends Stack {
         network.s3,
         jobs.map(({ role }) => role),
       );
-    const watch = new Watch(this, 'Watch', { site, storage, gpu, pipeline });
+    const watch = new Watch(this, 'Watch', {
+      site,
+      storage,
+      gpu,
+      pipeline,
+      evaluation,
+      training,
+    });
     new Operations(this, 'Operations', {
       site,
       topic,

@@ -222,10 +222,15 @@ export const EvaluateFinishEnv = () =>
 export const WatchEnv = () =>
   z.object({
     ...commonEnv(),
+    /** What jobs of uploads, evaluations and trainings may take, the wait for an instance included. */
     SAMMIX_DEADLINE_HOURS: count(),
+    SAMMIX_EVALUATION_HOURS: count(),
+    SAMMIX_TRAINING_HOURS: count(),
     /** Addresses of the queues on which ends of jobs are announced. */
     SAMMIX_RESULTS_QUEUE: filled(),
     SAMMIX_FAILURES_QUEUE: filled(),
+    SAMMIX_EVALUATIONS_QUEUE: filled(),
+    SAMMIX_TRAININGS_QUEUE: filled(),
   });
 export type WatchEnv = z.infer<ReturnType<typeof WatchEnv>>;
 

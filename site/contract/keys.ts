@@ -30,6 +30,7 @@ export const PREFIX = {
   evaluationRuns: 'evaluation-runs/',
   evaluationRequests: 'evaluation-runs/requests/',
   evaluationReady: 'evaluation-runs/ready/',
+  openEvaluations: 'evaluation-runs/open/',
   summaries: 'summaries/',
   viewer: 'viewer/',
 } as const;
@@ -134,6 +135,11 @@ export const cloudKeys = {
   evaluationJobs: (id: string) => `${PREFIX.evaluationRuns}${id}/jobs/`,
   evaluationJob: (id: string, child: number, attempt: number) =>
     `${PREFIX.evaluationRuns}${id}/jobs/${child}-${attempt}.json`,
+  /** Says that an evaluation has not ended; empty. */
+  openEvaluation: (id: string) => `${PREFIX.openEvaluations}${id}`,
+  /** Why an evaluation was given up. */
+  evaluationReason: (dataset: string, id: string) =>
+    `${cloudKeys.evaluation(dataset, id)}/reason.json`,
   /** Written where there is nothing to compute, so that the aggregation begins at once. */
   evaluationReady: (id: string) => `${PREFIX.evaluationReady}${id}.json`,
 } as const;

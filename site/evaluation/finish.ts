@@ -27,6 +27,7 @@ import {
 import {
   evaluationJobs,
   evaluationLease,
+  hasEnded,
   readEvaluationRecord,
   readPlan,
   unknownEvaluation,
@@ -167,7 +168,7 @@ const aggregationLease = (
   ...evaluationLease(store, id, leaseSeconds),
   stateOf: ({ state, jobs }) => {
     if (state === 'aggregating') return 'held';
-    return state === 'done' || jobs.some(({ ended }) => ended === null) ? 'done' : 'free';
+    return hasEnded({ state }) || jobs.some(({ ended }) => ended === null) ? 'done' : 'free';
   },
 });
 

@@ -16,6 +16,13 @@ export const readEvaluationRecord = (
 ): Promise<EvaluationRecord | undefined> =>
   findJson(store, cloudKeys.evaluationRecord(id), EvaluationRecord);
 
+/** Says that an evaluation has begun: until it has ended, the watch looks at it. */
+export const markOpen = (store: S3Store, id: string): Promise<void> =>
+  store.put(cloudKeys.openEvaluation(id), new Uint8Array(0));
+
+export const hasEnded = ({ state }: Pick<EvaluationRecord, 'state'>): boolean =>
+  state === 'done' || state === 'failed';
+
 /** Changes a record, see `replaceJson`. */
 export const updateEvaluation = (
   store: S3Store,

@@ -17,7 +17,7 @@ import { cloudKeys, PREFIX } from '../contract/keys.ts';
 import { CandidateBundle } from '../contract/training.ts';
 import { type Lease, underLease } from '../lease.ts';
 import { type DatasetListing, listDataset, type PlanSettings, planEvaluation } from './plan.ts';
-import { evaluationLease, updateEvaluation, writePlan } from './records.ts';
+import { evaluationLease, markOpen, updateEvaluation, writePlan } from './records.ts';
 
 interface StartPorts {
   readonly store: S3Store;
@@ -114,6 +114,7 @@ async function startOne(
     // What an attempt before this one has submitted stays.
     (now) => now ?? newEvaluation(id, request, bundle, judged),
     async ({ record }) => {
+      await markOpen(store, id);
       const planned = await plan(record, bundle, listing, settings, store);
       await submitShards(planned, store, submit);
       const count = planned.jobs.reduce((sum, { children }) => sum + children, 0);

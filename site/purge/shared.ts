@@ -2,7 +2,7 @@ import type { S3Store } from '../../adapters/s3-store.ts';
 import type { StoredVersion } from '../../adapters/s3-versions.ts';
 import { badTable, csvRows, csvText } from '../../core/evaluation/csv.ts';
 import { cloudKeys, PREFIX } from '../contract/keys.ts';
-import { readEvaluationRecord } from '../evaluation/records.ts';
+import { hasEnded, readEvaluationRecord } from '../evaluation/records.ts';
 import { rewriteEvaluation } from '../evaluation/without-case.ts';
 import { summariseDataset } from '../summary.ts';
 import type { NamesCase } from './named.ts';
@@ -84,7 +84,7 @@ async function running(store: S3Store, ids: readonly string[]): Promise<string[]
   const found: string[] = [];
   for (const id of ids) {
     const record = await readEvaluationRecord(store, id);
-    if (record && record.state !== 'done') found.push(id);
+    if (record && !hasEnded(record)) found.push(id);
   }
   return found;
 }

@@ -39,14 +39,15 @@ export async function endTraining({ detail }: JobStateChange, ports: EndPorts): 
     [{ totalSeconds: secondsOf(detail), machine: null }],
     ports.gpuPrices,
   );
-  if (detail.status === 'FAILED') return fail(found, cost, jobFault(found.record, detail), ports);
+  if (detail.status === 'FAILED')
+    return failTraining(found, cost, jobFault(found.record, detail), ports);
   try {
     const bundlePrefix = await offer(found.record, ports.store);
     await end(found, { state: 'trained', cost, bundlePrefix }, ports);
     ports.emit({ TrainingsFinished: 1 });
   } catch (error) {
     if (!(error instanceof SammixError)) throw error;
-    await fail(found, cost, error.fault, ports);
+    await failTraining(found, cost, error.fault, ports);
   }
 }
 
@@ -92,7 +93,7 @@ type End = Pick<TrainingRecord, 'state' | 'cost' | 'bundlePrefix'>;
 async function end(
   { record, etag }: TaggedTraining,
   change: End,
-  { store, log, emit }: EndPorts,
+  { store, log, emit }: Omit<EndPorts, 'gpuPrices'>,
 ): Promise<boolean> {
   const ended = { ...record, ...change, endedAt: new Date().toISOString() };
   if (!(await writeTraining(store, ended, etag))) return false;
@@ -103,11 +104,12 @@ async function end(
   return true;
 }
 
-async function fail(
+/** Says beside the request why nothing came of it, once. */
+export async function failTraining(
   found: TaggedTraining,
   cost: TrainingRecord['cost'],
   fault: Fault,
-  ports: EndPorts,
+  ports: Omit<EndPorts, 'gpuPrices'>,
 ): Promise<void> {
   const { requestKey: key, requestVersion: version } = found.record;
   await writeTrainingReason(ports.store, { key, version }, fault);

@@ -46,6 +46,10 @@ const ENVIRONMENT = {
   SAMMIX_DEADLINE_HOURS: '72',
   SAMMIX_RESULTS_QUEUE: 'results',
   SAMMIX_FAILURES_QUEUE: 'failures',
+  SAMMIX_EVALUATIONS_QUEUE: 'evaluations',
+  SAMMIX_TRAININGS_QUEUE: 'trainings',
+  SAMMIX_EVALUATION_HOURS: '82',
+  SAMMIX_TRAINING_HOURS: '312',
   SAMMIX_TOPIC: 'arn:aws:sns:eu-central-1:111122223333:notices',
 } as const;
 

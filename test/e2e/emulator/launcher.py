@@ -21,6 +21,7 @@ import account
 import batch_jobs
 import budgets_gap  # noqa: F401 (a model is known by its being imported)
 import cloudformation_gaps
+import container
 import iam_checks
 import lambda_functions
 import site_events
@@ -47,10 +48,16 @@ def main() -> None:
     parser.add_argument("--image", action="append", default=[])
     arguments = parser.parse_args()
     images = dict(pair.split("=", 1) for pair in arguments.image)
-    settings = Settings(port=arguments.port, work=os.path.abspath(arguments.work), images=images)
+    softer = container.missing(list(images.values()))
+    settings = Settings(
+        port=arguments.port,
+        work=os.path.abspath(arguments.work),
+        images=images,
+        confined=softer is None,
+    )
 
     cloudformation_gaps.fill()
-    iam_checks.install()
+    iam_checks.install(settings)
     lambda_functions.install(settings)
     batch_jobs.install(settings)
     site_events.install(settings)
@@ -64,7 +71,8 @@ def main() -> None:
     server.start()
     administrator = user("administrator", {"Effect": "Allow", "Action": "*", "Resource": "*"})
     nobody = user("nobody")
-    print(json.dumps({"ready": True, "administrator": administrator, "nobody": nobody}), flush=True)
+    ready = {"softer": softer, "administrator": administrator, "nobody": nobody}
+    print(json.dumps({"ready": True, **ready}), flush=True)
     threading.Event().wait()
 
 
