@@ -1,6 +1,7 @@
+import { targetOf } from '../contract/bundle.ts';
 import { type FailedReport, type SegmentedReport, volumeDoubt } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
-import { numberText } from '../page/format.ts';
+import { capital, numberText } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page, VIEWER_LINK } from '../page/page.ts';
 import { METRIC_TITLES, SEVERITY } from '../page/words.ts';
@@ -32,10 +33,11 @@ export function renderCaseReport(
   pictures: readonly SlicePicture[],
 ): string {
   const shown = new Set(pictures.map(({ record }) => record.index));
+  const title = capital(targetOf(report.bundle));
   return page(
-    `Liver report: ${report.caseId}`,
+    `${title} report: ${report.caseId}`,
     html`<header>
-<h1>Liver segmentation: <bdi>${report.caseId}</bdi></h1>
+<h1>${title} segmentation: <bdi>${report.caseId}</bdi></h1>
 <p class="note"><bdi>${report.input.name}</bdi> · model <bdi>${report.bundle.name}</bdi> · ${report.createdAt.slice(0, 10)} ${new SafeHtml(VIEWER_LINK)}</p>
 <p><strong>Research use only; not a medical device.</strong></p>
 ${headline(report)}
@@ -120,7 +122,7 @@ function headline(report: SegmentedReport): SafeHtml {
     return metric ? [{ title: METRIC_TITLES[name], text: formatMetric(metric) }] : [];
   });
   return html`<ul class="facts">
-<li><b>${numberText(report.volumeMl, 0)} ml</b>liver volume${volumeRange(report)}</li>
+<li><b>${numberText(report.volumeMl, 0)} ml</b>${targetOf(report.bundle)} volume${volumeRange(report)}</li>
 ${metrics.map(({ title, text }) => html`<li><b>${text}</b>${title} against the label</li>`)}
 <li><b>${review === 0 ? 'none' : review}</b>${review === 1 ? 'flag' : 'flags'} to review</li>
 </ul>`;

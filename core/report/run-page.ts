@@ -1,3 +1,4 @@
+import { targetOf } from '../contract/bundle.ts';
 import {
   type CaseReport,
   type FailedReport,
@@ -7,7 +8,15 @@ import {
 import { faultText } from '../errors.ts';
 import { plotGrid } from '../page/chart.ts';
 import { COHORT_STYLE } from '../page/cohort-style.ts';
-import { counted, digestText, NONE, numberInsert, numberText, timeInsert } from '../page/format.ts';
+import {
+  capital,
+  counted,
+  digestText,
+  NONE,
+  numberInsert,
+  numberText,
+  timeInsert,
+} from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page } from '../page/page.ts';
 import { caseFilters, SCRIPT } from '../page/table-script.ts';
@@ -30,7 +39,11 @@ export interface RunPageFacts {
   readonly name: string;
   readonly createdAt: string;
   readonly sammixVersion: string;
-  readonly bundle: { readonly name: string; readonly digest: string };
+  readonly bundle: {
+    readonly name: string;
+    readonly digest: string;
+    readonly target?: string | undefined;
+  };
   /** Cases of the run, those that are still to come among them. */
   readonly cases: number;
 }
@@ -43,14 +56,18 @@ const CAUTION =
  * it links to the cases' own reports. The same rows give the same bytes.
  */
 export function runPage(rows: readonly RunPageRow[], facts: RunPageFacts): string {
-  const plot = volumePlot(segmentedOf(rows).map(({ volumeMl }) => volumeMl));
+  const target = targetOf(facts.bundle);
+  const plot = volumePlot(
+    target,
+    segmentedOf(rows).map(({ volumeMl }) => volumeMl),
+  );
   return page(
     `Run: ${facts.name}`,
     html`<a class="skip" href="#main">Skip to the content</a>
 ${header(rows, facts)}
 <main id="main" tabindex="-1">
 ${failures(rows)}
-${caseTable(rows)}
+${caseTable(rows, target)}
 ${plot && html`<section aria-labelledby="volumes"><h2 id="volumes">Volumes</h2>${plotGrid([plot])}</section>`}
 </main>`,
     { caution: CAUTION, style: COHORT_STYLE + STYLE, script: SCRIPT },
@@ -85,14 +102,17 @@ function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
   const tile = (value: Insert, name: string): SafeHtml =>
     html`<li><b>${value}</b><span>${name}</span></li>\n`;
   return html`<header>
-<h1>Liver segmentation: <bdi>${facts.name}</bdi></h1>
+<h1>${capital(targetOf(facts.bundle))} segmentation: <bdi>${facts.name}</bdi></h1>
 <p class="note">Model <bdi>${facts.bundle.name}</bdi>, digest <code title="${facts.bundle.digest}">${digestText(facts.bundle.digest)}</code> · sammix ${facts.sammixVersion} · ${timeInsert(facts.createdAt)}</p>
 <p class="counts">${counted(rows.length, 'case')}: ${segmented.length} segmented, ${failed} failed${missing > 0 && `; ${missing} still to come`}.</p>
 <p><strong>Research use only; not a medical device.</strong></p>
 <ul class="facts">
 ${tile(flagged, `${flagged === 1 ? 'case has' : 'cases have'} flags to review`)}${tile(failed, `${failed === 1 ? 'case' : 'cases'} failed`)}${
   volumes.length > 0 &&
-  tile(`${numberText(volumes[Math.floor((volumes.length - 1) / 2)], 0)} ml`, 'median liver volume')
+  tile(
+    `${numberText(volumes[Math.floor((volumes.length - 1) / 2)], 0)} ml`,
+    `median ${targetOf(facts.bundle)} volume`,
+  )
 }${
   dice.length > 0 &&
   tile(
@@ -143,7 +163,7 @@ const ofSegmented =
   ({ report }) =>
     report.status === 'segmented' ? cell(report) : NONE;
 
-const COLUMNS: readonly Column[] = [
+const columnsOf = (target: string): readonly Column[] => [
   { title: 'Status', sort: 'text', cell: (row) => statusCell(row) },
   {
     title: 'Volume, ml',
@@ -151,7 +171,7 @@ const COLUMNS: readonly Column[] = [
     cell: ofSegmented(({ volumeMl }) => numberText(volumeMl, 0)),
   },
   {
-    title: 'Slices with liver',
+    title: `Slices with ${target}`,
     sort: 'number',
     cell: ofSegmented(({ voxelsPerSlice }) =>
       voxelsPerSlice ? voxelsPerSlice.filter((voxels) => voxels > 0).length : NONE,
@@ -185,9 +205,10 @@ const COMPARED: readonly Column[] = [
 const statusCell = (row: RunPageRow): Insert =>
   isSegmented(row) ? 'segmented' : html`<span class="chip review">failed</span>`;
 
-function caseTable(rows: readonly RunPageRow[]): SafeHtml {
+function caseTable(rows: readonly RunPageRow[], target: string): SafeHtml {
   const compared = segmentedOf(rows).some(({ comparison }) => comparison !== null);
-  const columns = compared ? [...COLUMNS.slice(0, 2), ...COMPARED, ...COLUMNS.slice(2)] : COLUMNS;
+  const known = columnsOf(target);
+  const columns = compared ? [...known.slice(0, 2), ...COMPARED, ...known.slice(2)] : known;
   return html`<section class="sheet" aria-labelledby="cases"><h2 id="cases">All cases</h2>
 <p>Select a case for its own report. ${NONE} stands for a number that is not defined.</p>
 ${filters(rows)}

@@ -1,3 +1,4 @@
+import { LIVER } from '../contract/bundle.ts';
 import type { CaseManifest, SliceRecord } from '../contract/manifest.ts';
 import type { QualityFlag } from '../contract/report.ts';
 import {
@@ -9,6 +10,8 @@ import {
 
 /** What the flags are computed from. Areas and slices are canonical. */
 export interface QualityInput {
+  /** Name of the organ. */
+  readonly target: string;
   readonly slices: readonly SliceRecord[];
   /** Voxels of the final mask per canonical slice, after the clean-up. */
   readonly voxelsPerSlice: readonly number[];
@@ -42,12 +45,12 @@ const QUALITY_LIMITS = {
 /** Flags in the order in which a reader should look at them. */
 export function qualityFlags(input: QualityInput): QualityFlag[] {
   const noAbdomen = notAnAbdomen(input);
-  // Of what is no abdomen, nothing can be said of the side on which its liver lies.
+  // Of what is no abdomen, nothing can be said of the side on which an organ lies.
   const doubts = noAbdomen ? [] : (input.orientationDoubts ?? []);
   const flags = [
     noAbdomen,
     ...doubts.map((code) => flag(code, 'review', DOUBTS[code])),
-    noLiver(input),
+    nothingFound(input),
     ...input.problems.map(inputWarning),
     touchesBorder(input),
     sliceJumps(input),
@@ -90,12 +93,13 @@ const DOUBTS: Readonly<Record<OrientationDoubt, string>> = {
     'The "axial" slices are cut another way (their ends are those of a body, not of a scan): axes are probably permuted. The mask is not to be trusted.',
 };
 
-function noLiver({ voxelsPerSlice }: QualityInput): QualityFlag | undefined {
+function nothingFound({ target, voxelsPerSlice }: QualityInput): QualityFlag | undefined {
   if (voxelsPerSlice.some((voxels) => voxels > 0)) return undefined;
-  return flag('no-liver-found', 'review', 'No slice shows liver: the mask is empty.');
+  const code = target === LIVER ? 'no-liver-found' : 'nothing-found';
+  return flag(code, 'review', `No slice shows ${target}: the mask is empty.`);
 }
 
-function touchesBorder({ touches }: QualityInput): QualityFlag | undefined {
+function touchesBorder({ target, touches }: QualityInput): QualityFlag | undefined {
   if (!touches.ends && !touches.sides) return undefined;
   const where = [
     touches.ends && 'the first or last slice',
@@ -106,7 +110,7 @@ function touchesBorder({ touches }: QualityInput): QualityFlag | undefined {
   return flag(
     'touches-border',
     'review',
-    `The mask reaches ${where}: the liver may be cut off and its volume too small.`,
+    `The mask reaches ${where}: the ${target} may be cut off and its volume too small.`,
   );
 }
 

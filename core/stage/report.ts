@@ -1,4 +1,4 @@
-import { bundleDisplay } from '../contract/bundle.ts';
+import { bundleDisplay, LIVER } from '../contract/bundle.ts';
 import { outputKeys, type RunKeys } from '../contract/keys.ts';
 import type { CaseManifest } from '../contract/manifest.ts';
 import type { TargetMeasures } from '../contract/measures.ts';
@@ -109,7 +109,7 @@ async function measureOrFault(
   open: NonNullable<ReportInput['openImage']>,
 ): Promise<Measured> {
   try {
-    return { measures: [await measureLiver(input, await open())], measuresFault: null };
+    return { measures: [await measureOrgan(input, await open())], measuresFault: null };
   } catch (error) {
     if (!(error instanceof SammixError)) throw error;
     return { measuresFault: error.fault };
@@ -117,8 +117,8 @@ async function measureOrFault(
 }
 
 /** Reads the image once more: the mask was not known when it was read first. */
-async function measureLiver(
-  { manifest, assembled }: ReportInput,
+async function measureOrgan(
+  { manifest, assembled, bundle }: ReportInput,
   { source, pairedSource }: ImageStreams,
 ): Promise<TargetMeasures> {
   const reader = await openNifti(source, {
@@ -126,7 +126,7 @@ async function measureLiver(
     ...(pairedSource && { imageSource: pairedSource }),
   });
   const { grid } = manifest.geometry;
-  return measureTarget('liver', assembled.mask, grid, reader.axialSlices());
+  return measureTarget(bundle.manifest.target.name, assembled.mask, grid, reader.axialSlices());
 }
 
 type Compared = Partial<ComparedCase> & { readonly fault: Fault | null };
@@ -209,6 +209,7 @@ function segmentedReport(
     components: assembled.components,
     ...measured,
     flags: qualityFlags({
+      target: bundle.manifest.target.name,
       slices: assembled.slices,
       voxelsPerSlice: voxels,
       sliceSpacingMm: grid.spacingMm.slice,
@@ -218,7 +219,12 @@ function segmentedReport(
       problems: manifest.problems,
       content: manifest.content,
       orientationDoubts: manifest.content
-        ? orientationDoubts(manifest.content, grid, assembled.mask)
+        ? orientationDoubts(
+            manifest.content,
+            grid,
+            // Of other organs it is not known on which side they lie, or how high.
+            bundle.manifest.target.name === LIVER ? assembled.mask : undefined,
+          )
         : [],
     }),
     comparison: compared?.comparison ?? null,

@@ -1,3 +1,4 @@
+import { targetOf } from '../contract/bundle.ts';
 import type { TargetMeasures } from '../contract/measures.ts';
 import { metricValue, toExtended } from '../contract/panel.ts';
 import type { CaseReport, RunSummary, SummaryRow } from '../contract/report.ts';
@@ -36,7 +37,7 @@ export function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow 
   if (report.status === 'failed') {
     const { expected, found } = report.fault;
     const reason = `${report.fault.code}: expected ${expected}, found ${found}`;
-    const nothing = { volumeMl: null, flags: [], ...liverMeasures(undefined) };
+    const nothing = { volumeMl: null, flags: [], ...organMeasures(undefined) };
     return { ...row, ...nothing, dice: null, hd95Mm: null, reason };
   }
   const panel = report.comparison?.panel;
@@ -44,14 +45,14 @@ export function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow 
     ...row,
     volumeMl: report.volumeMl,
     flags: report.flags.map((flag) => flag.code),
-    ...liverMeasures(report.measures?.find(({ target }) => target === 'liver')),
+    ...organMeasures(report.measures?.find(({ target }) => target === targetOf(report.bundle))),
     dice: panel ? metricValue(panel, 'dice') : null,
     hd95Mm: panel ? toExtended(metricValue(panel, 'hd95Mm')) : null,
     reason: report.comparisonFault?.code ?? null,
   };
 }
 
-const liverMeasures = (measures: TargetMeasures | undefined) => ({
+const organMeasures = (measures: TargetMeasures | undefined) => ({
   surfaceAreaMm2: measures?.surfaceAreaMm2 ?? null,
   longestAxialDiameterMm: measures?.longestAxialDiameterMm ?? null,
   meanHu: measures?.inside?.meanHu ?? null,
