@@ -3,9 +3,9 @@
  * (a log, CI) each case writes one plain line when it ends. Always to stderr: stdout is for results.
  */
 export interface Progress {
-  /** `done` of `total` slices of the case named in `begin`. */
+  /** `done` of `total` slices (or of another unit) of the case named in `begin`. */
   begin(caseId: string, position: string): void;
-  update(done: number, total: number): void;
+  update(done: number, total: number, unit?: string): void;
   /** Writes a line that stays. */
   line(text: string): void;
 }
@@ -31,17 +31,17 @@ export function terminalProgress(
   const draw = (text: string): void => void out.write(text.slice(0, (out.columns ?? 80) - 1));
   return {
     begin(caseId, position) {
-      label = `${position} ${visible(caseId)}`;
+      label = [position, visible(caseId)].filter(Boolean).join(' ');
       startedMs = now();
       drawnMs = 0;
       clear();
       draw(`${label}  reading`);
     },
-    update(done, total) {
+    update(done, total, unit = 'slices') {
       if (done < total && now() - drawnMs < REDRAW_EVERY_MS) return;
       drawnMs = now();
       clear();
-      draw(`${label}  ${bar(done, total)} ${done}/${total} slices${left(done, total)}`);
+      draw(`${label}  ${bar(done, total)} ${done}/${total} ${unit}${left(done, total)}`);
     },
     line(text) {
       clear();
