@@ -108,7 +108,8 @@ export async function trainCommand(
       const python = await environment(options, progress);
       const args = trainerArgs(asked, { startFolder, out, folder, device: options.device });
       const log = path.join(folder, 'trainer.log');
-      await runTrainer({ python, trainer: TRAINER, args, log }, (event) => watch.on(event));
+      const call = { python, trainer: TRAINER, args, log };
+      if (await runTrainer(call, (event) => watch.on(event))) return watch.interrupted();
     }
     return await watch.finish();
   } finally {

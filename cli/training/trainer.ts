@@ -21,14 +21,17 @@ const ANSWERS: ReadonlySet<number | null> = new Set([0, 3, 143]);
 
 /**
  * Runs the trainer and hands on what it says, to its end. Ctrl-C is passed on to it: it saves where it is
- * and says `stopped`. Should this process be killed, it notices at its next word, saves and ends as well.
+ * and says `stopped`, or, where there is nothing to save, just ends. Should this process be killed, it notices
+ * at its next word, saves and ends as well.
  *
+ * @returns whether it was interrupted
  * @throws SammixError where it ends without an answer
  */
 export async function runTrainer(
   { python, trainer, args, log }: TrainerCall,
   onEvent: (event: TrainingEvent) => void | Promise<void>,
-): Promise<void> {
+): Promise<boolean> {
+  let interrupted = false;
   const child = spawn(python, ['-m', 'sammix_train', 'fit', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: {
@@ -39,7 +42,10 @@ export async function runTrainer(
       ORT_DISABLE_TELEMETRY: '1',
     },
   });
-  const restore = passOnInterrupts(() => void child.kill('SIGINT'));
+  const restore = passOnInterrupts(() => {
+    interrupted = true;
+    child.kill('SIGINT');
+  });
   const ended = new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => resolve({ code, signal }));
@@ -52,7 +58,8 @@ export async function runTrainer(
       if (line.startsWith('{')) await onEvent(TrainingEvent.parse(JSON.parse(line)));
     const { code, signal } = await ended;
     await written;
-    if (!ANSWERS.has(code)) throw trainerFailed(log, signal ?? `exit code ${code}`);
+    if (!interrupted && !ANSWERS.has(code)) throw trainerFailed(log, signal ?? `exit code ${code}`);
+    return interrupted;
   } catch (error) {
     child.kill('SIGTERM');
     throw error instanceof SammixError ? error : notStarted(python, error);

@@ -76,27 +76,29 @@ export class TrainingWatch {
       case 'exporting':
         progress.line('writing the bundle, and measuring it on the validation patients');
         break;
+      case 'refused':
+        throw this.refused(event.reason);
       case 'stopped':
         this.stoppedAt = event.step;
         break;
-      case 'refused':
-        throw this.refused(event.reason);
       case 'done':
         break;
     }
   }
 
-  /** What to print, and the last page; of a training that was stopped, how to go on. */
+  /** How a training goes on that was stopped. */
+  interrupted(): Finished {
+    const at = this.stoppedAt === undefined ? '' : ` at step ${this.stoppedAt}`;
+    const text = `stopped${at}; the same command goes on`;
+    const result = { state: 'stopped', step: this.stoppedAt ?? null };
+    return { result, text, exitCode: EXIT.interrupted };
+  }
+
+  /** What to print, and the last page. */
   async finish(): Promise<Finished> {
+    // Whoever stopped the trainer itself has stopped the training.
+    if (this.stoppedAt !== undefined) return this.interrupted();
     const { out, folder } = this.watched;
-    if (this.stoppedAt !== undefined) {
-      const text = `stopped at step ${this.stoppedAt}; the same command goes on`;
-      return {
-        result: { state: 'stopped', step: this.stoppedAt },
-        text,
-        exitCode: EXIT.interrupted,
-      };
-    }
     const bundle = await openBundle(new DirStore(out), out);
     await this.writePage(bundle);
     const best = bestOf(this.log);

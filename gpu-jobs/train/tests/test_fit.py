@@ -196,8 +196,8 @@ def test_the_same_target_keeps_its_map_and_loses_its_loudness(start: Path) -> No
     images = torch.from_numpy(sampler.pool.images[:12]).float()[:, None] / 255
     loud, cam = before.average.eval().classifier(images)
     quiet, same = after.model.eval().classifier(images)
-    assert loud.std() > 10 * START_LOGIT_STD
-    assert quiet.std() < 2 * START_LOGIT_STD
+    assert loud.abs().mean() > 100
+    assert quiet.abs().mean() < 2 * START_LOGIT_STD
     assert torch.equal(torch.argsort(loud[:, 0]), torch.argsort(quiet[:, 0]))
     for one, other in zip(cam_prompts(cam), cam_prompts(same), strict=True):
         assert np.array_equal(one.mask, other.mask)
