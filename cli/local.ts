@@ -256,7 +256,7 @@ function slabQueue(
       }
     },
     onProgress: ({ done, slices, kept }) => {
-      progress.update(done, slices, kept);
+      progress.update(done, slices, { kept });
       // Loaded while the graphs run: the drawing library takes longer to load than to draw.
       import('../core/report/render.ts').catch(() => undefined);
     },

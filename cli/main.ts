@@ -23,6 +23,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./check.ts'),
   },
   {
+    name: 'train',
+    description: 'fit a bundle to your own labels, of the liver or of another organ',
+    load: () => import('./train.ts'),
+  },
+  {
     name: 'export',
     description: 'make DICOM-SEG, RTSTRUCT or a surface (STL) of the mask of a case',
     load: () => import('./export.ts'),

@@ -5,10 +5,10 @@
 export interface Progress {
   begin(caseId: string, position: string): void;
   /**
-   * `done` of `total` slices of the case named in `begin`, `kept` of them by an earlier run: what is left
-   * is judged by the others.
+   * `done` of `total` slices (or of another unit) of what is named in `begin`, `kept` of them by an earlier
+   * run: what is left is judged by the others.
    */
-  update(done: number, total: number, kept?: number): void;
+  update(done: number, total: number, more?: { kept?: number; unit?: string }): void;
   /** Writes a line that stays. */
   line(text: string): void;
 }
@@ -34,17 +34,17 @@ export function terminalProgress(
   const draw = (text: string): void => void out.write(text.slice(0, (out.columns ?? 80) - 1));
   return {
     begin(caseId, position) {
-      label = `${position} ${visible(caseId)}`;
+      label = [position, visible(caseId)].filter(Boolean).join(' ');
       startedMs = now();
       drawnMs = 0;
       clear();
       draw(`${label}  reading`);
     },
-    update(done, total, kept = 0) {
+    update(done, total, { kept = 0, unit = 'slices' } = {}) {
       if (done < total && now() - drawnMs < REDRAW_EVERY_MS) return;
       drawnMs = now();
       clear();
-      draw(`${label}  ${bar(done, total)} ${done}/${total} slices${left(done, total, kept)}`);
+      draw(`${label}  ${bar(done, total)} ${done}/${total} ${unit}${left(done, total, kept)}`);
     },
     line(text) {
       clear();

@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { lockFolder } from '../adapters/dir-lock.ts';
 import { metricValue } from '../core/contract/panel.ts';
-import { liverVolumeMl, type RunSummary } from '../core/contract/report.ts';
+import { organVolumeMl, type RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
 import { putJson } from '../core/json.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
@@ -132,7 +132,7 @@ export function caseLine({ report, resumed, seconds }: LocalOutcome, out: string
     const kept = `kept   ${caseId}: input, bundle and parameters unchanged (--force redoes it)`;
     return fault ? `${kept}, ${fault}` : kept;
   }
-  const volumeMl = liverVolumeMl(report);
+  const volumeMl = organVolumeMl(report);
   const parts = [volumeMl === null ? 'NO ABDOMEN, no volume' : `${volumeMl.toFixed(0)} ml`];
   if (report.maskEdited) parts.push('of the mask as it was corrected by hand');
   if (report.comparison)

@@ -57,6 +57,7 @@ export const QualityFlag = z.strictObject({
     'several-components',
     'cam-empty',
     'no-liver-found',
+    'nothing-found',
     'not-an-abdomen',
     'mirrored',
     'front-to-back',
@@ -84,7 +85,7 @@ export const Comparison = z.strictObject({
   labelName: z.string(),
   /** Changes with the label file and what is said of it, so that a new one makes a new comparison. */
   labelVersion: z.string(),
-  /** What was counted as liver, and who said so: `label 5 of 0-13 (dataset.json)`. */
+  /** What was counted as the target, and who said so: `label 5 of 0-13 (dataset.json)`. */
   labelMeaning: z.string().optional(),
   /** How the label was stored otherwise than the image; null where it was stored alike. */
   labelPlacement: z.string().nullable().optional(),
@@ -207,10 +208,10 @@ export const isNoAbdomen = (flags: readonly { readonly code: string }[]): boolea
   flags.some(({ code }) => code === 'not-an-abdomen');
 
 /**
- * What tables and headlines give as the liver's volume: that of the mask, and none where the scan shows
- * no abdomen, since what was drawn there is no liver. `volumeMl` of the report is the mask's all the same.
+ * What tables and headlines give as the organ's volume: that of the mask, and none where the scan shows
+ * no abdomen, since what was drawn there is none. `volumeMl` of the report is the mask's all the same.
  */
-export const liverVolumeMl = ({
+export const organVolumeMl = ({
   volumeMl,
   flags,
 }: {

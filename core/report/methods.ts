@@ -1,3 +1,4 @@
+import { targetOf } from '../contract/bundle.ts';
 import type { SegmentedReport } from '../contract/report.ts';
 import { numberText } from '../page/format.ts';
 import { html, type SafeHtml } from '../page/html.ts';
@@ -10,12 +11,13 @@ const REFERENCES = [
 /** How the masks of a run were made, for the methods section of a paper: what ran, with which settings. */
 export function methodsText(report: SegmentedReport): string {
   const { bundle, provenance, parameters, comparison } = report;
+  const organ = targetOf(bundle);
   const [low, high] = bundle.windowHu;
   const size = bundle.sliceSizePx;
   const backend = provenance.backend;
   const sentences = [
-    `The liver was segmented with sammix ${provenance.sammixVersion} (SAM-Mix [1]) and the model ${bundle.name} (SHA-256 ${bundle.digest}).`,
-    `Axial slices were windowed to ${low} to ${high} HU, fitted into ${size} × ${size} pixels by their longer side in millimetres, and classified; those with a probability of liver below ${numberText(bundle.classifierThreshold, 3)} were left empty.`,
+    `The ${organ} was segmented with sammix ${provenance.sammixVersion} (SAM-Mix [1]) and the model ${bundle.name} (SHA-256 ${bundle.digest}).`,
+    `Axial slices were windowed to ${low} to ${high} HU, fitted into ${size} × ${size} pixels by their longer side in millimetres, and classified; those with a probability of ${organ} below ${numberText(bundle.classifierThreshold, 3)} were left empty.`,
     'In the others the classifier’s class activation map gave a mask prompt and a box prompt, from which the decoder of a Segment Anything model [2] drew the mask; its logits were interpolated to the grid of the image.',
     parameters.maskProbability !== undefined &&
       `Voxels above a probability of ${parameters.maskProbability} were drawn.`,

@@ -1,4 +1,4 @@
-import { bundleDisplay } from '../contract/bundle.ts';
+import { bundleDisplay, LIVER } from '../contract/bundle.ts';
 import { outputKeys, type RunKeys } from '../contract/keys.ts';
 import type { CaseManifest } from '../contract/manifest.ts';
 import type { TargetMeasures } from '../contract/measures.ts';
@@ -128,13 +128,15 @@ async function writtenFiles(
 
 export type Measured = Pick<SegmentedReport, 'measures' | 'measuresFault'>;
 
+export type Measurable = Pick<ReportInput, 'manifest' | 'assembled' | 'bundle'>;
+
 /** An image that has gone since it was split costs the measures, never the mask. */
 export async function measureOrFault(
-  input: Pick<ReportInput, 'manifest' | 'assembled'>,
+  input: Measurable,
   open: NonNullable<ReportInput['openImage']>,
 ): Promise<Measured> {
   try {
-    return { measures: [await measureLiver(input, await open())], measuresFault: null };
+    return { measures: [await measureOrgan(input, await open())], measuresFault: null };
   } catch (error) {
     if (!(error instanceof SammixError)) throw error;
     return { measuresFault: error.fault };
@@ -142,8 +144,8 @@ export async function measureOrFault(
 }
 
 /** Reads the image once more: the mask was not known when it was read first. */
-async function measureLiver(
-  { manifest, assembled }: Pick<ReportInput, 'manifest' | 'assembled'>,
+async function measureOrgan(
+  { manifest, assembled, bundle }: Measurable,
   { source, pairedSource }: ImageStreams,
 ): Promise<TargetMeasures> {
   const reader = await openNifti(source, {
@@ -151,7 +153,7 @@ async function measureLiver(
     ...(pairedSource && { imageSource: pairedSource }),
   });
   const { grid } = manifest.geometry;
-  return measureTarget('liver', assembled.mask, grid, reader.axialSlices());
+  return measureTarget(bundle.manifest.target.name, assembled.mask, grid, reader.axialSlices());
 }
 
 export type Compared = Partial<ComparedCase> & { readonly fault: Fault | null };
@@ -234,6 +236,7 @@ export function segmentedReport(
     components: assembled.components,
     ...measured,
     flags: qualityFlags({
+      target: bundle.manifest.target.name,
       slices: assembled.slices,
       voxelsPerSlice: voxels,
       sliceSpacingMm: grid.spacingMm.slice,
@@ -243,7 +246,12 @@ export function segmentedReport(
       problems: manifest.problems,
       content: manifest.content,
       orientationDoubts: manifest.content
-        ? orientationDoubts(manifest.content, grid, assembled.mask)
+        ? orientationDoubts(
+            manifest.content,
+            grid,
+            // Of other organs it is not known on which side they lie, or how high.
+            bundle.manifest.target.name === LIVER ? assembled.mask : undefined,
+          )
         : [],
     }),
     comparison: compared?.comparison ?? null,

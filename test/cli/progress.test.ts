@@ -15,10 +15,10 @@ describe('terminalProgress', () => {
     const { written, clock, progress } = terminal();
     progress.begin('a', '[1/1]');
     clock.ms = 1000;
-    progress.update(60, 100, 60);
+    progress.update(60, 100, { kept: 60 });
     expect(written.at(-1)).toMatch(/60\/100 slices$/);
     clock.ms = 11_000;
-    progress.update(70, 100, 60);
+    progress.update(70, 100, { kept: 60 });
     expect(written.at(-1)).toMatch(/70\/100 slices, 33 s left$/);
   });
 
