@@ -7,7 +7,7 @@ import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts
 import type { LabelChoice } from '../core/dataset/label-meaning.ts';
 import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
-import { usableJson } from '../core/json.ts';
+import { putJson, usableJson } from '../core/json.ts';
 import { imageName, imageStream, imageVersion } from './case-image.ts';
 import { type CaseLabel, caseLabel, type LabelCase } from './cases.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
@@ -151,7 +151,7 @@ async function measureMask(
     headerText,
   });
   const measured: MeasuredCase = { schemaVersion: 1, inputsVersion, case: row };
-  await store.put(key, Buffer.from(`${JSON.stringify(measured)}\n`));
+  await putJson(store, key, measured, 0);
   return { row, resumed: false };
 }
 

@@ -45,7 +45,7 @@ export const evaluationLease = (
 
 export async function writePlan(store: S3Store, plan: EvaluationPlan): Promise<void> {
   const key = cloudKeys.evaluationPlan(plan.request.dataset, plan.evaluationId);
-  await store.put(key, Buffer.from(JSON.stringify(EvaluationPlan.parse(plan))), 'application/json');
+  await putJson(store, key, EvaluationPlan.parse(plan), 0);
 }
 
 /** @throws StorageError (`evaluation-unknown`) where no such evaluation was ever planned */
