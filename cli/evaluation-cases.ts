@@ -7,7 +7,7 @@ import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts
 import type { LabelChoice } from '../core/dataset/label-meaning.ts';
 import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
-import { getJson } from '../core/json.ts';
+import { usableJson } from '../core/json.ts';
 import { imageName, imageStream, imageVersion } from './case-image.ts';
 import { type CaseLabel, caseLabel, type LabelCase } from './cases.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
@@ -127,8 +127,9 @@ async function measureMask(
     ...(dicom ? [(await imageVersion(input)).version] : []),
     ...(headerText ? ['header text'] : []),
   ]);
-  const kept = force ? undefined : await measuredBefore(store, key, inputsVersion);
-  if (kept) return { row: { ...kept, patientId }, resumed: true };
+  const before = force ? undefined : await usableJson(store, key, MeasuredCase);
+  if (before?.inputsVersion === inputsVersion)
+    return { row: { ...before.case, patientId }, resumed: true };
   const row = await measurePrediction({
     caseId,
     patientId,
@@ -150,20 +151,6 @@ async function versionOfAll(files: readonly string[], besides: readonly string[]
   const versions: string[] = [...besides];
   for (const file of files) versions.push(path.basename(file), await fileVersion(file));
   return createHash('sha256').update(JSON.stringify(versions)).digest('hex').slice(0, 16);
-}
-
-async function measuredBefore(
-  store: DirStore,
-  key: string,
-  inputsVersion: string,
-): Promise<EvaluatedCase | undefined> {
-  if (!(await store.stat(key))) return undefined;
-  try {
-    const measured = await getJson(store, key, MeasuredCase);
-    return measured.inputsVersion === inputsVersion ? measured.case : undefined;
-  } catch {
-    return undefined; // Damaged: the case is measured again.
-  }
 }
 
 const noFolder = (folder: string): ConfigError =>

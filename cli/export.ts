@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { type Command, Option } from 'commander';
 import { DirStore } from '../adapters/dir-store.ts';
+import { targetOf } from '../core/contract/bundle.ts';
 import { runKeys } from '../core/contract/keys.ts';
 import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
 import { CaseSources } from '../core/contract/view.ts';
@@ -24,7 +25,7 @@ import type { CaseInput } from './inputs.ts';
 const FORMATS = {
   'dicom-seg': 'segmentation.dcm',
   rtstruct: 'contours.dcm',
-  stl: 'liver.stl',
+  stl: 'mask.stl',
 } as const;
 export type ExportFormat = keyof typeof FORMATS;
 
@@ -109,6 +110,7 @@ function derivationOf(
 ): [VolumePlan, AsyncIterable<MaskFrame>, Derivation] {
   const plan = planVolume(input.dicom!, imageName(input));
   const derivation: Derivation = {
+    target: targetOf(bundle),
     runId: runId ?? '',
     createdAt: new Date(createdAt),
     algorithm: {
@@ -132,7 +134,7 @@ async function meshOf(maskFile: string, done: SegmentedReport): Promise<Uint8Arr
     subject: path.basename(maskFile),
   });
   const mesh = maskMesh(mask, canonicalAffine(geometry));
-  return mesh && stlFile(mesh, `liver ${done.runId}`);
+  return mesh && stlFile(mesh, `${targetOf(done.bundle)} ${done.runId}`);
 }
 
 const nothingToExport = (subject: string, found: string): ConfigError =>

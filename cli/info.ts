@@ -31,7 +31,8 @@ export async function infoCommand(options: { readonly bundle?: string }): Promis
     ['made', `${manifest.createdAt} by trainer ${manifest.trainer.version}`],
     ['window', `${manifest.preprocess.windowHu.join(' to ')} HU`],
     ['input', `${manifest.preprocess.sliceSizePx} x ${manifest.preprocess.sliceSizePx} px`],
-    ['threshold', `P(liver) >= ${manifest.classifier.threshold}`],
+    ['target', manifest.target.name],
+    ['threshold', `P(${manifest.target.name}) >= ${manifest.classifier.threshold}`],
     [
       'trained',
       `${training.protocol}: ${training.labelledSlices} labelled and ${training.unlabelledSlices} unlabelled slices, ${training.epochs} epochs, seed ${training.seed}, on ${training.device}`,

@@ -23,6 +23,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./check.ts'),
   },
   {
+    name: 'train',
+    description: 'fit a bundle to your own labels, of the liver or of another organ',
+    load: () => import('./train.ts'),
+  },
+  {
     name: 'export',
     description: 'make DICOM-SEG, RTSTRUCT or a surface (STL) of the mask of a case',
     load: () => import('./export.ts'),
@@ -41,6 +46,11 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'view',
     description: 'look at cases in the browser: volume, mask, CAM and label, in slices and in 3D',
     load: () => import('./view.ts'),
+  },
+  {
+    name: 'completion',
+    description: 'print what makes a shell complete the commands and options of sammix',
+    load: () => import('./completion.ts'),
   },
   {
     name: 'info',
@@ -84,7 +94,14 @@ try {
   await addCommands(program, COMMANDS, process.argv.slice(2));
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = explain(error);
+  process.exitCode = explain(await inWords(error));
+}
+
+/** What AWS, or the way there, has against a command of a site: a user's matter, no defect of ours. */
+async function inWords(error: unknown): Promise<unknown> {
+  if (process.argv[2] !== 'site') return error;
+  const { awsFault } = await import('./site/aws-faults.ts');
+  return awsFault(error) ?? error;
 }
 
 function explain(error: unknown): number {

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Command } from 'commander';
 import { DirStore } from '../adapters/dir-store.ts';
+import { putJson } from '../core/json.ts';
 import { encodePhantom, phantomCase } from '../phantom/phantom.ts';
 import { integer, ok, positiveInteger, report, withOutput } from './command.ts';
 import type { Progress } from './progress.ts';
@@ -26,7 +27,7 @@ export interface PhantomCommandOptions {
 
 /**
  * `sammix phantom`: synthetic cases as an nnU-Net dataset, `imagesTr/phantom_0001_0000.nii.gz` and
- * `labelsTr/phantom_0001.nii.gz` (1 liver, 2 lesion).
+ * `labelsTr/phantom_0001.nii.gz` (1 liver, 2 lesion) and `dataset.json`.
  */
 export async function phantomCommand(
   { out, cases, seed }: PhantomCommandOptions,
@@ -44,5 +45,14 @@ export async function phantomCommand(
     files.push(path.join(out, image), path.join(out, labels));
     progress.line(`wrote ${name} (seed ${seed + at})`);
   }
+  await putJson(store, 'dataset.json', {
+    name: 'sammix phantoms',
+    channel_names: { 0: 'CT' },
+    labels: { background: 0, liver: 1, lesion: 2 },
+    numTraining: cases,
+    file_ending: '.nii.gz',
+    licence: 'none needed: synthetic',
+  });
+  files.push(path.join(out, 'dataset.json'));
   return { files };
 }

@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { provenance } from '../adapters/provenance.ts';
+import { bundleDisplay } from '../core/contract/bundle.ts';
 import { runKeys } from '../core/contract/keys.ts';
 import type { LocalOutcome, LocalRun } from './local.ts';
 
@@ -27,7 +28,7 @@ export async function writeRunIndex(
     name: path.basename(path.resolve(store.root)),
     createdAt: new Date().toISOString(),
     sammixVersion: provenance(null).sammixVersion,
-    bundle: { name: bundle.manifest.name, digest: bundle.digest },
+    bundle: bundleDisplay(bundle.manifest, bundle.digest),
     cases,
   });
   await store.put('index.html', Buffer.from(page));

@@ -18,6 +18,8 @@ export interface Algorithm {
 }
 
 export interface Derivation {
+  /** Name of the bundle's target. */
+  readonly target: string;
   readonly algorithm: Algorithm;
   /** Names the run: equal runs make objects with equal identifiers. */
   readonly runId: string;
@@ -114,14 +116,40 @@ export const code = (
   { CodeValue: value, CodingSchemeDesignator: scheme, CodeMeaning: meaning },
 ];
 
-export const LIVER = {
-  category: () => code('123037004', 'SCT', 'Anatomical Structure'),
-  type: () => code('10200004', 'SCT', 'Liver'),
-  label: 'Liver',
-  /** As 3D Slicer draws it; in CIELab scaled to 16 bits (PS3.3 C.10.7.1.1). */
-  rgb: [221, 130, 101],
-  cieLab: [41_203, 40_906, 40_395],
-} as const;
+/** What a mask shows, as DICOM says it. */
+export interface Structure {
+  readonly label: string;
+  readonly category: () => readonly DicomAttributes[];
+  readonly type: () => readonly DicomAttributes[];
+  readonly rgb: readonly [number, number, number];
+  /** Scaled to 16 bits (PS3.3 C.10.7.1.1). */
+  readonly cieLab: readonly [number, number, number];
+}
+
+/** SNOMED CT codes of organs, as PS3.16 lists them; what is not here is an organ with its name. */
+const ORGANS: Readonly<Record<string, readonly [code: string, meaning: string]>> = {
+  liver: ['10200004', 'Liver'],
+  spleen: ['78961009', 'Spleen'],
+  pancreas: ['15776009', 'Pancreas'],
+  'left kidney': ['18639004', 'Left kidney'],
+  'right kidney': ['9846003', 'Right kidney'],
+  kidney: ['64033007', 'Kidney'],
+  aorta: ['15825003', 'Aorta'],
+};
+const SOME_ORGAN = ['113343008', 'Organ'] as const;
+
+/** @param target name of the bundle's target */
+export function structureOf(target: string): Structure {
+  const [value, meaning] = ORGANS[target.toLowerCase().replaceAll('_', ' ')] ?? SOME_ORGAN;
+  return {
+    label: `${target[0]!.toUpperCase()}${target.slice(1)}`.slice(0, 64),
+    category: () => code('123037004', 'SCT', 'Anatomical Structure'),
+    type: () => code(value, 'SCT', meaning),
+    // As 3D Slicer draws the liver.
+    rgb: [221, 130, 101],
+    cieLab: [41_203, 40_906, 40_395],
+  };
+}
 
 /** 2.25 and 128 bits of a hash (PS3.5 B.2): the same names give the same identifier. */
 export function uidOf(...names: readonly string[]): string {

@@ -4,8 +4,8 @@ import {
   type DicomAttributes,
   dateOf,
   equipment,
-  LIVER,
   patientAndStudy,
+  structureOf,
   timeOf,
   uidOf,
   writeDicom,
@@ -17,7 +17,7 @@ import type { VolumePlan } from './volume.ts';
 const SEGMENTATION_STORAGE = '1.2.840.10008.5.1.4.1.1.66.4';
 
 /**
- * A DICOM Segmentation (PS3.3 A.51, binary) of the liver on the images of the series themselves, one
+ * A DICOM Segmentation (PS3.3 A.51, binary) of one organ on the images of the series themselves, one
  * frame for each image that shows it. Undefined where none does: the object must hold a frame. Memory:
  * a bit a pixel of those images.
  */
@@ -80,7 +80,7 @@ const DIMENSIONS = 'dimensions of the segmentation';
 
 function seriesAndInstance(
   { stack }: VolumePlan,
-  { runId, createdAt }: Derivation,
+  { target, runId, createdAt }: Derivation,
 ): DicomAttributes {
   return {
     SOPClassUID: SEGMENTATION_STORAGE,
@@ -88,13 +88,13 @@ function seriesAndInstance(
     SeriesInstanceUID: uidOf('segmentation series', stack.seriesUid, runId),
     Modality: 'SEG',
     SeriesNumber: String(derivedSeriesNumber(stack.seriesNumber)),
-    SeriesDescription: 'sammix liver segmentation, research use only',
+    SeriesDescription: `sammix ${target} segmentation, research use only`.slice(0, 64),
     InstanceNumber: '1',
     ContentDate: dateOf(createdAt),
     ContentTime: timeOf(createdAt),
     ImageType: ['DERIVED', 'PRIMARY'],
-    ContentLabel: 'LIVER',
-    ContentDescription: 'Liver, drawn by a model and not checked by a person',
+    ContentLabel: contentLabel(target),
+    ContentDescription: `${structureOf(target).label.slice(0, 18)}, drawn by a model and not checked by a person`,
     ContentCreatorName: 'sammix^',
     SegmentationType: 'BINARY',
     SamplesPerPixel: 1,
@@ -120,17 +120,24 @@ function seriesAndInstance(
   };
 }
 
+/** A code string: capitals, digits, `_` and spaces, at most 16 (PS3.5 6.2). */
+export const contentLabel = (target: string): string =>
+  target
+    .toUpperCase()
+    .replace(/[^A-Z0-9_ ]/g, '_')
+    .slice(0, 16);
+
 /** A series number that sorts behind the images. */
 export const derivedSeriesNumber = (seriesNumber: string): number =>
   Math.min(Number.parseInt(seriesNumber, 10) || 0, 2_000_000) * 100 + 90;
 
-const segments = ({ algorithm }: Derivation): DicomAttributes => ({
+const segments = ({ algorithm, target }: Derivation): DicomAttributes => ({
   SegmentSequence: [
     {
       SegmentNumber: 1,
-      SegmentLabel: LIVER.label,
-      SegmentedPropertyCategoryCodeSequence: LIVER.category(),
-      SegmentedPropertyTypeCodeSequence: LIVER.type(),
+      SegmentLabel: structureOf(target).label,
+      SegmentedPropertyCategoryCodeSequence: structureOf(target).category(),
+      SegmentedPropertyTypeCodeSequence: structureOf(target).type(),
       SegmentAlgorithmType: 'AUTOMATIC',
       SegmentAlgorithmName: algorithm.model.slice(0, 64),
       SegmentationAlgorithmIdentificationSequence: [
@@ -142,9 +149,9 @@ const segments = ({ algorithm }: Derivation): DicomAttributes => ({
           AlgorithmSource: 'sammix',
         },
       ],
-      RecommendedDisplayCIELabValue: LIVER.cieLab,
-      TrackingID: 'liver',
-      TrackingUID: uidOf('tracking', algorithm.bundleDigest, 'liver'),
+      RecommendedDisplayCIELabValue: structureOf(target).cieLab,
+      TrackingID: target.slice(0, 64),
+      TrackingUID: uidOf('tracking', algorithm.bundleDigest, target),
     },
   ],
 });

@@ -4,15 +4,16 @@ import {
   type DicomAttributes,
   dateOf,
   equipment,
-  LIVER,
   patientAndStudy,
+  type Structure,
+  structureOf,
   timeOf,
   uidOf,
   writeDicom,
 } from './derived.ts';
 import type { Instance } from './instance.ts';
 import type { MaskFrame } from './mask-frames.ts';
-import { derivedSeriesNumber, ds, referenced } from './segmentation.ts';
+import { contentLabel, derivedSeriesNumber, ds, referenced } from './segmentation.ts';
 import type { SliceSource } from './series.ts';
 import type { VolumePlan } from './volume.ts';
 
@@ -20,7 +21,7 @@ const STRUCTURE_SET_STORAGE = '1.2.840.10008.5.1.4.1.1.481.3';
 const STUDY_COMPONENT = '1.2.840.10008.3.1.2.3.1';
 
 /**
- * An RT Structure Set (PS3.3 A.19) with the liver as closed planar contours on the images that show it.
+ * An RT Structure Set (PS3.3 A.19) with one organ as closed planar contours on the images that show it.
  * A contour runs through the midpoints between pixels, so that a pixel's centre is inside where the mask
  * is set; holes hang on the contour around them by a line without width. Undefined for an empty mask.
  */
@@ -44,13 +45,13 @@ export async function structureSet(
     ...equipment(derivation),
     ...seriesAndInstance(plan, derivation),
     ...frameOfReference(plan),
-    ...structure(plan, contours),
+    ...structure(plan, contours, structureOf(derivation.target)),
   });
 }
 
 function seriesAndInstance(
   { stack }: VolumePlan,
-  { runId, createdAt }: Derivation,
+  { target, runId, createdAt }: Derivation,
 ): DicomAttributes {
   return {
     SOPClassUID: STRUCTURE_SET_STORAGE,
@@ -58,10 +59,10 @@ function seriesAndInstance(
     SeriesInstanceUID: uidOf('structure set series', stack.seriesUid, runId),
     Modality: 'RTSTRUCT',
     SeriesNumber: String(derivedSeriesNumber(stack.seriesNumber) + 1),
-    SeriesDescription: 'sammix liver contours, research use only',
+    SeriesDescription: `sammix ${target} contours, research use only`.slice(0, 64),
     OperatorsName: '',
     InstanceNumber: '1',
-    StructureSetLabel: 'LIVER',
+    StructureSetLabel: contentLabel(target),
     StructureSetDescription: 'Drawn by a model and not checked by a person',
     StructureSetDate: dateOf(createdAt),
     StructureSetTime: timeOf(createdAt),
@@ -95,17 +96,18 @@ function frameOfReference({ stack }: VolumePlan): DicomAttributes {
 const structure = (
   { stack }: VolumePlan,
   contours: readonly DicomAttributes[],
+  { label, rgb, type }: Structure,
 ): DicomAttributes => ({
   StructureSetROISequence: [
     {
       ROINumber: '1',
       ReferencedFrameOfReferenceUID: stack.slices[0]!.instance.frameOfReferenceUid,
-      ROIName: LIVER.label,
+      ROIName: label,
       ROIGenerationAlgorithm: 'AUTOMATIC',
     },
   ],
   ROIContourSequence: [
-    { ReferencedROINumber: '1', ROIDisplayColor: LIVER.rgb.map(String), ContourSequence: contours },
+    { ReferencedROINumber: '1', ROIDisplayColor: rgb.map(String), ContourSequence: contours },
   ],
   RTROIObservationsSequence: [
     {
@@ -113,7 +115,7 @@ const structure = (
       ReferencedROINumber: '1',
       RTROIInterpretedType: 'ORGAN',
       ROIInterpreter: '',
-      RTROIIdentificationCodeSequence: LIVER.type(),
+      RTROIIdentificationCodeSequence: type(),
     },
   ],
 });

@@ -13,7 +13,13 @@ import type {
   SplitEnv,
   SummaryEnv,
 } from '../site/contract/env.ts';
-import { JOB_NAME, PREFIX, TRAINING_REASONS, uploadsBelow } from '../site/contract/keys.ts';
+import {
+  DATASET_JSONS,
+  JOB_NAME,
+  PREFIX,
+  TRAINING_REASONS,
+  uploadsBelow,
+} from '../site/contract/keys.ts';
 import { gpuPricesOf } from '../site/cost/gpu-prices.ts';
 import { endQueue, jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import type { GpuQueue } from './gpu-queue.ts';
@@ -136,6 +142,7 @@ export class Pipeline extends Construct {
           PREFIX.cases,
         ),
         onPrefixes(storage.data, 's3:GetObjectVersion', PREFIX.incoming),
+        onKeys(storage.data, 's3:GetObject', DATASET_JSONS),
         onPrefixes(storage.data, 's3:PutObject', PREFIX.runs, PREFIX.cases),
         seesWhatIsMissing(storage.data),
       ],

@@ -4,6 +4,7 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import type { RunKeys } from '../core/contract/keys.ts';
 import { CaseManifest } from '../core/contract/manifest.ts';
 import type { Machine, SegmentedReport } from '../core/contract/report.ts';
+import { datasetJsonTable } from '../core/dataset/label-meaning.ts';
 import { StorageError } from '../core/errors.ts';
 import { getJson } from '../core/json.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
@@ -179,6 +180,15 @@ export async function ingestLabel(event: ObjectCreated, ports: ReportPorts): Pro
   await once(event, ports, () => pointAndReport(event, upload, ports));
 }
 
+/** Read when a label comes, as what the site's file says: one that comes later changes nothing. */
+async function classesOf(store: S3Store, dataset: string): Promise<Pick<LabelPointer, 'classes'>> {
+  const found = await store.getTagged(cloudKeys.datasetJson(dataset));
+  const table = found && datasetJsonTable(Buffer.from(found.body).toString('utf8'), 'dataset.json');
+  return table
+    ? { classes: table.classes.map((one) => ({ ...one, values: [...one.values] })) }
+    : {};
+}
+
 async function pointAndReport(
   event: ObjectCreated,
   upload: Upload,
@@ -193,6 +203,7 @@ async function pointAndReport(
     name: upload.fileName,
     uploadedAt: new Date(event.time).toISOString(),
     ...(choice && { choice }),
+    ...(await classesOf(ports.store, upload.dataset)),
   });
   if (!isNewest) return;
   const latest = await readLatest(ports.store, upload.dataset, upload.caseId);

@@ -4,7 +4,7 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import { runId } from '../core/contract/keys.ts';
 import { parametersOf } from '../core/contract/manifest.ts';
 import { hashed } from '../core/dataset/case-id.ts';
-import { choiceVersion } from '../core/dataset/label-meaning.ts';
+import { type ClassTable, choiceVersion } from '../core/dataset/label-meaning.ts';
 import { isCalledLiver } from '../core/dataset/layout.ts';
 import { fromJsonBytes, getJson, putJson, toJsonBytes } from '../core/json.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
@@ -90,20 +90,21 @@ export const storedLabel = (label: LabelPointer, store: S3Store): LabelInput => 
       name: 'labels.<dataset>.names',
     },
   },
+  tables: tablesOf(label),
   calledLiver: isCalledLiver(label.name),
   async *open() {
     yield* (await store.open(label.key, label.version)).body;
   },
 });
 
-/** Changes with the content and with what the site's file says of the dataset's labels. */
-export const labelVersion = ({
-  version,
-  choice,
-}: Pick<LabelPointer, 'version' | 'choice'>): string => {
-  const said = choiceVersion(choice ?? {}, []);
-  return said === '' ? version : `${version} ${said}`;
+/** Changes with the content and with what the site's file and the dataset.json say of its classes. */
+export const labelVersion = (label: LabelPointer): string => {
+  const said = choiceVersion(label.choice ?? {}, tablesOf(label));
+  return said === '' ? label.version : `${label.version} ${said}`;
 };
+
+const tablesOf = ({ classes }: LabelPointer): ClassTable[] =>
+  classes ? [{ source: 'dataset.json', classes }] : [];
 
 /** Says that a run has begun: until it has ended, the watch looks at it. */
 export const markOpen = (store: S3Store, runId: string): Promise<void> =>

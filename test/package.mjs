@@ -95,9 +95,21 @@ async function segment(node, bin, folder) {
   for (const file of ['mask.nii.gz', 'report.html', 'overlay.png'])
     assert.ok((await stat(path.join(cwd, 'out', 'phantom_0001', file))).size > 0);
   await viewed(node, bin, cwd);
+  await refusesToTrain(node, bin, cwd);
   const mask = gunzipSync(await readFile(path.join(cwd, 'out', 'phantom_0001', 'mask.nii.gz')));
   await rm(cwd, { recursive: true });
   return createHash('sha256').update(mask).digest('hex');
+}
+
+/** The trainer's sources are in the package, and the command knows before any Python is asked what cannot work. */
+async function refusesToTrain(node, bin, cwd) {
+  const trainer = path.join(path.dirname(bin), '..', 'gpu-jobs', 'train');
+  for (const file of ['requirements-fit.txt', 'requirements.lock', 'sammix_train/fit/command.py'])
+    assert.ok((await stat(path.join(trainer, file))).size > 0, file);
+  const args = ['train', 'in', '--target', 'liver+lesion', '--out', 'own', '--python', 'nowhere'];
+  const refused = await call(node, [bin, ...args], { cwd }).catch((error) => error);
+  assert.equal(refused.code, 2, refused.stderr);
+  assert.match(refused.stderr, /labels of at least 2 patients/);
 }
 
 /** The page was built into the package: it is served without sources and without esbuild. */

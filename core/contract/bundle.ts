@@ -166,10 +166,18 @@ const VOLUME_LIMITS = {
   upper: 'volume error %, upper limit',
 } as const;
 
+/** The target of the bundle that comes with sammix, and of those whose reports do not name theirs. */
+export const LIVER = 'liver';
+
+export const targetOf = ({ target }: { readonly target?: string | undefined }): string =>
+  target ?? LIVER;
+
 /** What a case report keeps of the bundle. */
 export const BundleDisplay = z.strictObject({
   name: z.string(),
   digest: z.string(),
+  /** What it segments; absent for the liver. */
+  target: z.string().optional(),
   classifierThreshold: z.number(),
   windowHu: z.tuple([z.number(), z.number()]),
   sliceSizePx: z.int(),
@@ -189,6 +197,7 @@ export type BundleDisplay = z.infer<typeof BundleDisplay>;
 export const bundleDisplay = (bundle: BundleManifest, digest: string): BundleDisplay => ({
   name: bundle.name,
   digest,
+  ...(bundle.target.name !== LIVER && { target: bundle.target.name }),
   classifierThreshold: bundle.classifier.threshold,
   windowHu: bundle.preprocess.windowHu,
   sliceSizePx: bundle.preprocess.sliceSizePx,

@@ -80,6 +80,8 @@ export const EvaluatedCase = z.strictObject({
   /** In slice order; empty where no classifier ran. */
   scores: z.array(ScoredSlice),
   flags: z.array(z.string()),
+  /** Those of them that ask for a look; absent in evaluations of before they were kept apart. */
+  reviewFlags: z.array(z.string()).optional(),
   seconds: z.number().nullable(),
 });
 export type EvaluatedCase = z.infer<typeof EvaluatedCase>;

@@ -57,6 +57,7 @@ export const QualityFlag = z.strictObject({
     'several-components',
     'cam-empty',
     'no-liver-found',
+    'nothing-found',
     'not-an-abdomen',
     'mirrored',
     'front-to-back',
@@ -84,7 +85,7 @@ export const Comparison = z.strictObject({
   labelName: z.string(),
   /** Changes with the label file and what is said of it, so that a new one makes a new comparison. */
   labelVersion: z.string(),
-  /** What was counted as liver, and who said so: `label 5 of 0-13 (dataset.json)`. */
+  /** What was counted as the target, and who said so: `label 5 of 0-13 (dataset.json)`. */
   labelMeaning: z.string().optional(),
   /** How the label was stored otherwise than the image; null where it was stored alike. */
   labelPlacement: z.string().nullable().optional(),
@@ -158,6 +159,8 @@ export const SegmentedReport = z.strictObject({
   measures: z.array(TargetMeasures).optional(),
   /** Why the image inside the mask could not be measured; the mask stands all the same. */
   measuresFault: FaultSchema.nullable().optional(),
+  /** A person has changed the mask since it was drawn; all that is said of it is of the changed one. */
+  maskEdited: z.literal(true).optional(),
   flags: z.array(QualityFlag),
   comparison: Comparison.nullable(),
   /**
@@ -205,10 +208,10 @@ export const isNoAbdomen = (flags: readonly { readonly code: string }[]): boolea
   flags.some(({ code }) => code === 'not-an-abdomen');
 
 /**
- * What tables and headlines give as the liver's volume: that of the mask, and none where the scan shows
- * no abdomen, since what was drawn there is no liver. `volumeMl` of the report is the mask's all the same.
+ * What tables and headlines give as the organ's volume: that of the mask, and none where the scan shows
+ * no abdomen, since what was drawn there is none. `volumeMl` of the report is the mask's all the same.
  */
-export const liverVolumeMl = ({
+export const organVolumeMl = ({
   volumeMl,
   flags,
 }: {
@@ -216,9 +219,13 @@ export const liverVolumeMl = ({
   readonly flags: readonly { readonly code: string }[];
 }): number | null => (isNoAbdomen(flags) ? null : volumeMl);
 
+/** Codes of the flags that ask for a look. */
+export const codesToReview = (flags: readonly Flagged[]): QualityFlag['code'][] =>
+  flags.filter(({ severity }) => severity === 'review').map(({ code }) => code);
+
 /** Why the volume of a case must not be taken as it stands; null where no flag speaks against it. */
 export function volumeDoubt(flags: readonly Flagged[]): string | null {
-  const codes = flags.filter(({ severity }) => severity === 'review').map(({ code }) => code);
+  const codes = codesToReview(flags);
   if (isNoAbdomen(flags)) return 'not given: the scan does not look like an abdomen';
   if (codes.includes('not-axial')) return 'not to be trusted: the slices are not axial';
   if (codes.includes('input-warning')) return 'in doubt: the input has warnings';

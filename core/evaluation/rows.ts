@@ -5,7 +5,12 @@ import type {
   ScoredSlice,
 } from '../contract/evaluation.ts';
 import type { CasePanel, PanelMetric } from '../contract/panel.ts';
-import type { CaseReport, Comparison, SegmentedReport } from '../contract/report.ts';
+import {
+  type CaseReport,
+  type Comparison,
+  codesToReview,
+  type SegmentedReport,
+} from '../contract/report.ts';
 import { meaningText } from '../dataset/label-meaning.ts';
 import { type Fault, InputError, SammixError } from '../errors.ts';
 import { boundingBox, cropMask } from '../mask/bounds.ts';
@@ -54,6 +59,7 @@ export function evaluatedCase(report: CaseReport, facts: CaseFacts): EvaluatedCa
     },
     scores: scoredSlices(report),
     flags: report.flags.map((flag) => flag.code),
+    reviewFlags: codesToReview(report.flags),
     seconds: timings.splitSeconds + timings.segmentSeconds + timings.assembleSeconds,
   };
 }

@@ -32,25 +32,25 @@ export const STATUS: Readonly<Record<EvaluatedStatus, StatusWords>> = {
   compared: {
     name: 'compared',
     counted: 'compared',
-    meaning: 'mask and label both hold liver',
+    meaning: 'mask and label both show the organ',
     bad: false,
   },
   'both-empty': {
     name: 'both empty',
     counted: 'with mask and label both empty',
-    meaning: 'neither mask nor label holds liver: a true negative with Dice 1',
+    meaning: 'neither mask nor label shows the organ: a true negative with Dice 1',
     bad: false,
   },
   missed: {
     name: 'missed',
     counted: 'missed',
-    meaning: 'the label holds liver, the mask none: Dice 0, distances infinite',
+    meaning: 'the label shows the organ, the mask does not: Dice 0, distances infinite',
     bad: true,
   },
   spurious: {
     name: 'spurious',
     counted: 'spurious',
-    meaning: 'the mask holds liver, the label none: Dice 0, distances infinite',
+    meaning: 'the mask shows the organ, the label does not: Dice 0, distances infinite',
     bad: true,
   },
   failed: {

@@ -1,3 +1,4 @@
+import { targetOf } from '../contract/bundle.ts';
 import type { PanelMetric } from '../contract/panel.ts';
 import { isNoAbdomen, type SegmentedReport } from '../contract/report.ts';
 import { capital, changeText, digitsOf, numberText, unitText } from '../page/format.ts';
@@ -30,9 +31,11 @@ export function measuresTable(report: SegmentedReport): SafeHtml {
   const removed = report.volumeMl - report.rawVolumeMl;
   return rowsTable('Result', [
     [
-      isNoAbdomen(report.flags) ? 'Volume of the mask, which is no liver' : 'Liver volume',
+      isNoAbdomen(report.flags)
+        ? `Volume of the mask, which is no ${targetOf(report.bundle)}`
+        : `${capital(targetOf(report.bundle))} volume`,
       `${report.volumeMl.toFixed(1)} ml`,
-      'voxels of mask.nii.gz times the voxel volume of the header’s spacing; vessels and lesions within the liver count',
+      'voxels of mask.nii.gz times the voxel volume of the header’s spacing; vessels and lesions within the organ count',
     ],
     ['Change by clean-up', `${changeText(removed, 1)} ml`, cleanUpText(report)],
     ...(report.parameters.maskProbability === undefined
@@ -46,7 +49,7 @@ export function measuresTable(report: SegmentedReport): SafeHtml {
         ]),
     ['Pieces before clean-up', report.components, '26-connected components of the drawn mask'],
     [
-      'Slices with liver',
+      `Slices with ${targetOf(report.bundle)}`,
       `${maskAreasMm2(report).filter((mm2) => mm2 > 0).length} of ${report.slices.length}`,
       'of mask.nii.gz',
     ],
@@ -69,7 +72,7 @@ export function comparisonTable(report: SegmentedReport): Insert {
   }
   if (!comparison) return null;
   const { panel, labelName, labelMeaning, labelPlacement } = comparison;
-  return html`<p>Reference: <bdi>${labelName}</bdi>, ${panel.labelVolumeMl.toFixed(1)} ml.${labelMeaning !== undefined && ` Counted as liver: ${labelMeaning}.`}${labelPlacement && ` The label is ${labelPlacement}.`}
+  return html`<p>Reference: <bdi>${labelName}</bdi>, ${panel.labelVolumeMl.toFixed(1)} ml.${labelMeaning !== undefined && ` Counted as ${targetOf(report.bundle)}: ${labelMeaning}.`}${labelPlacement && ` The label is ${labelPlacement}.`}
 All slices, the input’s own grid. ${panel.status !== 'compared' && `${capital(STATUS[panel.status].name)}: ${STATUS[panel.status].meaning}.`}</p>
 ${rowsTable(
   'Agreement of mask (P) and label (L)',

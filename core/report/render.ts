@@ -1,16 +1,18 @@
+import { targetOf } from '../contract/bundle.ts';
 import {
   type FailedReport,
-  liverVolumeMl,
+  organVolumeMl,
   type SegmentedReport,
   volumeDoubt,
 } from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
-import { numberText } from '../page/format.ts';
+import { capital, numberText } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page, VIEWER_LINK } from '../page/page.ts';
 import { METRIC_TITLES, SEVERITY } from '../page/words.ts';
 import { curveFigures } from './curves.ts';
 import { montage } from './figures.ts';
+import { methodsSection } from './methods.ts';
 import {
   comparisonTable,
   formatMetric,
@@ -37,10 +39,11 @@ export function renderCaseReport(
   pictures: readonly SlicePicture[],
 ): string {
   const shown = new Set(pictures.map(({ record }) => record.index));
+  const title = capital(targetOf(report.bundle));
   return page(
-    `Liver report: ${report.caseId}`,
+    `${title} report: ${report.caseId}`,
     html`<header>
-<h1>Liver segmentation: <bdi>${report.caseId}</bdi></h1>
+<h1>${title} segmentation: <bdi>${report.caseId}</bdi></h1>
 <p class="note"><bdi>${report.input.name}</bdi> · model <bdi>${report.bundle.name}</bdi> · ${report.createdAt.slice(0, 10)} ${new SafeHtml(VIEWER_LINK)}</p>
 <p><strong>Research use only; not a medical device.</strong></p>
 ${headline(report)}
@@ -71,6 +74,7 @@ ${comparisonTable(report)}
 <section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>
 ${provenance(report)}
 </section>
+${methodsSection(report)}
 </main>`,
     { caution: CAUTION },
   );
@@ -132,10 +136,10 @@ ${metrics.map(({ title, text }) => html`<li><b>${text}</b>${title} against the l
 }
 
 function volumeFact(report: SegmentedReport): SafeHtml {
-  const volumeMl = liverVolumeMl(report);
+  const volumeMl = organVolumeMl(report);
   if (volumeMl !== null)
-    return html`<b>${numberText(volumeMl, 0)} ml</b>liver volume${volumeRange(report)}`;
-  return html`<b>no abdomen</b>liver volume <span class="chip review">${volumeDoubt(report.flags)}</span>
+    return html`<b>${numberText(volumeMl, 0)} ml</b>${targetOf(report.bundle)} volume${report.maskEdited && html` <span class="chip info">corrected by hand</span>`}${volumeRange(report)}`;
+  return html`<b>no abdomen</b>${targetOf(report.bundle)} volume <span class="chip review">${volumeDoubt(report.flags)}</span>
 <span class="note">the mask has ${numberText(report.volumeMl, 0)} ml</span>`;
 }
 

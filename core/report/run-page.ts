@@ -1,18 +1,29 @@
+import { targetOf } from '../contract/bundle.ts';
 import {
   type CaseReport,
+  codesToReview,
   type FailedReport,
-  liverVolumeMl,
+  organVolumeMl,
   type SegmentedReport,
   volumeDoubt,
 } from '../contract/report.ts';
 import { faultText } from '../errors.ts';
 import { plotGrid } from '../page/chart.ts';
 import { COHORT_STYLE } from '../page/cohort-style.ts';
-import { counted, digestText, NONE, numberInsert, numberText, timeInsert } from '../page/format.ts';
+import {
+  capital,
+  counted,
+  digestText,
+  NONE,
+  numberInsert,
+  numberText,
+  timeInsert,
+} from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page } from '../page/page.ts';
-import { caseFilters, SCRIPT } from '../page/table-script.ts';
+import { caseFilters, rowFacts, SCRIPT } from '../page/table-script.ts';
 import { SEVERITY } from '../page/words.ts';
+import { methodsSection } from './methods.ts';
 import { volumePlot } from './volume-plot.ts';
 
 /** A case of a run, as its folder holds it. */
@@ -31,7 +42,11 @@ export interface RunPageFacts {
   readonly name: string;
   readonly createdAt: string;
   readonly sammixVersion: string;
-  readonly bundle: { readonly name: string; readonly digest: string };
+  readonly bundle: {
+    readonly name: string;
+    readonly digest: string;
+    readonly target?: string | undefined;
+  };
   /** Cases of the run, those that are still to come among them. */
   readonly cases: number;
 }
@@ -44,15 +59,18 @@ const CAUTION =
  * it links to the cases' own reports. The same rows give the same bytes.
  */
 export function runPage(rows: readonly RunPageRow[], facts: RunPageFacts): string {
-  const plot = volumePlot(volumesOf(rows));
+  const target = targetOf(facts.bundle);
+  const [first] = segmentedOf(rows);
+  const plot = volumePlot(target, volumesOf(rows));
   return page(
     `Run: ${facts.name}`,
     html`<a class="skip" href="#main">Skip to the content</a>
 ${header(rows, facts)}
 <main id="main" tabindex="-1">
 ${failures(rows)}
-${caseTable(rows)}
+${caseTable(rows, target)}
 ${plot && html`<section aria-labelledby="volumes"><h2 id="volumes">Volumes</h2>${plotGrid([plot])}</section>`}
+${first && methodsSection(first)}
 </main>`,
     { caution: CAUTION, style: COHORT_STYLE + STYLE, script: SCRIPT },
   );
@@ -70,17 +88,17 @@ const isSegmented = ({ report }: RunPageRow): boolean => report.status === 'segm
 const segmentedOf = (rows: readonly RunPageRow[]): SegmentedReport[] =>
   rows.flatMap(({ report }) => (report.status === 'segmented' ? [report] : []));
 
-/** Of livers: a scan without an abdomen has none. */
+/** Of organs: a scan without an abdomen has none. */
 const volumesOf = (rows: readonly RunPageRow[]): number[] =>
-  segmentedOf(rows).flatMap((report) => liverVolumeMl(report) ?? []);
+  segmentedOf(rows).flatMap((report) => organVolumeMl(report) ?? []);
 
-const reviewFlags = ({ flags }: SegmentedReport) =>
-  flags.filter(({ severity }) => severity === 'review');
+const asksForALook = (report: CaseReport): boolean =>
+  report.status === 'segmented' && codesToReview(report.flags).length > 0;
 
 function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
   const segmented = segmentedOf(rows);
   const failed = rows.length - segmented.length;
-  const flagged = segmented.filter((report) => reviewFlags(report).length > 0).length;
+  const flagged = segmented.filter(asksForALook).length;
   const volumes = volumesOf(rows).sort((a, b) => a - b);
   const dice = segmented.flatMap((report) => {
     const value = metricOf(report, 'dice');
@@ -90,14 +108,17 @@ function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
   const tile = (value: Insert, name: string): SafeHtml =>
     html`<li><b>${value}</b><span>${name}</span></li>\n`;
   return html`<header>
-<h1>Liver segmentation: <bdi>${facts.name}</bdi></h1>
+<h1>${capital(targetOf(facts.bundle))} segmentation: <bdi>${facts.name}</bdi></h1>
 <p class="note">Model <bdi>${facts.bundle.name}</bdi>, digest <code title="${facts.bundle.digest}">${digestText(facts.bundle.digest)}</code> · sammix ${facts.sammixVersion} · ${timeInsert(facts.createdAt)}</p>
 <p class="counts">${counted(rows.length, 'case')}: ${segmented.length} segmented, ${failed} failed${missing > 0 && `; ${missing} still to come`}.</p>
 <p><strong>Research use only; not a medical device.</strong></p>
 <ul class="facts">
 ${tile(flagged, `${flagged === 1 ? 'case has' : 'cases have'} flags to review`)}${tile(failed, `${failed === 1 ? 'case' : 'cases'} failed`)}${
   volumes.length > 0 &&
-  tile(`${numberText(volumes[Math.floor((volumes.length - 1) / 2)], 0)} ml`, 'median liver volume')
+  tile(
+    `${numberText(volumes[Math.floor((volumes.length - 1) / 2)], 0)} ml`,
+    `median ${targetOf(facts.bundle)} volume`,
+  )
 }${
   dice.length > 0 &&
   tile(
@@ -148,15 +169,15 @@ const ofSegmented =
   ({ report }) =>
     report.status === 'segmented' ? cell(report) : NONE;
 
-const COLUMNS: readonly Column[] = [
+const columnsOf = (target: string): readonly Column[] => [
   { title: 'Status', sort: 'text', cell: (row) => statusCell(row) },
   {
     title: 'Volume, ml',
     sort: 'number',
-    cell: ofSegmented((report) => numberText(liverVolumeMl(report), 0)),
+    cell: ofSegmented((report) => numberText(organVolumeMl(report), 0)),
   },
   {
-    title: 'Slices with liver',
+    title: `Slices with ${target}`,
     sort: 'number',
     cell: ofSegmented(({ voxelsPerSlice }) =>
       voxelsPerSlice ? voxelsPerSlice.filter((voxels) => voxels > 0).length : NONE,
@@ -190,9 +211,10 @@ const COMPARED: readonly Column[] = [
 const statusCell = (row: RunPageRow): Insert =>
   isSegmented(row) ? 'segmented' : html`<span class="chip review">failed</span>`;
 
-function caseTable(rows: readonly RunPageRow[]): SafeHtml {
+function caseTable(rows: readonly RunPageRow[], target: string): SafeHtml {
   const compared = segmentedOf(rows).some(({ comparison }) => comparison !== null);
-  const columns = compared ? [...COLUMNS.slice(0, 2), ...COMPARED, ...COLUMNS.slice(2)] : COLUMNS;
+  const known = columnsOf(target);
+  const columns = compared ? [...known.slice(0, 2), ...COMPARED, ...known.slice(2)] : known;
   return html`<section class="sheet" aria-labelledby="cases"><h2 id="cases">All cases</h2>
 <p>Select a case for its own report. ${NONE} stands for a number that is not defined.</p>
 ${filters(rows)}
@@ -209,7 +231,7 @@ ${rows.map((row) => caseRow(row, columns))}</tbody></table></div></section>`;
 function caseRow(row: RunPageRow, columns: readonly Column[]): SafeHtml {
   const { report } = row;
   const flags = report.status === 'segmented' ? report.flags.map(({ code }) => code) : [];
-  return html`<tr data-s="${report.status}"${flags.length > 0 && html` data-f="${flags.join(' ')}"`}><th scope="row">${nameLink(row)}</th>${columns.map(
+  return html`<tr${rowFacts(report.status, flags, asksForALook(report))}><th scope="row">${nameLink(row)}</th>${columns.map(
     ({ cell }) => html`<td>${cell(row)}</td>`,
   )}<td>${thumbnail(row)}</td><td>${remarks(report)}</td></tr>
 `;

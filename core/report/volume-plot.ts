@@ -1,5 +1,5 @@
 import { AXIS, CURVE, drawChart, type Plot, scaleAround } from '../page/chart.ts';
-import { numberText } from '../page/format.ts';
+import { capital, numberText } from '../page/format.ts';
 import type { SafeHtml } from '../page/html.ts';
 import { dataTable } from '../page/table.ts';
 
@@ -7,7 +7,7 @@ import { dataTable } from '../page/table.ts';
 const BINS = 12;
 
 /** How many cases have which volume. */
-export function volumePlot(volumes: readonly number[]): Plot | null {
+export function volumePlot(target: string, volumes: readonly number[]): Plot | null {
   if (volumes.length < 2) return null;
   const [least, most] = [Math.min(...volumes), Math.max(...volumes)];
   const axis = scaleAround(least, most, { mostSteps: BINS, from: 0 });
@@ -19,14 +19,15 @@ export function volumePlot(volumes: readonly number[]): Plot | null {
   const from = (bin: number): number => axis.min + bin * axis.interval;
   return {
     key: 'volumes',
-    title: 'Liver volumes',
-    summary: `Cases by liver volume, from ${numberText(least, 0)} to ${numberText(most, 0)} ml, in steps of ${numberText(axis.interval, 0)} ml.`,
+    title: `${capital(target)} volumes`,
+    summary: `Cases by ${target} volume, from ${numberText(least, 0)} to ${numberText(most, 0)} ml, in steps of ${numberText(axis.interval, 0)} ml.`,
     svg: drawHistogram(
+      target,
       axis.interval,
       counts.map((count, bin) => [from(bin), count] as const),
     ),
     data: dataTable(
-      'Cases by liver volume, ml',
+      `Cases by ${target} volume, ml`,
       ['Volume', 'Cases'],
       counts.map((count, bin) => [
         `${numberText(from(bin), 0)}–${numberText(from(bin + 1), 0)}`,
@@ -37,6 +38,7 @@ export function volumePlot(volumes: readonly number[]): Plot | null {
 }
 
 function drawHistogram(
+  target: string,
   stepMl: number,
   bins: readonly (readonly [fromMl: number, cases: number])[],
 ): SafeHtml {
@@ -46,7 +48,7 @@ function drawHistogram(
       xAxis: {
         type: 'category',
         data: bins.map(([fromMl]) => numberText(fromMl + stepMl / 2, 0)),
-        name: 'liver volume, ml (middle of the step)',
+        name: `${target} volume, ml (middle of the step)`,
         nameGap: 28,
         ...AXIS,
       },

@@ -1,3 +1,4 @@
+import { LIVER } from '../contract/bundle.ts';
 import type { CaseManifest, SliceRecord } from '../contract/manifest.ts';
 import type { QualityFlag } from '../contract/report.ts';
 import {
@@ -9,6 +10,8 @@ import {
 
 /** What the flags are computed from. Areas and slices are canonical. */
 export interface QualityInput {
+  /** Name of the organ. */
+  readonly target: string;
   readonly slices: readonly SliceRecord[];
   /** Voxels of the final mask per canonical slice, after the clean-up. */
   readonly voxelsPerSlice: readonly number[];
@@ -45,12 +48,12 @@ export function qualityFlags(input: QualityInput): QualityFlag[] {
   const doubts = input.orientationDoubts ?? [];
   // An abdomen stored the wrong way round need not look like one: that may be why.
   const turned = doubts.filter((code) => code === 'not-axial' || code === 'front-to-back');
-  // Of what is no abdomen, nothing can be said of the side on which its liver lies.
+  // Of what is no abdomen, nothing can be said of the side on which an organ lies.
   const shown = noAbdomen ? turned : doubts;
   const flags = [
     noAbdomen,
     ...shown.map((code) => flag(code, 'review', DOUBTS[code])),
-    noLiver(input),
+    nothingFound(input),
     ...input.problems.map(inputWarning),
     touchesBorder(input),
     sliceJumps(input),
@@ -93,12 +96,13 @@ const DOUBTS: Readonly<Record<OrientationDoubt, string>> = {
     'The "axial" slices are cut another way (their ends are those of a body, not of a scan): axes are probably permuted. The mask is not to be trusted.',
 };
 
-function noLiver({ voxelsPerSlice }: QualityInput): QualityFlag | undefined {
+function nothingFound({ target, voxelsPerSlice }: QualityInput): QualityFlag | undefined {
   if (voxelsPerSlice.some((voxels) => voxels > 0)) return undefined;
-  return flag('no-liver-found', 'review', 'No slice shows liver: the mask is empty.');
+  const code = target === LIVER ? 'no-liver-found' : 'nothing-found';
+  return flag(code, 'review', `No slice shows ${target}: the mask is empty.`);
 }
 
-function touchesBorder({ touches }: QualityInput): QualityFlag | undefined {
+function touchesBorder({ target, touches }: QualityInput): QualityFlag | undefined {
   if (!touches.ends && !touches.sides) return undefined;
   const where = [
     touches.ends && 'the first or last slice',
@@ -109,7 +113,7 @@ function touchesBorder({ touches }: QualityInput): QualityFlag | undefined {
   return flag(
     'touches-border',
     'review',
-    `The mask reaches ${where}: the liver may be cut off and its volume too small.`,
+    `The mask reaches ${where}: the ${target} may be cut off and its volume too small.`,
   );
 }
 

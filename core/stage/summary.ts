@@ -1,9 +1,10 @@
+import { targetOf } from '../contract/bundle.ts';
 import type { TargetMeasures } from '../contract/measures.ts';
 import { metricValue, toExtended } from '../contract/panel.ts';
 import {
   type CaseReport,
   isNoAbdomen,
-  liverVolumeMl,
+  organVolumeMl,
   type RunSummary,
   type SummaryRow,
 } from '../contract/report.ts';
@@ -42,18 +43,18 @@ export function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow 
   if (report.status === 'failed') {
     const { expected, found } = report.fault;
     const reason = `${report.fault.code}: expected ${expected}, found ${found}`;
-    const nothing = { volumeMl: null, flags: [], ...liverMeasures(undefined) };
+    const nothing = { volumeMl: null, flags: [], ...organMeasures(undefined) };
     return { ...row, ...nothing, dice: null, hd95Mm: null, reason };
   }
   const panel = report.comparison?.panel;
   return {
     ...row,
-    volumeMl: liverVolumeMl(report),
+    volumeMl: organVolumeMl(report),
     flags: report.flags.map((flag) => flag.code),
-    ...liverMeasures(
+    ...organMeasures(
       isNoAbdomen(report.flags)
         ? undefined
-        : report.measures?.find(({ target }) => target === 'liver'),
+        : report.measures?.find(({ target }) => target === targetOf(report.bundle)),
     ),
     dice: panel ? metricValue(panel, 'dice') : null,
     hd95Mm: panel ? toExtended(metricValue(panel, 'hd95Mm')) : null,
@@ -61,7 +62,7 @@ export function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow 
   };
 }
 
-const liverMeasures = (measures: TargetMeasures | undefined) => ({
+const organMeasures = (measures: TargetMeasures | undefined) => ({
   surfaceAreaMm2: measures?.surfaceAreaMm2 ?? null,
   longestAxialDiameterMm: measures?.longestAxialDiameterMm ?? null,
   meanHu: measures?.inside?.meanHu ?? null,

@@ -1,31 +1,47 @@
 /**
- * Writes the JSON schema of a training request, by which the trainer (Python) checks what it was asked:
+ * Writes the JSON schemas by which the two languages understand each other: of a training request, which the
+ * trainer (Python) checks, and of what it says while it trains, to which its tests hold it.
  *
- *   npm run train-schema              writes it
- *   npm run train-schema -- --check   fails where the file is not what the contract says
+ *   npm run train-schema              writes them
+ *   npm run train-schema -- --check   fails where a file is not what the contract says
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import * as z from 'zod';
+import { TrainingEvent } from '../../core/contract/training-events.ts';
 import { TrainRequest } from '../../site/contract/training.ts';
 
-export const SCHEMA_FILE = fileURLToPath(
-  new URL('sammix_train/job/train-request.schema.json', import.meta.url),
-);
+export interface WrittenSchema {
+  readonly file: string;
+  readonly contract: string;
+  readonly schema: z.ZodType;
+}
+
+export const SCHEMAS: Readonly<Record<'request' | 'events', WrittenSchema>> = {
+  request: {
+    file: fileURLToPath(new URL('sammix_train/job/train-request.schema.json', import.meta.url)),
+    contract: 'site/contract/training.ts',
+    schema: TrainRequest,
+  },
+  events: {
+    file: fileURLToPath(new URL('tests/training-events.schema.json', import.meta.url)),
+    contract: 'core/contract/training-events.ts',
+    schema: TrainingEvent,
+  },
+};
 
 /** The schema as text; conditions between fields (`refine`) have no place in one. */
-export function requestSchema(): string {
-  const schema = z.toJSONSchema(TrainRequest, { target: 'draft-2020-12', io: 'input' });
-  return `${JSON.stringify(schema, null, 2)}\n`;
+export function schemaText({ schema }: WrittenSchema): string {
+  const json = z.toJSONSchema(schema, { target: 'draft-2020-12', io: 'input' });
+  return `${JSON.stringify(json, null, 2)}\n`;
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  const wanted = requestSchema();
-  if (!process.argv.includes('--check')) writeFileSync(SCHEMA_FILE, wanted);
-  else if (readFileSync(SCHEMA_FILE, 'utf8') !== wanted) {
-    console.error(
-      `${SCHEMA_FILE}: not what site/contract/training.ts says; run \`npm run train-schema\``,
-    );
-    process.exitCode = 1;
+if (process.argv[1] === fileURLToPath(import.meta.url))
+  for (const written of Object.values(SCHEMAS)) {
+    const { file, contract } = written;
+    if (!process.argv.includes('--check')) writeFileSync(file, schemaText(written));
+    else if (readFileSync(file, 'utf8') !== schemaText(written)) {
+      console.error(`${file}: not what ${contract} says; run \`npm run train-schema\``);
+      process.exitCode = 1;
+    }
   }
-}

@@ -122,11 +122,17 @@ const Retention = z.strictObject({
 /** Which classes of a dataset's labels are liver; set before labels are uploaded. */
 export const LabelSettings = z.record(
   Segment,
-  z.strictObject({
-    values: z.array(z.int().nonnegative()).min(1),
-    /** No metric looks at these. */
-    ignore: z.array(z.int().nonnegative()).optional(),
-  }),
+  z
+    .strictObject({
+      values: z.array(z.int().nonnegative()).min(1).optional(),
+      /** The same by its name in the dataset's dataset.json. */
+      names: z.array(z.string().min(1)).min(1).optional(),
+      /** No metric looks at these. */
+      ignore: z.array(z.int().nonnegative()).optional(),
+    })
+    .refine(({ values, names }) => (values === undefined) !== (names === undefined), {
+      error: 'either "values" or "names" says what is liver',
+    }),
 );
 export type LabelSettings = z.infer<typeof LabelSettings>;
 

@@ -81,7 +81,11 @@ export const AssembleEnv = () =>
         z
           .record(
             z.string(),
-            z.object({ values: z.array(z.int()), ignore: z.optional(z.array(z.int())) }),
+            z.object({
+              values: z.optional(z.array(z.int())),
+              names: z.optional(z.array(z.string())),
+              ignore: z.optional(z.array(z.int())),
+            }),
           )
           .parse(JSON.parse(text)),
       ),

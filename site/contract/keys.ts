@@ -52,6 +52,7 @@ export const JOB_RECORDS = {
  *
  *     incoming/<dataset>/{images,labels}/<file>      uploads
  *     incoming/<dataset>/patients.csv                whose the cases are
+ *     incoming/<dataset>/dataset.json                what the classes of its labels are called
  *     cases/<dataset>/<case>/<run>/…                 what core/contract/keys.ts names
  *     cases/<dataset>/<case>/{latest,label}.json     pointers
  *     work/<run>/…                                   slabs and their masks, removed after a while
@@ -74,6 +75,9 @@ export const cloudKeys = {
   /** Which cases are one patient's; a case that it does not name is a patient by itself. */
   patients: (dataset: string) =>
     `${PREFIX.incoming}${assertSegment(dataset, 'the dataset')}/patients.csv`,
+  /** What the classes of its labels are called, as on a laptop. */
+  datasetJson: (dataset: string) =>
+    `${PREFIX.incoming}${assertSegment(dataset, 'the dataset')}/dataset.json`,
   case: (dataset: string, caseId: string) =>
     `${casesBelow(dataset)}${assertSegment(caseId, 'the case')}`,
   runPrefix: (dataset: string, caseId: string, runId: string) =>
@@ -141,6 +145,9 @@ export const cloudKeys = {
 } as const;
 
 const REASON = '.reason.json';
+
+/** Names of classes, of any dataset. */
+export const DATASET_JSONS = `${PREFIX.incoming}*/dataset.json`;
 
 /** Reason files of any request, for a role that may write nothing else there. */
 export const TRAINING_REASONS = `${PREFIX.trainingRequests}*${REASON}`;

@@ -36,7 +36,7 @@ export const TrainConfig = z
     /** Name of the label to segment; `liver+cancer` joins two. */
     target: z.string().min(1),
     /** `all`, or what is fitted to a site of a model that has LoRA; the rest stays as it is. */
-    adapt: z.enum(['all', 'lora', 'lora+decoder']),
+    adapt: z.enum(['all', 'lora', 'lora+decoder', 'lora+decoder+head', 'lora+decoder+classifier']),
     seed: Count,
     steps: z.int().positive(),
     /** Length in wall-clock minutes instead of `steps`. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createRandom } from '../../core/random.ts';
 import { laptop } from './laptop-faults.ts';
-import { options } from './options.ts';
+import { asked, options } from './options.ts';
 import { site } from './site-faults.ts';
 
 /**
@@ -21,7 +21,7 @@ const work = await mkdtemp(path.join(tmpdir(), 'sammix-chaos-'));
 const scenes = [await laptop(path.join(work, 'laptop')), await site()];
 const counts = new Map<string, number>();
 let [failures, done, chains] = [0, 0, 0];
-for (let chain = only > 0 ? only : 1; done < faults; chain++, chains++) {
+for (let chain = only > 0 ? only : 1; done < faults && !asked.toStop; chain++, chains++) {
   const random = createRandom(seed * 1_000_003 + chain);
   const scene = scenes[chain % scenes.length]!;
   const story: string[] = [];

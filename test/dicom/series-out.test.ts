@@ -92,7 +92,7 @@ describe('a mask goes back to the images of its series', () => {
       'empty',
     );
     const algorithm = { version: '1', model: 'm', bundleDigest: 'ab' };
-    const derivation = { runId: 'r', createdAt: new Date(0), algorithm };
+    const derivation = { target: 'liver', runId: 'r', createdAt: new Date(0), algorithm };
     expect(await dicomSegmentation(plan, frames, derivation)).toBeUndefined();
   });
 });

@@ -1,4 +1,4 @@
-"""The command line: training, export, measuring, curves, int8."""
+"""The command line: training, fitting, export, measuring, curves, int8."""
 
 import argparse
 from pathlib import Path
@@ -10,6 +10,7 @@ from .data.slices import load_training
 from .export.bundle_model import BundleModel
 from .export.export_run import export_run, measure_bundle, test_side
 from .export.golden import GOLDEN_CASES, golden_images
+from .fit.command import add_fit_command
 from .train_command import add_data_argument, add_train_command
 
 CALIBRATION_SLICES = 32
@@ -20,6 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="sammix_train")
     commands = parser.add_subparsers(required=True)
     add_train_command(commands)
+    add_fit_command(commands)
     add_export_command(commands)
     add_measure_command(commands)
     add_curves_command(commands)

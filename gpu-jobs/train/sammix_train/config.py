@@ -9,7 +9,14 @@ SLICE_SIZE_PX = 256
 WINDOW_HU = (0.0, 255.0)
 CAM_THRESHOLD_OF_MAX = 0.2
 EMBEDDING_STRIDES = {"hybrid": 8, "vit": 16, "tiny_vit": 4}
-ADAPTATIONS = ("all", "lora", "lora+decoder")
+# what is trained besides LoRA; None is everything
+ADAPTATIONS: dict[str, tuple[str, ...] | None] = {
+    "all": None,
+    "lora": (),
+    "lora+decoder": ("decoder.",),
+    "lora+decoder+head": ("decoder.", "classifier.trunk.fc."),
+    "lora+decoder+classifier": ("decoder.", "classifier."),
+}
 
 
 @dataclass(frozen=True)
@@ -122,9 +129,10 @@ class TrainConfig:
         size: key of `MODEL_SIZES`.
         labels: "all" or the number of labelled slices (5 in 50 in 100, nested).
         target: name of the label to segment; "liver+cancer" joins two.
-        adapt: "all" trains the three networks (of an encoder with LoRA: LoRA alone); "lora" and
-            "lora+decoder" fit a trained model to a site and change nothing else, the statistics
-            of batch norms included.
+        adapt: "all" trains the three networks (of an encoder with LoRA: LoRA alone); the others
+            fit a trained model to few labels: "lora", and what is joined to it, the decoder, the
+            classifier's head or all of the classifier. Nothing else changes, the statistics of
+            batch norms included.
         seed: seeds weights, the labelled draw, sampling and augmentation.
         steps: length of the schedule in steps; used when `minutes` is 0.
         minutes: length of the schedule in wall-clock minutes. Convenient on shared machines, but
@@ -203,7 +211,7 @@ class TrainConfig:
         if self.labels != "all" and not self.labels.isdigit():
             raise ValueError(f'labels must be "all" or a count, got {self.labels!r}')
         if self.adapt not in ADAPTATIONS:
-            raise ValueError(f"adapt must be one of {ADAPTATIONS}, got {self.adapt!r}")
+            raise ValueError(f"adapt must be one of {[*ADAPTATIONS]}, got {self.adapt!r}")
         if self.adapt != "all" and not self.model.lora_rank:
             raise ValueError(f'adapt "{self.adapt}" needs a model with lora_rank > 0')
         parse_shares(self.source_shares), parse_shares(self.negative_shares)

@@ -130,7 +130,7 @@ describe('renderCaseReport', () => {
     };
     const page = renderCaseReport(sampleReport({ comparison, volumeMl: 0 }), pictures);
     expect(page).toContain('∞ mm');
-    expect(page).toContain('Missed: the label holds liver, the mask none');
+    expect(page).toContain('Missed: the label shows the organ, the mask does not');
   });
 
   it('gives the areas of the final mask, not of what was drawn before the clean-up', () => {

@@ -17,6 +17,7 @@ const slice = (index: number, changes: Partial<SliceRecord> = {}): SliceRecord =
 /** Ten unremarkable slices of an organ that grows and shrinks. */
 const areas = [0, 20, 40, 75, 110, 110, 75, 40, 20, 0];
 const plain = (changes: Partial<QualityInput> = {}): QualityInput => ({
+  target: 'liver',
   slices: areas.map((maskVoxels, index) => slice(index, { maskVoxels })),
   voxelsPerSlice: areas,
   sliceSpacingMm: 3,
@@ -47,6 +48,7 @@ describe('quality flags', () => {
 
   it.each([
     [{ voxelsPerSlice: areas.map(() => 0) }, 'no-liver-found'],
+    [{ target: 'spleen', voxelsPerSlice: areas.map(() => 0) }, 'nothing-found'],
     [{ touches: { ends: true, sides: false } }, 'touches-border'],
     [{ components: 3, strayShare: 0.05 }, 'several-components'],
   ] satisfies [Partial<QualityInput>, string][])('%j raises %s', (changes, code) => {

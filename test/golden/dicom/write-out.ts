@@ -16,6 +16,7 @@ import { filesOf, readSeries } from '../../dicom/golden.ts';
 const SERIES = ['shuffled', 'prone', 'rotated', 'tilted', 'uneven', 'enhanced-jpeg-2000', 'japanese'];
 
 const derivation: Derivation = {
+    target: 'liver',
   runId: '0123456789abcdef',
   createdAt: new Date('2026-01-02T03:04:05Z'),
   algorithm: { version: '0.1.0', model: 'sam-mix-test', bundleDigest: 'ab'.repeat(32) },

@@ -115,6 +115,12 @@ def load_training(root: Path, target: str, seed: int) -> TrainingData:
     dataset = read_dataset(root)
     split = read_split(dataset, seed)
     validation = load_pool(dataset, split["val"], target)
+    if not len(validation.indices(has_target=True, has_mask=True)):
+        raise DatasetError(
+            f"{root}",
+            f"expected labelled slices with {target} of the patients that validate, found none;"
+            " label some of them, or name others in splits_final.json",
+        )
     return TrainingData(
         train=load_pool(dataset, split["train"], target),
         validation=thinned(validation.subset(validation.indices(has_mask=True))),

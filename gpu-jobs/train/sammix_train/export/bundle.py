@@ -187,7 +187,17 @@ def file_sha256(path: Path) -> str:
 
 
 def source_commit() -> str:
-    """Commit of the training code, or "unknown" outside a repository."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() or "unknown"
+    """Commit of the training code; "unknown" where it is not from a repository of its own."""
+    folder = str(Path(__file__).parent)
+
+    def git(*arguments: str) -> str | None:
+        command = ["git", "-C", folder, *arguments]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        return found.stdout.strip() if found.returncode == 0 else None
+
+    try:
+        # an installed package may lie in somebody else's repository
+        own = git("ls-files", "--error-unmatch", Path(__file__).name)
+        return (own and git("rev-parse", "HEAD")) or "unknown"
+    except OSError:  # no git here
+        return "unknown"

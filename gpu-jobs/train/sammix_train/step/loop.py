@@ -5,6 +5,7 @@ import math
 import signal
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,7 @@ def train(
     out: Path,
     device: str,
     data_record: dict | None = None,
+    follow: Callable[[dict], None] | None = None,
 ) -> RunState:
     """Runs the schedule to its end, or until asked to stop; returns the state it saved last.
 
@@ -62,6 +64,7 @@ def train(
         out: run folder; receives log.jsonl, run.json, last.pt and best.pt.
         device: "cpu" or "cuda".
         data_record: `TrainingData.record`.
+        follow: is told every line of log.jsonl.
     """
     out.mkdir(parents=True, exist_ok=True)
     sampler = StepSampler(pool, state.config)
@@ -77,16 +80,16 @@ def train(
             recent[key].append(value)
         state.elapsed_s += time.monotonic() - started
         if state.step % LOG_EVERY_STEPS == 0:
-            log_line(out, {"kind": "train", **_position(state), **_means(recent)})
+            log_line(out, {"kind": "train", **_position(state), **_means(recent)}, follow)
             recent.clear()
         if state.elapsed_s - last_save > SAVE_EVERY_S:
             save_state(state, out / "last.pt")
             last_save = state.elapsed_s
         if state.elapsed_s - last_evaluation > state.config.evaluate_every_s:
-            validate(state, validation, out, device)
+            validate(state, validation, out, device, follow)
             last_evaluation = state.elapsed_s
     if not stop.requested:
-        validate(state, validation, out, device)
+        validate(state, validation, out, device, follow)
     save_state(state, out / "last.pt")
     return state
 
@@ -131,7 +134,13 @@ def set_training_mode(model: nn.Module) -> None:
             module.eval()
 
 
-def validate(state: RunState, validation: SlicePool, out: Path, device: str) -> dict[str, float]:
+def validate(
+    state: RunState,
+    validation: SlicePool,
+    out: Path,
+    device: str,
+    follow: Callable[[dict], None] | None = None,
+) -> dict[str, float]:
     """Scores the averaged weights with CAM prompts, logs, and keeps the best checkpoint."""
     started = time.monotonic()
     predictions = predict_slices(state.average, validation.images, device=device)
@@ -149,18 +158,25 @@ def validate(state: RunState, validation: SlicePool, out: Path, device: str) -> 
             scores[f"passed_{source}"] = float(passed[hidden].mean())
     seconds = time.monotonic() - started
     state.elapsed_s += seconds
-    log_line(out, {"kind": "validation", **_position(state), **scores, "seconds": seconds})
+    entry = {"kind": "validation", **_position(state), **scores, "seconds": seconds}
+    log_line(out, entry, follow)
     if scores["dice"] > state.best_dice:
         state.best_dice = scores["dice"]
         save_state(state, out / "best.pt")
     return scores
 
 
-def log_line(out: Path, entry: dict) -> None:
-    """Appends one JSON line to the run's log."""
-    rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in entry.items()}
+def log_line(out: Path, entry: dict, follow: Callable[[dict], None] | None = None) -> None:
+    """Appends one JSON line to the run's log, and tells who follows it; NaN becomes null."""
+    rounded = {k: _rounded(v) if isinstance(v, float) else v for k, v in entry.items()}
     with (out / "log.jsonl").open("a") as handle:
         handle.write(json.dumps(rounded) + "\n")
+    if follow:
+        follow(rounded)
+
+
+def _rounded(value: float) -> float | None:
+    return round(value, 6) if math.isfinite(value) else None
 
 
 def _position(state: RunState) -> dict:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..config import ModelConfig, TrainConfig, config_from_dict, config_to_dict
+from ..config import ADAPTATIONS, ModelConfig, TrainConfig, config_from_dict, config_to_dict
 from ..model.sam_mix import SamMix, to_device
 from .teacher import averaged_copy
 
@@ -114,10 +114,12 @@ def parameter_groups(model: SamMix, weight_decay: float) -> list[dict]:
 
 def freeze_unadapted(model: SamMix, adapt: str) -> None:
     """Turns gradients off outside of what `TrainConfig.adapt` names; LoRA did so in the encoder."""
-    if adapt != "all":
-        model.classifier.requires_grad_(False)
-    if adapt == "lora":
-        model.decoder.requires_grad_(False)
+    trained = ADAPTATIONS[adapt]
+    if trained is None:
+        return
+    for name, parameter in model.named_parameters():
+        if name.startswith(("classifier.", "decoder.")):
+            parameter.requires_grad_(name.startswith(trained))
 
 
 def is_lora(name: str) -> bool:

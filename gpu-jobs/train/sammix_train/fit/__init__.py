@@ -1,0 +1,1 @@
+"""From a few labels to a bundle: what `sammix train` runs, with settings that need no choosing."""

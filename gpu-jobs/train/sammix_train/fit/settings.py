@@ -1,0 +1,95 @@
+"""How a trained bundle is fitted to few labels; docs/train.md has what was measured."""
+
+import dataclasses
+import re
+
+import numpy as np
+import torch
+
+from ..config import TrainConfig
+from ..data.sampling import StepSampler
+from ..step.state import Origin, RunState
+
+LORA_RANK = 8
+ADAPT = "lora+decoder+classifier"
+START_LOGIT_STD = 2.0
+START_SLICES = 64
+VALIDATIONS = 10  # in a schedule of minutes
+SHORTEST_S = 60.0  # between two validations
+# on top of TrainConfig's own
+FEW_LABELS = {
+    "lambda_max": 0.0,
+    "labelled_per_step": 6,
+    "classifier_positives_per_step": 5,
+    "negatives_per_step": 5,
+    "crops_per_step": 1,
+    "clean_share": 0.35,
+    "cam_weight": 1.0,
+    "learning_rate": 1e-3,
+    "warmup_steps": 20,
+    "ema_decay": 0.98,
+}
+
+
+def fit_config(origin: Origin, target: str, labels: str, **schedule: float) -> TrainConfig:
+    """The configuration that fits `origin` to `target`.
+
+    Args:
+        origin: where the weights start.
+        target: name of the label.
+        labels: "all" or a count.
+        schedule: seed, and minutes or steps.
+    """
+    adaptable = origin.model.encoder != "tiny_vit"
+    shape = {"name": bundle_name(target), "lora_rank": LORA_RANK if adaptable else 0}
+    minutes = schedule.get("minutes", 0.0)
+    every = {"evaluate_every_s": max(SHORTEST_S, 60 * minutes / VALIDATIONS)}
+    return TrainConfig(
+        **{**FEW_LABELS, **every, **schedule},
+        size=origin.size,
+        target=target,
+        labels=labels,
+        adapt=ADAPT if adaptable else "all",
+        # only minutes may be spent in two threads: their order changes the last bits
+        overlap=minutes > 0,
+        model=dataclasses.replace(origin.model, **shape),
+    )
+
+
+def bundle_name(target: str) -> str:
+    """ "left kidney" -> "sammix-left-kidney"."""
+    words = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-")
+    return f"sammix-{words or 'target'}"
+
+
+@torch.no_grad()
+def begin_head(state: RunState, sampler: StepSampler) -> None:
+    """Readies the classifier's last layer for what is new to it.
+
+    Another target's evidence is no start, though what it is read from is: the layer becomes zero.
+    For the same target its logits are brought to mean 0 and a spread of at most `START_LOGIT_STD`:
+    those of a long training reach hundreds, and what it then gets wrong spoils the map within
+    a hundred steps. Scaling changes no map, as maps count in shares of their maximum.
+    """
+    networks = (state.model, state.average)
+    if state.earlier[-1].config["target"] != state.config.target:
+        for network in networks:
+            network.classifier.trunk.fc.weight.zero_()
+            network.classifier.trunk.fc.bias.zero_()
+        return
+    logits = _logits(state, sampler)
+    scale = min(1.0, START_LOGIT_STD / max(float(logits.std()), 1e-6))
+    for network in networks:
+        head = network.classifier.trunk.fc
+        head.weight.mul_(scale)
+        head.bias.mul_(scale).sub_(scale * float(logits.mean()))
+
+
+def _logits(state: RunState, sampler: StepSampler) -> torch.Tensor:
+    """Of evenly spaced training slices, float32[n, 1]."""
+    count = min(START_SLICES, len(sampler.pool))
+    chosen = np.linspace(0, len(sampler.pool) - 1, count).round().astype(np.int64)
+    device = next(state.average.parameters()).device
+    images = torch.from_numpy(sampler.pool.images[chosen])[:, None]
+    parts = [part.to(device).float() / 255 for part in images.split(8)]
+    return torch.cat([state.average.classifier(part)[0].float().cpu() for part in parts])
