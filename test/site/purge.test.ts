@@ -237,7 +237,7 @@ describe('sammix site purge', () => {
     expect(at.bucket.everyKey()).toHaveLength(before);
   });
 
-  it('names training data and what learnt from them, and exits with 6 while they are there', async () => {
+  it('names training data and what learnt from them, and exits with 7 while they are there', async () => {
     const at = world();
     const copy = `training/data/liver/imagesTr/${PLANTED}_0000.nii.gz`;
     const splits = 'training/data/liver/splits_final.json';
