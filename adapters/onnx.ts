@@ -96,7 +96,7 @@ async function openOnFirst(
           ? reasonOf(refusals[0])
           : `only ${[...available].join(', ')} in this build`,
       remedy:
-        'Install the CUDA libraries and a driver that fits them, or add "cpu" to the providers.',
+        'Install the CUDA libraries and a driver that fits them, or take another backend (on a laptop --device cpu).',
     },
     { cause: refusals[0] },
   );

@@ -3,11 +3,22 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../core/errors.ts';
 import type { BlobInfo, BlobStore, ByteStream } from '../core/ports.ts';
+import {
+  type Action,
+  expectation,
+  isConnectionError,
+  isMissing,
+  isRefusal,
+  isServiceError,
+  nameOf,
+} from './s3-faults.ts';
+import { type PageOfVersions, type StoredVersion, versionsOf } from './s3-versions.ts';
 
 /** Multipart threshold and part size of streamed writes: 10 000 parts make 80 GB. */
 const PART_BYTES = 8 * 2 ** 20;
@@ -28,7 +39,7 @@ export interface OpenVersion {
 /** Stores objects in an S3 bucket. S3's own writes are atomic. */
 export class S3Store implements BlobStore {
   private readonly client: S3Client;
-  private readonly bucket: string;
+  readonly bucket: string;
   private readonly prefix: string;
 
   constructor(options: S3StoreOptions) {
@@ -174,6 +185,23 @@ export class S3Store implements BlobStore {
     );
   }
 
+  /** All that versioning keeps below a prefix, delete markers included; in the order of keys. */
+  listVersions(prefix: string): AsyncIterable<StoredVersion> {
+    const below = { Bucket: this.bucket, Prefix: this.prefix + prefix };
+    const page = (from: PageOfVersions) =>
+      this.attempt(prefix, 'list', () =>
+        this.client.send(new ListObjectVersionsCommand({ ...below, ...from })),
+      );
+    return versionsOf(page, this.prefix.length);
+  }
+
+  /** Removes one version (or delete marker) for good. */
+  async removeVersion(key: string, versionId: string): Promise<void> {
+    await this.attempt(key, 'remove', () =>
+      this.client.send(new DeleteObjectCommand({ ...this.target(key), VersionId: versionId })),
+    );
+  }
+
   private target(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.bucket, Key: this.prefix + key };
   }
@@ -260,34 +288,3 @@ export class S3Store implements BlobStore {
     return `s3://${this.bucket}/${this.prefix}${key}`;
   }
 }
-
-type Action = 'read' | 'write' | 'list' | 'remove';
-
-const PAST = { read: 'read', write: 'written', remove: 'removed' } as const;
-
-const expectation = (action: Action): string =>
-  `an object that can be ${action === 'list' ? 'listed' : PAST[action]}`;
-
-/** Of Node's sockets, and of the SDK where it gives up waiting for one. */
-const CONNECTION = /^(ECONN\w+|EPIPE|ETIMEDOUT|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|TimeoutError)$/;
-
-/** The network's fault, not S3's answer: a reset in the middle of a body has no metadata of S3. */
-function isConnectionError(cause: unknown): boolean {
-  if (!(cause instanceof Error)) return false;
-  const { code } = cause as NodeJS.ErrnoException;
-  return CONNECTION.test(code ?? '') || CONNECTION.test(cause.name) || cause.message === 'aborted';
-}
-
-const nameOf = (cause: unknown): string => (cause instanceof Error ? cause.name : 'unknown');
-
-const isServiceError = (cause: unknown): boolean =>
-  typeof cause === 'object' && cause !== null && '$metadata' in cause;
-
-const isRefusal = (cause: unknown): boolean =>
-  ['AccessDenied', 'Forbidden', '403'].includes(nameOf(cause));
-
-const isMissing = (cause: unknown): boolean =>
-  ['NoSuchKey', 'NotFound', 'NoSuchVersion'].includes(nameOf(cause)) ||
-  (isServiceError(cause) &&
-    (cause as { $metadata: { httpStatusCode?: number } }).$metadata.httpStatusCode === 404 &&
-    nameOf(cause) !== 'NoSuchBucket');

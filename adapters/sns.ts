@@ -1,5 +1,5 @@
 import type { SNSClient } from '@aws-sdk/client-sns';
-import { MAX_ATTEMPTS } from './aws-clients.ts';
+import { RETRIES } from './aws-clients.ts';
 
 export interface Notice {
   /** At most 100 characters of ASCII. */
@@ -14,7 +14,7 @@ export function topicNotifier(topicArn: string): Notify {
   let client: SNSClient | undefined;
   return async ({ subject, text }) => {
     const { PublishCommand, SNSClient } = await import('@aws-sdk/client-sns');
-    client ??= new SNSClient({ maxAttempts: MAX_ATTEMPTS });
+    client ??= new SNSClient(RETRIES);
     const Subject = subject.replace(/[^\x20-\x7e]/g, '?').slice(0, 100);
     await client.send(new PublishCommand({ TopicArn: topicArn, Subject, Message: text }));
   };

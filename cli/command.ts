@@ -38,6 +38,15 @@ export interface CommandEntry {
   readonly load: () => Promise<{ readonly define: Define }>;
 }
 
+/** Commands whose file may not be loaded yet, for who must know the options of all of them. */
+const files = new WeakMap<Command, CommandEntry['load']>();
+
+/** Loads the file of a command that was not asked for. */
+export async function defineWhole(command: Command): Promise<void> {
+  await (await files.get(command)?.())?.define(command);
+  files.delete(command);
+}
+
 /** Puts all commands below `parent`, and loads the file of the one that `args` ask for. */
 export async function addCommands(
   parent: Command,
@@ -47,7 +56,8 @@ export async function addCommands(
   const asked = args[0] === 'help' ? args[1] : args[0];
   for (const { name, description, load } of entries) {
     const command = parent.command(name).description(description);
-    if (name === asked) await (await load()).define(command);
+    files.set(command, load);
+    if (name === asked) await defineWhole(command);
   }
 }
 
@@ -76,6 +86,10 @@ function progressFor(quiet: boolean): Progress {
   return canRedraw ? terminalProgress(process.stderr) : plainProgress(process.stderr);
 }
 
+/** ONNX Runtime's execution providers for what a user may ask for, the first that opens is taken. */
+export const PROVIDERS = { auto: ['cuda', 'cpu'], cuda: ['cuda'], cpu: ['cpu'] } as const;
+export type Device = keyof typeof PROVIDERS;
+
 /** The options of every command that runs the model on this machine. */
 export const withModel = (command: Command): Command =>
   command
@@ -85,12 +99,18 @@ export const withModel = (command: Command): Command =>
         .argParser(threadCount)
         .default(availableParallelism(), 'all cores'),
     )
+    .addOption(
+      new Option('--device <name>', 'what runs the model; cuda fails where there is no GPU')
+        .choices(Object.keys(PROVIDERS))
+        .default('auto'),
+    )
     .option(
       '--slices-per-job <n>',
       'slices kept together as one resumable job',
       positiveInteger,
       32,
     )
+    .option('--header-text', "keep free text of the input's header in masks and reports", false)
     .option('--force', 'redo cases that are done and unchanged', false);
 
 /** More would only wait for each other, and a machine can be brought down by the asking. */

@@ -26,7 +26,7 @@ import { EXIT } from './exit-codes.ts';
 import { leftOutCounts } from './inputs.ts';
 import { numbers, texts, withLabels } from './labels.ts';
 import type { ModelOptions } from './local.ts';
-import { duration, type Progress, printDefect } from './progress.ts';
+import { type Progress, printDefect, TimeLeft } from './progress.ts';
 
 /** `sammix evaluate` */
 export function define(command: Command): void {
@@ -180,19 +180,14 @@ async function measureAll(
   progress: Progress,
   rows: EvaluatedCase[],
 ): Promise<void> {
-  let [computed, spentMs] = [0, 0];
+  const left = new TimeLeft();
   for (const [at, input] of cases.entries()) {
-    const left = (ahead: number): string =>
-      computed === 0 || ahead === 0 ? '' : `, ${duration((spentMs / computed) * ahead)} left`;
-    progress.begin(input.caseId, `[${at + 1}/${cases.length}${left(cases.length - at)}]`);
+    progress.begin(input.caseId, `[${at + 1}/${cases.length}${left.text(cases.length - at)}]`);
     const startedMs = performance.now();
     const { row, resumed } = await measureOrFail(masks, input);
-    if (!resumed) {
-      computed++;
-      spentMs += performance.now() - startedMs;
-    }
+    left.add({ resumed, ms: performance.now() - startedMs });
     rows.push(row);
-    const position = `${at + 1}/${cases.length}${left(cases.length - at - 1)}`;
+    const position = `${at + 1}/${cases.length}${left.text(cases.length - at - 1)}`;
     progress.line(`${evaluatedCaseLine(row, resumed)} (${position})`);
   }
 }

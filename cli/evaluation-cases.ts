@@ -7,7 +7,7 @@ import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts
 import type { LabelChoice } from '../core/dataset/label-meaning.ts';
 import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
-import { getJson } from '../core/json.ts';
+import { usableJson } from '../core/json.ts';
 import { imageName, imageStream, imageVersion } from './case-image.ts';
 import { type CaseLabel, caseLabel, type LabelCase } from './cases.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
@@ -59,6 +59,7 @@ export interface PredictionOptions extends LabelOptions {
   readonly predictionValue?: readonly number[];
   readonly predictionName?: readonly string[];
   readonly force: boolean;
+  readonly headerText?: boolean;
 }
 
 /**
@@ -71,7 +72,7 @@ export async function folderMasks(
   options: PredictionOptions,
   cases: readonly LabelledInput[],
 ): Promise<MaskSource> {
-  const { predictions: folder, force } = options;
+  const { predictions: folder, force, headerText = false } = options;
   const info = await stat(folder).catch(() => undefined);
   if (!info?.isDirectory()) throw noFolder(folder);
   const usable = cases.filter(({ fault }) => fault === undefined);
@@ -84,7 +85,8 @@ export async function folderMasks(
   };
   return {
     bundle: null,
-    measure: async (input) => measureMask(store, input, await maskOf(input), { force, choice }),
+    measure: async (input) =>
+      measureMask(store, input, await maskOf(input), { force, choice, headerText }),
     close: () => Promise.resolve(),
   };
 }
@@ -99,11 +101,17 @@ function predictionChoice(options: PredictionOptions): LabelChoice {
   };
 }
 
+interface MeasureOptions {
+  readonly force: boolean;
+  readonly choice: LabelChoice;
+  readonly headerText: boolean;
+}
+
 async function measureMask(
   store: DirStore,
   input: LabelledInput,
   mask: CaseLabel | undefined,
-  { force, choice }: { readonly force: boolean; readonly choice: LabelChoice },
+  { force, choice, headerText }: MeasureOptions,
 ): Promise<MeasuredRow> {
   const { caseId, patientId, image, pairedImage, dicom } = input;
   const label = await input.label.read();
@@ -117,9 +125,11 @@ async function measureMask(
     label.version,
     JSON.stringify(choice),
     ...(dicom ? [(await imageVersion(input)).version] : []),
+    ...(headerText ? ['header text'] : []),
   ]);
-  const kept = force ? undefined : await measuredBefore(store, key, inputsVersion);
-  if (kept) return { row: { ...kept, patientId }, resumed: true };
+  const before = force ? undefined : await usableJson(store, key, MeasuredCase);
+  if (before?.inputsVersion === inputsVersion)
+    return { row: { ...before.case, patientId }, resumed: true };
   const row = await measurePrediction({
     caseId,
     patientId,
@@ -130,6 +140,7 @@ async function measureMask(
     },
     prediction: await mask?.read(),
     label,
+    headerText,
   });
   const measured: MeasuredCase = { schemaVersion: 1, inputsVersion, case: row };
   await store.put(key, Buffer.from(`${JSON.stringify(measured)}\n`));
@@ -140,20 +151,6 @@ async function versionOfAll(files: readonly string[], besides: readonly string[]
   const versions: string[] = [...besides];
   for (const file of files) versions.push(path.basename(file), await fileVersion(file));
   return createHash('sha256').update(JSON.stringify(versions)).digest('hex').slice(0, 16);
-}
-
-async function measuredBefore(
-  store: DirStore,
-  key: string,
-  inputsVersion: string,
-): Promise<EvaluatedCase | undefined> {
-  if (!(await store.stat(key))) return undefined;
-  try {
-    const measured = await getJson(store, key, MeasuredCase);
-    return measured.inputsVersion === inputsVersion ? measured.case : undefined;
-  } catch {
-    return undefined; // Damaged: the case is measured again.
-  }
 }
 
 const noFolder = (folder: string): ConfigError =>

@@ -11,7 +11,7 @@ import { duration } from './progress.ts';
 
 /** One case in one line. */
 export function evaluatedCaseLine(row: EvaluatedCase, resumed: boolean): string {
-  const { caseId, status, fault, metrics, seconds } = row;
+  const { caseId, status, fault, metrics, seconds, flags } = row;
   if (status === 'failed') return `FAILED ${caseId}: ${fault ? faultText(fault) : 'no mask'}`;
   if (status === 'label-unusable')
     return `NOT COMPARED ${caseId}: ${fault ? faultText(fault) : 'its label cannot be used'}`;
@@ -19,6 +19,7 @@ export function evaluatedCaseLine(row: EvaluatedCase, resumed: boolean): string 
     status !== 'compared' && status.toUpperCase(),
     typeof metrics?.dice === 'number' && `Dice ${metrics.dice.toFixed(3)}`,
     typeof metrics?.hd95Mm === 'number' && `HD95 ${metrics.hd95Mm.toFixed(1)} mm`,
+    flags.includes('not-an-abdomen') && 'NOT AN ABDOMEN',
     !resumed && seconds !== null && duration(seconds * 1000),
   ];
   return `${resumed ? 'kept  ' : 'done  '} ${caseId}: ${parts.filter(Boolean).join(', ')}`;

@@ -11,6 +11,10 @@ export const EXIT = {
   storage: 4,
   /** The promotion gate refused the candidate; the active bundle stays. */
   refused: 5,
+  /** `site doctor` found a problem, or could not look at something. */
+  unfit: 6,
+  /** `site purge`: something of the case is still there. */
+  tracesLeft: 7,
   /** A defect of ours: please report it with the message. */
   defect: 70,
   /** Stopped by SIGINT (128 + 2); finished slabs are kept and the next run goes on from them. */

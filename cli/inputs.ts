@@ -188,8 +188,11 @@ async function withPair(candidate: Candidate): Promise<Candidate> {
     : { ...candidate, pairedImage };
 }
 
-export const pairedImageOf = (header: string): Promise<string | undefined> =>
-  sibling(header, /\.hdr(\.gz)?$/i, ['.img', '.img.gz']);
+/** The `.img` beside a `.hdr`; undefined for any other file, and where there is none. */
+export const pairedImageOf = async (header: string): Promise<string | undefined> =>
+  /\.hdr(\.gz)?$/i.test(header)
+    ? sibling(header, /\.hdr(\.gz)?$/i, ['.img', '.img.gz'])
+    : undefined;
 
 /** The file beside this one that has another ending, in whatever case of letters. */
 async function sibling(

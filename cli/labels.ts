@@ -13,7 +13,7 @@ import { pair } from '../core/dataset/pairing.ts';
 import { ConfigError, type Fault, InputError, SammixError } from '../core/errors.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import { integer } from './command.ts';
-import { contentVersion, readFile as streamOf } from './files.ts';
+import { contentVersion, readFile as streamOf, unreadableFault } from './files.ts';
 import { type CaseInput, pairedImageOf, seenAs } from './inputs.ts';
 import { type LeftOut, walk } from './walk.ts';
 
@@ -120,17 +120,17 @@ const severalLabels = ({ caseId }: CaseInput, rivals: readonly SeenFile[]): Faul
  * that a copy of a dataset compares with the original. One that cannot be read costs the comparison.
  */
 export async function labelInput(file: string, choice: LabelChoice): Promise<LabelInput> {
-  const pairedImage = /\.hdr(\.gz)?$/i.test(file) ? await pairedImageOf(file) : undefined;
-  const tables = await tablesOf(file);
-  const input = {
-    name: path.basename(file),
-    choice,
-    tables,
-    calledLiver: isCalledLiver(path.basename(file)),
-    open: () => streamOf(file),
-    ...(pairedImage && { openPaired: () => streamOf(pairedImage) }),
-  };
+  const pairedImage = await pairedImageOf(file);
   try {
+    const tables = await tablesOf(file);
+    const input = {
+      name: path.basename(file),
+      choice,
+      tables,
+      calledLiver: isCalledLiver(path.basename(file)),
+      open: () => streamOf(file),
+      ...(pairedImage && { openPaired: () => streamOf(pairedImage) }),
+    };
     const { version } = await contentVersion([file, ...(pairedImage ? [pairedImage] : [])]);
     const said = choiceVersion(choice, tables);
     return { ...input, version: said === '' ? version : `${version} ${said}` };
@@ -156,15 +156,34 @@ const TABLES_ABOVE = 3;
 /** The tables of names beside a label: its own, then those of its folder and the ones above. */
 async function tablesOf(file: string): Promise<ClassTable[]> {
   const own = await readTable(file.replace(/\.(nii|nii\.gz)$/i, '.tsv'));
-  const tables = own ? [own] : [];
-  let folder = path.dirname(path.resolve(file));
-  for (let level = 0; level <= TABLES_ABOVE; level++) {
-    tables.push(...(await tablesIn(folder)));
-    if (tables.length > 0) return tables.slice(0, 1);
-    if (level > 0 && !isPartOfLayout(folder, level)) return [];
-    folder = path.dirname(folder);
+  if (own) return [own];
+  for (const folder of tableFolders(file)) {
+    const [table] = await tablesIn(folder);
+    if (table) return [table];
   }
   return [];
+}
+
+/** The `dataset.json` that says what a label's classes are; undefined where there is none. */
+export async function datasetJsonOf(label: string): Promise<string | undefined> {
+  for (const folder of tableFolders(label)) {
+    const file = path.join(folder, DATASET_JSON);
+    if (await readTable(file)) return file;
+  }
+  return undefined;
+}
+
+const DATASET_JSON = 'dataset.json';
+
+/** The nearest first. */
+function tableFolders(file: string): string[] {
+  const folders = [path.dirname(path.resolve(file))];
+  for (let level = 1; level <= TABLES_ABOVE; level++) {
+    const folder = path.dirname(folders.at(-1)!);
+    folders.push(folder);
+    if (!isPartOfLayout(folder, level)) break;
+  }
+  return folders;
 }
 
 /** Above a folder of labels, a case's or a derivative's the dataset may go on; above others it ends. */
@@ -176,14 +195,19 @@ async function tablesIn(folder: string): Promise<ClassTable[]> {
   const tsv = names.filter((name) => /(^|_)dseg\.tsv$/i.test(name));
   const named = [
     ...(tsv.length === 1 ? tsv : []),
-    ...names.filter((name) => name === 'dataset.json'),
+    ...names.filter((name) => name === DATASET_JSON),
   ];
   const tables = await Promise.all(named.map((name) => readTable(path.join(folder, name))));
   return tables.filter((table) => table !== undefined);
 }
 
 async function readTable(file: string): Promise<ClassTable | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => undefined);
+  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => {
+    const code = cause.code ?? 'unknown';
+    // Names that cannot be read are not none: without them a label may mean something else.
+    if (!['ENOENT', 'ENOTDIR', 'EISDIR'].includes(code))
+      throw new InputError(unreadableFault(file, code), { cause });
+  });
   if (text === undefined) return undefined;
   const parse = /\.tsv$/i.test(file) ? dsegTsvTable : datasetJsonTable;
   return parse(text, path.basename(file));

@@ -20,12 +20,13 @@ import {
   SammixError,
   StorageError,
 } from '../core/errors.ts';
+import { finishedReport } from '../core/stage/finished-report.ts';
 import { type OpenBundle, openBundle } from '../core/stage/open-bundle.ts';
 import { type CaseOutcome, type CaseToRun, runCase } from '../core/stage/run-case.ts';
 import { SlabQueue } from '../core/stage/slab-queue.ts';
 import { imageName, imageVersion, openImage } from './case-image.ts';
 import type { CaseLabel } from './cases.ts';
-import { DEFAULT_BUNDLE } from './command.ts';
+import { DEFAULT_BUNDLE, type Device, PROVIDERS } from './command.ts';
 import { isWithin, sha256Of } from './files.ts';
 import type { CaseInput } from './inputs.ts';
 import { type Progress, printDefect } from './progress.ts';
@@ -36,6 +37,7 @@ export interface ModelOptions {
   readonly out: string;
   readonly bundle?: string;
   readonly threads?: number;
+  readonly device?: Device;
   readonly slicesPerJob: number;
   readonly postprocess: boolean;
   readonly force: boolean;
@@ -43,6 +45,8 @@ export interface ModelOptions {
   readonly threshold?: number;
   /** Also write probability.nii.gz. */
   readonly probability?: boolean;
+  /** Masks and reports keep the free text of the input's header. */
+  readonly headerText?: boolean;
   /** False leaves the DICOM-SEG out of cases that came from DICOM. */
   readonly dicomSeg?: boolean;
 }
@@ -67,14 +71,41 @@ export interface LocalOutcome {
   readonly seconds: number;
 }
 
+/** What decides whether a case is done already. */
+type RunToBe = Pick<LocalRun, 'store' | 'bundle' | 'parameters'>;
+
+const openBundleOf = ({ bundle = DEFAULT_BUNDLE }: ModelOptions): Promise<OpenBundle> =>
+  openBundle(new DirStore(bundle), bundle);
+
+/** The run as it would be, without its graphs. */
+export async function planRun(options: ModelOptions): Promise<RunToBe> {
+  const bundle = await openBundleOf(options);
+  return {
+    store: new DirStore(options.out),
+    bundle,
+    parameters: parametersFor(bundle, options),
+  };
+}
+
+/** Whether `runLocally` would keep what lies in the output folder. */
+export async function isDone(
+  run: RunToBe,
+  input: CaseInput,
+  label: CaseLabel | undefined,
+): Promise<boolean> {
+  const { runId: id } = await identify(run, input);
+  const labelVersion = (await label?.read())?.version;
+  const keys = runKeys(input.caseId);
+  return (await finishedReport(run.store, keys, id, labelVersion, 'bytes')) !== undefined;
+}
+
 /** Opens the bundle and begins to load its graphs; `closeRun` must follow. */
 export async function openRun(options: ModelOptions, progress: Progress): Promise<LocalRun> {
-  const folder = options.bundle ?? DEFAULT_BUNDLE;
-  const opening = openBundle(new DirStore(folder), folder);
+  const opening = openBundleOf(options);
   // Not awaited: the graphs are loaded while the first input is read.
   const runtime = openRuntimeInThread(opening, {
     threads: options.threads ?? availableParallelism(),
-    providers: ['cuda', 'cpu'],
+    providers: PROVIDERS[options.device ?? 'auto'],
   });
   runtime.catch(() => undefined);
   const bundle = await opening;
@@ -92,11 +123,12 @@ export async function openRun(options: ModelOptions, progress: Progress): Promis
 
 const parametersFor = (
   { manifest }: OpenBundle,
-  { postprocess, threshold, probability }: ModelOptions,
+  { postprocess, threshold, probability, headerText }: ModelOptions,
 ): Parameters => ({
   ...(postprocess ? parametersOf(manifest) : { largestComponent3d: false, fillHoles: false }),
   ...(threshold !== undefined && { maskProbability: threshold }),
   ...(probability && { probabilityMap: true }),
+  ...(headerText && { headerText }),
 });
 
 /** A runtime that did not open has nothing to close, and whoever needed it has been told. */
@@ -206,17 +238,25 @@ export const isDefect = (report: CaseReport): boolean =>
 
 function slabQueue(
   { bundle: { manifest }, runtime, progress }: LocalRun,
-  { keys }: CaseToRun,
+  { keys, caseId }: CaseToRun,
   store: WriteBehindStore,
 ): SlabQueue {
+  let kept = 0;
   return new SlabQueue(keys, {
     store,
     model: async () => {
       const { infer, backend } = await runtime;
       return { manifest, infer, backend };
     },
-    onProgress: (done, slices) => {
-      progress.update(done, slices);
+    onSlab: ({ reused, records }) => {
+      if (reused) kept += records.slices.length;
+      else if (kept > 0) {
+        progress.line(`goes on ${caseId}: ${kept} slices were done before`);
+        kept = 0;
+      }
+    },
+    onProgress: ({ done, slices, kept }) => {
+      progress.update(done, slices, { kept });
       // Loaded while the graphs run: the drawing library takes longer to load than to draw.
       import('../core/report/render.ts').catch(() => undefined);
     },
@@ -239,7 +279,7 @@ const caseToRun = (run: LocalRun, input: CaseInput, label: CaseLabel | undefined
   },
 });
 
-async function identify(run: LocalRun, input: CaseInput): Promise<RunIdentity> {
+async function identify(run: RunToBe, input: CaseInput): Promise<RunIdentity> {
   if (input.fault) throw new InputError(input.fault);
   const identity: InputIdentity = { name: imageName(input), ...(await imageVersion(input)) };
   return {

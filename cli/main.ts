@@ -48,10 +48,20 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./view.ts'),
   },
   {
+    name: 'completion',
+    description: 'print what makes a shell complete the commands and options of sammix',
+    load: () => import('./completion.ts'),
+  },
+  {
     name: 'info',
     description:
       'show the bundle, where it comes from, its scores, and the backends of this machine',
     load: () => import('./info.ts'),
+  },
+  {
+    name: 'estimate',
+    description: 'estimate what uploads to a site cost and how long they take, and the next limit',
+    load: () => import('./estimate.ts'),
   },
   {
     name: 'site',
@@ -84,7 +94,14 @@ try {
   await addCommands(program, COMMANDS, process.argv.slice(2));
   await program.parseAsync();
 } catch (error) {
-  process.exitCode = explain(error);
+  process.exitCode = explain(await inWords(error));
+}
+
+/** What AWS, or the way there, has against a command of a site: a user's matter, no defect of ours. */
+async function inWords(error: unknown): Promise<unknown> {
+  if (process.argv[2] !== 'site') return error;
+  const { awsFault } = await import('./site/aws-faults.ts');
+  return awsFault(error) ?? error;
 }
 
 function explain(error: unknown): number {

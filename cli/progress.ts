@@ -3,9 +3,12 @@
  * (a log, CI) each case writes one plain line when it ends. Always to stderr: stdout is for results.
  */
 export interface Progress {
-  /** `done` of `total` slices (or of another unit) of the case named in `begin`. */
   begin(caseId: string, position: string): void;
-  update(done: number, total: number, unit?: string): void;
+  /**
+   * `done` of `total` slices (or of another unit) of what is named in `begin`, `kept` of them by an earlier
+   * run: what is left is judged by the others.
+   */
+  update(done: number, total: number, more?: { kept?: number; unit?: string }): void;
   /** Writes a line that stays. */
   line(text: string): void;
 }
@@ -37,11 +40,11 @@ export function terminalProgress(
       clear();
       draw(`${label}  reading`);
     },
-    update(done, total, unit = 'slices') {
+    update(done, total, { kept = 0, unit = 'slices' } = {}) {
       if (done < total && now() - drawnMs < REDRAW_EVERY_MS) return;
       drawnMs = now();
       clear();
-      draw(`${label}  ${bar(done, total)} ${done}/${total} ${unit}${left(done, total)}`);
+      draw(`${label}  ${bar(done, total)} ${done}/${total} ${unit}${left(done, total, kept)}`);
     },
     line(text) {
       clear();
@@ -49,9 +52,9 @@ export function terminalProgress(
     },
   };
 
-  function left(done: number, total: number): string {
-    if (done === 0 || done === total) return '';
-    return `, ${duration(((now() - startedMs) / done) * (total - done))} left`;
+  function left(done: number, total: number, kept: number): string {
+    if (done === kept || done === total) return '';
+    return `, ${duration(((now() - startedMs) / (done - kept)) * (total - done))} left`;
   }
 }
 
@@ -76,6 +79,25 @@ export function duration(ms: number): string {
   const two = (value: number): string => String(value).padStart(2, '0');
   if (minutes < 60) return `${minutes} min ${two(seconds % 60)} s`;
   return `${Math.floor(minutes / 60)} h ${two(minutes % 60)} min`;
+}
+
+/** Time left for the cases of a command, by those that were computed: kept ones take none. */
+export class TimeLeft {
+  private computed = 0;
+  private spentMs = 0;
+
+  /** One more case is done. */
+  add({ resumed, ms }: { readonly resumed: boolean; readonly ms: number }): void {
+    if (resumed) return;
+    this.computed++;
+    this.spentMs += ms;
+  }
+
+  /** `, 3 min 05 s left`, or nothing where nobody can tell. */
+  text(casesAhead: number): string {
+    if (this.computed === 0 || casesAhead === 0) return '';
+    return `, ${duration((this.spentMs / this.computed) * casesAhead)} left`;
+  }
 }
 
 /** What nobody but us can act on: its stack is all there is. */

@@ -2,12 +2,13 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { lockFolder } from '../adapters/dir-lock.ts';
 import { metricValue } from '../core/contract/panel.ts';
-import type { RunSummary } from '../core/contract/report.ts';
+import { organVolumeMl, type RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
 import { putJson } from '../core/json.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
 import { type CollectOptions, collectCases } from './cases.ts';
 import { folderName, report, share, withModel, withOutput } from './command.ts';
+import { dryRun } from './dry-run.ts';
 import { EXIT } from './exit-codes.ts';
 import { leftOutCounts } from './inputs.ts';
 import { withLabels } from './labels.ts';
@@ -20,7 +21,7 @@ import {
   openRun,
   runLocally,
 } from './local.ts';
-import { duration, type Progress } from './progress.ts';
+import { duration, type Progress, TimeLeft } from './progress.ts';
 import { writeRunIndex } from './run-index.ts';
 import type { LeftOut } from './walk.ts';
 
@@ -36,6 +37,7 @@ export function define(command: Command): void {
     .option('--threshold <p>', "draw voxels above this probability (default: the bundle's)", share)
     .option('--probability', 'also write probability.nii.gz, 8 bits, on the grid of the input')
     .option('--no-dicom-seg', 'write no DICOM-SEG for cases that came from DICOM')
+    .option('--dry-run', 'say what would be done with each case, and do nothing', false)
     .addHelpText(
       'after',
       `
@@ -49,6 +51,7 @@ Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/
 Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writable, 130 interrupted`,
     )
     .action(async (inputs: string[], options: RunOptions) => {
+      if (options.dryRun) return report(command, (progress) => dryRun(inputs, options, progress));
       await report(command, async (progress) => {
         const { summary, exitCode } = await runCommand(inputs, options, progress);
         return { result: summary, exitCode };
@@ -58,6 +61,7 @@ Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writa
 
 export interface RunOptions extends ModelOptions, CollectOptions {
   readonly out: string;
+  readonly dryRun?: boolean;
 }
 
 /** `sammix run`: every case to a mask and a report, and a summary of them all. */
@@ -76,10 +80,12 @@ export async function runCommand(
     // First of all: an output that cannot be written is found before hours of work, not after.
     await run.store.sweep('', { deep: false });
     await writeSummary(run, outcomes, leftOut);
+    const left = new TimeLeft();
     for (const [at, input] of cases.entries()) {
-      progress.begin(input.caseId, `[${at + 1}/${cases.length}]`);
+      progress.begin(input.caseId, `[${at + 1}/${cases.length}${left.text(cases.length - at)}]`);
       const outcome = await runLocally(run, input, input.label);
       outcomes.push(outcome);
+      left.add({ resumed: outcome.resumed, ms: outcome.seconds * 1000 });
       progress.line(caseLine(outcome, options.out));
       // After every case, so that an interrupted run leaves a summary of what is done.
       await writeSummary(run, outcomes, leftOut);
@@ -126,7 +132,9 @@ export function caseLine({ report, resumed, seconds }: LocalOutcome, out: string
     const kept = `kept   ${caseId}: input, bundle and parameters unchanged (--force redoes it)`;
     return fault ? `${kept}, ${fault}` : kept;
   }
-  const parts = [`${report.volumeMl.toFixed(0)} ml`];
+  const volumeMl = organVolumeMl(report);
+  const parts = [volumeMl === null ? 'NO ABDOMEN, no volume' : `${volumeMl.toFixed(0)} ml`];
+  if (report.maskEdited) parts.push('of the mask as it was corrected by hand');
   if (report.comparison)
     parts.push(`Dice ${metricValue(report.comparison.panel, 'dice').toFixed(3)}`);
   if (fault) parts.push(fault);

@@ -6,6 +6,7 @@ import { CaseSources, type ViewCase, ViewedReport, viewFacts } from '../core/con
 import { ConfigError } from '../core/errors.ts';
 import { fromJsonBytes } from '../core/json.ts';
 import { exists, isFile } from './files.ts';
+import { pairedImageOf } from './inputs.ts';
 import { visible } from './progress.ts';
 
 type ViewFile = 'report' | 'overlay' | 'mask' | 'cam' | 'image' | 'label' | 'other' | 'page';
@@ -110,7 +111,8 @@ async function readCase(folder: string, options: SourceOptions): Promise<LocalCa
     mask: report.status === 'failed' ? null : await present('mask'),
     cam: report.status === 'failed' ? null : await present('cam'),
     image: imageFound ? path.resolve(image) : null,
-    pairedImage: options.image === undefined ? (recorded?.pairedImage ?? null) : null,
+    // Beside its header, whatever is recorded: results from elsewhere may name any file.
+    pairedImage: (imageFound && series === undefined && (await pairedImageOf(image))) || null,
     series,
     label: label !== null && (await isFile(label)) ? path.resolve(label) : null,
     other: options.other === undefined ? null : await otherMask(options.other, caseId),

@@ -10,8 +10,8 @@ const context = siteContext('assemble', AssembleEnv);
 export const handler = eachMessage(
   async (event) => {
     const { env, store, log, emit } = context();
-    const { SAMMIX_USD_PER_GPU_HOUR: usdPerGpuHour, SAMMIX_LABELS: labels } = env;
-    const ports: ReportPorts = { store, usdPerGpuHour, labels, log, emit };
+    const { SAMMIX_GPU_PRICES: gpuPrices, SAMMIX_LABELS: labels } = env;
+    const ports: ReportPorts = { store, gpuPrices, labels, log, emit };
     if (event.source === 'aws.s3') {
       const { ingestLabel } = await import('../site/report-run.ts');
       return ingestLabel(event, ports);

@@ -21,7 +21,7 @@ export const handler = eachMessage(
       store,
       policy: PromotionPolicy.parse(JSON.parse(env.SAMMIX_PROMOTION_POLICY)),
       leaseSeconds: env.SAMMIX_LEASE_SECONDS,
-      usdPerGpuHour: env.SAMMIX_USD_PER_GPU_HOUR,
+      gpuPrices: env.SAMMIX_GPU_PRICES,
       site: env.SAMMIX_SITE,
       bucket: env.SAMMIX_BUCKET,
       region: process.env.AWS_REGION,

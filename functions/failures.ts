@@ -13,7 +13,8 @@ export const handler = eachMessage(
       import('../site/failed-run.ts'),
     ]);
     const bundle = bundleReader(store, env.SAMMIX_BUNDLE);
-    await reportFailedRun(event, { store, bundle, log, emit });
+    const headerText = env.SAMMIX_HEADER_TEXT;
+    await reportFailedRun(event, { store, bundle, headerText, log, emit });
   },
   () => context().log,
 );

@@ -10,7 +10,7 @@ export const handler = eachMessage(
     if (event.source === 'aws.batch') {
       const { env, store, log, emit } = context();
       const { endTraining } = await import('../site/training/end.ts');
-      return endTraining(event, { store, usdPerGpuHour: env.SAMMIX_USD_PER_GPU_HOUR, log, emit });
+      return endTraining(event, { store, gpuPrices: env.SAMMIX_GPU_PRICES, log, emit });
     }
     const { startRequestedTraining } = await import('../site/training/start.ts');
     await startRequestedTraining(event, context());

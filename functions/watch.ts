@@ -9,7 +9,7 @@ export const handler = eachMessageOf(
   async () => (await import('../site/contract/events.ts')).WatchEvent,
 )(
   async (event) => {
-    const { watch } = await import('../site/watch.ts');
+    const { watch } = await import('../site/watch/watch.ts');
     await watch(event, context());
   },
   () => context().log,

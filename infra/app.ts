@@ -5,8 +5,19 @@ import { loadSite, siteFile } from '../site/site-file.ts';
 import { SiteStack } from './site-stack.ts';
 
 const app = new App();
-const name: unknown = app.node.tryGetContext('site');
-if (typeof name !== 'string')
+try {
+  new SiteStack(app, loadSite(siteFile(siteName())));
+} catch (error) {
+  // The file is the user's: its fault is told in a sentence, without our stack around it.
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`sammix: ${error.message}\n`);
+  process.exit(2);
+}
+Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new HIPAASecurityChecks(app));
+
+function siteName(): string {
+  const name: unknown = app.node.tryGetContext('site');
+  if (typeof name === 'string') return name;
   throw new ConfigError({
     code: 'no-site',
     subject: 'cdk',
@@ -14,5 +25,4 @@ if (typeof name !== 'string')
     found: 'none',
     remedy: 'Run "npx cdk <command> -c site=<site>".',
   });
-new SiteStack(app, loadSite(siteFile(name)));
-Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new HIPAASecurityChecks(app));
+}

@@ -8,6 +8,7 @@ import type { Site } from '../site/contract/config.ts';
 import type { EnvironmentOf, EvaluateFinishEnv, EvaluateStartEnv } from '../site/contract/env.ts';
 import type { EvaluationRequested } from '../site/contract/evaluation.ts';
 import { cloudKeys, JOB_NAME, PREFIX } from '../site/contract/keys.ts';
+import { gpuPricesOf } from '../site/cost/gpu-prices.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import { evaluateJob, type GpuJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';
@@ -64,6 +65,7 @@ export class Evaluation extends Construct {
       SAMMIX_JOB_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_EVALUATE_JOB: job.jobDefinitionArn,
       SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_HEADER_TEXT: site.outputs.headerText ? 'kept' : 'dropped',
       SAMMIX_CASES_PER_JOB: String(site.evaluation.casesPerJob),
       SAMMIX_SLICES_PER_SLAB: String(site.compute.slicesPerSlab),
       SAMMIX_JUDGE_TRAINED_ON: site.evaluation.judgeTrainedOn ?? '',
@@ -102,7 +104,7 @@ export class Evaluation extends Construct {
       SAMMIX_BUCKET: storage.data.bucketName,
       SAMMIX_TOPIC: topic.topicArn,
       SAMMIX_PROMOTION_POLICY: JSON.stringify(site.evaluation.promotion),
-      SAMMIX_USD_PER_GPU_HOUR: String(site.compute.usdPerGpuHour),
+      SAMMIX_GPU_PRICES: JSON.stringify(gpuPricesOf(site)),
       SAMMIX_LEASE_SECONDS: String(TIMEOUT.toSeconds()),
     };
     const written = [

@@ -70,7 +70,11 @@ export const onPrefixes = (
 });
 
 /** Keys of a form, `*` standing for any characters. */
-export const onKeys = (bucket: IBucket, action: 's3:PutObject', form: string): Grant => ({
+export const onKeys = (
+  bucket: IBucket,
+  action: 's3:GetObject' | 's3:PutObject',
+  form: string,
+): Grant => ({
   actions: [action],
   resources: [bucket.arnForObjects(form)],
   because: `${action} is limited to ${form}; the names are the data's own.`,

@@ -13,7 +13,14 @@ import type {
   SplitEnv,
   SummaryEnv,
 } from '../site/contract/env.ts';
-import { JOB_NAME, PREFIX, TRAINING_REASONS, uploadsBelow } from '../site/contract/keys.ts';
+import {
+  DATASET_JSONS,
+  JOB_NAME,
+  PREFIX,
+  TRAINING_REASONS,
+  uploadsBelow,
+} from '../site/contract/keys.ts';
+import { gpuPricesOf } from '../site/cost/gpu-prices.ts';
 import { endQueue, jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import type { GpuQueue } from './gpu-queue.ts';
 import { onKeys, onPrefixes, seesWhatIsMissing } from './grants.ts';
@@ -71,6 +78,7 @@ export class Pipeline extends Construct {
       SAMMIX_BACKGROUND_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_SEGMENT_JOB: segment.jobDefinitionArn,
       SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_HEADER_TEXT: site.outputs.headerText ? 'kept' : 'dropped',
       SAMMIX_SLICES_PER_JOB: String(site.compute.slicesPerJob),
       SAMMIX_SLICES_PER_SLAB: String(site.compute.slicesPerSlab),
       SAMMIX_LEASE_SECONDS: String(SPLIT_TIMEOUT.toSeconds()),
@@ -117,7 +125,7 @@ export class Pipeline extends Construct {
     const environment: EnvironmentOf<typeof AssembleEnv> = {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
-      SAMMIX_USD_PER_GPU_HOUR: String(site.compute.usdPerGpuHour),
+      SAMMIX_GPU_PRICES: JSON.stringify(gpuPricesOf(site)),
       SAMMIX_LABELS: JSON.stringify(site.labels),
     };
     return new NodeFunction(this, 'Assemble', 'assemble', {
@@ -134,6 +142,7 @@ export class Pipeline extends Construct {
           PREFIX.cases,
         ),
         onPrefixes(storage.data, 's3:GetObjectVersion', PREFIX.incoming),
+        onKeys(storage.data, 's3:GetObject', DATASET_JSONS),
         onPrefixes(storage.data, 's3:PutObject', PREFIX.runs, PREFIX.cases),
         seesWhatIsMissing(storage.data),
       ],
@@ -150,6 +159,7 @@ export class Pipeline extends Construct {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
       SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_HEADER_TEXT: site.outputs.headerText ? 'kept' : 'dropped',
     };
     return new NodeFunction(this, 'ReportFailure', 'failures', {
       site,

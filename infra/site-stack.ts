@@ -5,6 +5,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import { OUTPUT, type Site, stackName } from '../site/contract/config.ts';
+import { monthlyBudget } from './budget.ts';
 import { Canary } from './canary.ts';
 import { Evaluation } from './evaluation.ts';
 import { segmentJob } from './gpu-job.ts';
@@ -73,7 +74,14 @@ export class SiteStack extends Stack {
         network.s3,
         jobs.map(({ role }) => role),
       );
-    const watch = new Watch(this, 'Watch', { site, storage, gpu, pipeline });
+    const watch = new Watch(this, 'Watch', {
+      site,
+      storage,
+      gpu,
+      pipeline,
+      evaluation,
+      training,
+    });
     new Operations(this, 'Operations', {
       site,
       topic,
@@ -84,6 +92,7 @@ export class SiteStack extends Stack {
       watch,
       jobs,
     });
+    monthlyBudget(this, 'Budget', site);
 
     this.templateOptions.metadata = { 'cfn-lint': { config: { ignore_checks: LINT_EXCEPTIONS } } };
     Tags.of(this).add('sammix:site', site.site);

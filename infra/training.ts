@@ -4,6 +4,7 @@ import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import type { EnvironmentOf, TrainEnv } from '../site/contract/env.ts';
 import { JOB_NAME, PREFIX } from '../site/contract/keys.ts';
+import { gpuPricesOf } from '../site/cost/gpu-prices.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import { type GpuJob, trainJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';
@@ -42,7 +43,7 @@ export class Training extends Construct {
       SAMMIX_BUCKET: storage.data.bucketName,
       SAMMIX_JOB_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_TRAIN_JOB: job?.definition.jobDefinitionArn ?? '',
-      SAMMIX_USD_PER_GPU_HOUR: String(site.compute.usdPerGpuHour),
+      SAMMIX_GPU_PRICES: JSON.stringify(gpuPricesOf(site)),
       SAMMIX_LEASE_SECONDS: String(TIMEOUT.toSeconds()),
     };
     this.function = new NodeFunction(this, 'Train', 'train', {

@@ -1,5 +1,5 @@
-import type { BatchClient, SubmitJobCommandInput } from '@aws-sdk/client-batch';
-import { MAX_ATTEMPTS } from '../adapters/aws-clients.ts';
+import type { BatchClient, JobDetail, SubmitJobCommandInput } from '@aws-sdk/client-batch';
+import { RETRIES } from '../adapters/aws-clients.ts';
 import type { RunRecord } from './contract/runs.ts';
 
 /** Children of one array job at most (AWS Batch's limit). */
@@ -46,7 +46,7 @@ export function jobSubmitter(): (request: JobRequest) => Promise<string> {
   return async (request) => {
     const input = submission(request);
     const { BatchClient, SubmitJobCommand } = await import('@aws-sdk/client-batch');
-    client ??= new BatchClient({ maxAttempts: MAX_ATTEMPTS });
+    client ??= new BatchClient(RETRIES);
     const { jobId } = await client.send(new SubmitJobCommand(input));
     if (jobId === undefined) throw new Error('Batch accepted the job without giving its id');
     return jobId;
@@ -70,5 +70,41 @@ function submission({
       environment: Object.entries(environment).map(([key, value]) => ({ name: key, value })),
     },
     ...(children > 1 ? { arrayProperties: { size: children } } : {}),
+  };
+}
+
+/** What Batch knows of a job. */
+export type FoundJob = Pick<JobDetail, 'status' | 'statusReason' | 'stoppedAt'>;
+
+/** Batch describes so many jobs in one call. */
+export const DESCRIBED_AT_ONCE = 100;
+
+export interface JobControl {
+  /** At most `DESCRIBED_AT_ONCE`; Batch has forgotten those that are not in the answer. */
+  readonly find: (ids: readonly string[]) => Promise<ReadonlyMap<string, FoundJob>>;
+  readonly terminate: (jobId: string, reason: string) => Promise<void>;
+}
+
+/** With a client that is loaded when it is needed. */
+export function jobControl(region?: string): JobControl {
+  let client: BatchClient | undefined;
+  const open = async () => {
+    const batch = await import('@aws-sdk/client-batch');
+    client ??= new batch.BatchClient({
+      ...RETRIES,
+      ...(region === undefined ? {} : { region }),
+    });
+    return { ...batch, client };
+  };
+  return {
+    find: async (ids) => {
+      const { client, DescribeJobsCommand } = await open();
+      const { jobs = [] } = await client.send(new DescribeJobsCommand({ jobs: [...ids] }));
+      return new Map(jobs.map((job) => [job.jobId ?? '', job]));
+    },
+    terminate: async (jobId, reason) => {
+      const { client, TerminateJobCommand } = await open();
+      await client.send(new TerminateJobCommand({ jobId, reason }));
+    },
   };
 }

@@ -83,10 +83,14 @@ async function judge(
   };
   const known = await knownOrRecorded(report.bundle.digest, measured, store);
   if (known === undefined) return 'recorded';
-  return agrees(measured, known) ? 'as-before' : 'differs';
+  return agreesWithReference(measured, known) ? 'as-before' : 'differs';
 }
 
-const agrees = (now: Measured, before: Measured): boolean =>
+/** Whether a scan came out as it did before, as far as a GPU may round otherwise than a CPU. */
+export const agreesWithReference = (
+  now: Pick<Measured, 'dice' | 'volumeMl'>,
+  before: Pick<Measured, 'dice' | 'volumeMl'>,
+): boolean =>
   Math.abs(now.dice - before.dice) <= CANARY_TOLERANCE.dice &&
   Math.abs(now.volumeMl - before.volumeMl) <= CANARY_TOLERANCE.volumeShare * before.volumeMl;
 

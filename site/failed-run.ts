@@ -76,6 +76,7 @@ async function writeFailure(
 
 export interface FailurePorts {
   readonly store: S3Store;
+  readonly headerText: boolean;
   readonly bundle: () => Promise<RegisteredBundle>;
   readonly log: Log;
   readonly emit: EmitMetrics;
@@ -103,6 +104,8 @@ async function failedJob({ detail }: JobStateChange, ports: FailurePorts): Promi
   // A duplicate job may fail after the first one's results were reported, or announce it twice.
   if (record.state === 'reported' || record.state === 'failed')
     return ports.emit({ DuplicateEvents: 1 });
+  // Its case is being purged: nothing may be written of it.
+  if (record.state === 'withdrawn') return ports.log.info('withdrawn', { runId: record.runId });
   const failed = detail.status === 'FAILED';
   await failRun(claimed, failed ? 'segment' : 'report', ports, {
     code: failed ? 'job-failed' : 'report-failed',
@@ -119,6 +122,9 @@ async function failedUpload(
   upload: Upload,
   ports: FailurePorts,
 ): Promise<void> {
+  const { key, 'version-id': version } = event.detail.object;
+  // Another message of the same upload came through, or its case was purged.
+  if (await ports.store.stat(cloudKeys.handled(key, version))) return;
   const claimed = await runOf(event, upload, ports);
   const { record } = claimed;
   if (record.state === 'reported' || record.state === 'submitted') return;
@@ -139,7 +145,8 @@ async function failedUpload(
 
 async function runOf(event: ObjectCreated, upload: Upload, ports: FailurePorts): Promise<Claimed> {
   const bundle = await ports.bundle().catch(() => undefined);
-  const unclaimed = newRun(event, upload, bundle, { slicesPerJob: 1, slicesPerSlab: 1 });
+  const settings = { slicesPerJob: 1, slicesPerSlab: 1, headerText: ports.headerText };
+  const unclaimed = newRun(event, upload, bundle, settings);
   return (await readRun(ports.store, unclaimed.runId)) ?? { record: unclaimed, etag: undefined };
 }
 

@@ -23,6 +23,7 @@ import {
   markOpen,
   newRun,
   type RunSettings,
+  readRun,
   runLease,
 } from './runs.ts';
 
@@ -51,6 +52,7 @@ export function ingestUpload(
   opened ??= openPorts(context);
   const { env } = context;
   const settings = {
+    headerText: env.SAMMIX_HEADER_TEXT,
     slicesPerJob: env.SAMMIX_SLICES_PER_JOB,
     slicesPerSlab: env.SAMMIX_SLICES_PER_SLAB,
     leaseSeconds: env.SAMMIX_LEASE_SECONDS,
@@ -117,6 +119,10 @@ async function splitAndSubmit(
   const log = ports.log.with({ runId: record.runId, traceId: record.traceId });
   try {
     const manifest = await split(record, bundle, ports.store);
+    if (await isPurged(record.runId, ports.store)) {
+      log.info('withdrawn');
+      return 'withdrawn';
+    }
     const children = jobChildren(manifest.slabs.length, record);
     const id = await ports.submit(record, children);
     await advance(ports.store, claimed, { state: 'submitted', job: { id, children } });
@@ -174,6 +180,12 @@ const identityOf = (record: RunRecord): RunIdentity => {
   const { runId, caseId, input, bundleDigest, parameters } = record;
   return { runId, caseId, input, bundleDigest, parameters };
 };
+
+/** The case was purged while it was being split: no job may begin. */
+async function isPurged(runId: string, store: S3Store): Promise<boolean> {
+  const now = await readRun(store, runId);
+  return now === undefined || now.record.state === 'withdrawn';
+}
 
 /** The upload, or this version of it, was removed before its turn came: nothing is left to do. */
 const isWithdrawn = (error: unknown): boolean =>

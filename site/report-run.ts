@@ -3,12 +3,8 @@ import { provenance } from '../adapters/provenance.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import type { RunKeys } from '../core/contract/keys.ts';
 import { CaseManifest } from '../core/contract/manifest.ts';
-import {
-  type GpuCost,
-  gpuCost,
-  type Machine,
-  type SegmentedReport,
-} from '../core/contract/report.ts';
+import type { Machine, SegmentedReport } from '../core/contract/report.ts';
+import { datasetJsonTable } from '../core/dataset/label-meaning.ts';
 import { StorageError } from '../core/errors.ts';
 import { getJson } from '../core/json.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
@@ -17,7 +13,9 @@ import { readBundle } from './bundles.ts';
 import type { LabelSettings } from './contract/config.ts';
 import type { ObjectCreated } from './contract/events.ts';
 import { cloudKeys, cloudRunKeys, parseUpload, type Upload } from './contract/keys.ts';
+import type { GpuPrices } from './contract/prices.ts';
 import type { JobRecord, LabelPointer, RunRecord } from './contract/runs.ts';
+import { costOnMachines } from './cost/gpu-cost.ts';
 import type { EmitMetrics } from './metrics.ts';
 import { once } from './records.ts';
 import {
@@ -36,7 +34,7 @@ import { rowOfReport } from './summary.ts';
 
 export interface ReportPorts {
   readonly store: S3Store;
-  readonly usdPerGpuHour: number;
+  readonly gpuPrices: GpuPrices;
   /** What the site's file says of labels, by dataset. */
   readonly labels?: LabelSettings;
   readonly log: Log;
@@ -52,6 +50,8 @@ export async function reportRun(runId: string, ports: ReportPorts): Promise<void
   if (await ports.store.stat(cloudKeys.reported(runId))) return ports.emit({ DuplicateEvents: 1 });
   const claimed = await readRun(ports.store, runId);
   if (!claimed) throw unknownRun(runId);
+  // Its case is being purged: nothing may be written of it.
+  if (claimed.record.state === 'withdrawn') return ports.log.info('withdrawn', { runId });
   if (claimed.record.state === 'reported') ports.emit({ DuplicateEvents: 1 });
   else {
     await assembleAndReport(claimed.record, ports);
@@ -99,7 +99,7 @@ async function assembleAndReport(record: RunRecord, ports: ReportPorts): Promise
 async function writeReport(
   record: RunRecord,
   label: LabelPointer | undefined,
-  { store, usdPerGpuHour, emit, log }: ReportPorts,
+  { store, gpuPrices, emit, log }: ReportPorts,
 ): Promise<SegmentedReport> {
   const keys = keysOf(record);
   const manifest = await getJson(store, keys.manifest, CaseManifest);
@@ -114,7 +114,7 @@ async function writeReport(
       label: label && storedLabel(label, store),
       provenance: provenance(assembled.backend),
       peakMemoryMiB: peakMemoryMiB(jobs),
-      cost: costOf(jobs, usdPerGpuHour),
+      cost: costOnMachines(jobs, gpuPrices),
       machines: machinesOf(jobs),
       traceId: record.traceId,
     },
@@ -135,17 +135,11 @@ function machinesOf(jobs: readonly JobRecord[]): Machine[] {
   return [...new Map(machines.map((one) => [JSON.stringify(one), one])).values()];
 }
 
-const costOf = (jobs: readonly JobRecord[], usdPerGpuHour: number): GpuCost =>
-  gpuCost(
-    jobs.reduce((sum, job) => sum + job.totalSeconds, 0),
-    usdPerGpuHour,
-  );
-
 async function finish(claimed: Claimed, ports: ReportPorts): Promise<void> {
-  const { store, usdPerGpuHour, log, emit } = ports;
+  const { store, gpuPrices, log, emit } = ports;
   const { record } = claimed;
   const jobs = await readJobRecords(store, record.runId);
-  const cost = costOf(jobs, usdPerGpuHour);
+  const cost = costOnMachines(jobs, gpuPrices);
   const reportedAt = new Date();
   const change = {
     state: 'reported' as const,
@@ -186,6 +180,15 @@ export async function ingestLabel(event: ObjectCreated, ports: ReportPorts): Pro
   await once(event, ports, () => pointAndReport(event, upload, ports));
 }
 
+/** Read when a label comes, as what the site's file says: one that comes later changes nothing. */
+async function classesOf(store: S3Store, dataset: string): Promise<Pick<LabelPointer, 'classes'>> {
+  const found = await store.getTagged(cloudKeys.datasetJson(dataset));
+  const table = found && datasetJsonTable(Buffer.from(found.body).toString('utf8'), 'dataset.json');
+  return table
+    ? { classes: table.classes.map((one) => ({ ...one, values: [...one.values] })) }
+    : {};
+}
+
 async function pointAndReport(
   event: ObjectCreated,
   upload: Upload,
@@ -200,6 +203,7 @@ async function pointAndReport(
     name: upload.fileName,
     uploadedAt: new Date(event.time).toISOString(),
     ...(choice && { choice }),
+    ...(await classesOf(ports.store, upload.dataset)),
   });
   if (!isNewest) return;
   const latest = await readLatest(ports.store, upload.dataset, upload.caseId);

@@ -4,7 +4,7 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import { runId } from '../core/contract/keys.ts';
 import { parametersOf } from '../core/contract/manifest.ts';
 import { hashed } from '../core/dataset/case-id.ts';
-import { choiceVersion } from '../core/dataset/label-meaning.ts';
+import { type ClassTable, choiceVersion } from '../core/dataset/label-meaning.ts';
 import { isCalledLiver } from '../core/dataset/layout.ts';
 import { fromJsonBytes, getJson, putJson, toJsonBytes } from '../core/json.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
@@ -45,7 +45,7 @@ export async function advance(
 }
 
 /** Which image a case's name belongs to, where names differ by their ending only (`a.nii`, `a.nii.gz`). */
-const CaseImage = z.strictObject({
+export const CaseImage = z.strictObject({
   schemaVersion: z.literal(1),
   key: z.string(),
   /** True from when another image came whose name gives the same case. */
@@ -90,20 +90,21 @@ export const storedLabel = (label: LabelPointer, store: S3Store): LabelInput => 
       name: 'labels.<dataset>.names',
     },
   },
+  tables: tablesOf(label),
   calledLiver: isCalledLiver(label.name),
   async *open() {
     yield* (await store.open(label.key, label.version)).body;
   },
 });
 
-/** Changes with the content and with what the site's file says of the dataset's labels. */
-export const labelVersion = ({
-  version,
-  choice,
-}: Pick<LabelPointer, 'version' | 'choice'>): string => {
-  const said = choiceVersion(choice ?? {}, []);
-  return said === '' ? version : `${version} ${said}`;
+/** Changes with the content and with what the site's file and the dataset.json say of its classes. */
+export const labelVersion = (label: LabelPointer): string => {
+  const said = choiceVersion(label.choice ?? {}, tablesOf(label));
+  return said === '' ? label.version : `${label.version} ${said}`;
 };
+
+const tablesOf = ({ classes }: LabelPointer): ClassTable[] =>
+  classes ? [{ source: 'dataset.json', classes }] : [];
 
 /** Says that a run has begun: until it has ended, the watch looks at it. */
 export const markOpen = (store: S3Store, runId: string): Promise<void> =>
@@ -166,6 +167,7 @@ async function point<Schema extends z.ZodType<{ uploadedAt: string }>>(
 }
 
 export interface RunSettings {
+  readonly headerText: boolean;
   readonly slicesPerJob: number;
   readonly slicesPerSlab: number;
 }
@@ -175,7 +177,7 @@ export function newRun(
   event: ObjectCreated,
   upload: Upload,
   bundle: RegisteredBundle | undefined,
-  { slicesPerJob, slicesPerSlab }: RunSettings,
+  { slicesPerJob, slicesPerSlab, headerText }: RunSettings,
 ): RunRecord {
   const { object } = event.detail;
   const input = {
@@ -183,7 +185,7 @@ export function newRun(
     bytes: object.size,
     version: inputVersion(object['version-id']),
   };
-  const parameters = bundle ? parametersOf(bundle.manifest) : NO_PARAMETERS;
+  const parameters = bundle ? parametersOf(bundle.manifest, headerText) : NO_PARAMETERS;
   const bundleDigest = bundle?.digest ?? NO_BUNDLE;
   return {
     schemaVersion: 1,

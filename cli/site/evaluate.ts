@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { Evaluation } from '../../core/contract/evaluation.ts';
+import { FaultSchema } from '../../core/contract/fault.ts';
 import { BundleError, ConfigError } from '../../core/errors.ts';
-import { putJson } from '../../core/json.ts';
+import { getJson, putJson } from '../../core/json.ts';
 import { readActive, readBundle } from '../../site/bundles.ts';
 import { EvaluationRequest, evaluationId } from '../../site/contract/evaluation.ts';
 import { cloudKeys, uploadsBelow } from '../../site/contract/keys.ts';
@@ -119,12 +120,17 @@ async function finished(
   progress: Progress,
 ): Promise<Evaluation | undefined> {
   const record = await readEvaluationRecord(store, id);
+  if (record?.state === 'failed') throw await givenUp(store, dataset, id);
   if (record?.state === 'done') return readEvaluation(store, dataset, id);
   const jobs = record?.jobs ?? [];
   const ended = jobs.filter((job) => job.ended !== null).length;
   progress.update(ended, Math.max(1, jobs.length));
   return undefined;
 }
+
+/** An evaluation that the site has given up. */
+export const givenUp = async (store: S3Store, dataset: string, id: string): Promise<ConfigError> =>
+  new ConfigError(await getJson(store, cloudKeys.evaluationReason(dataset, id), FaultSchema));
 
 const POLL_SECONDS = 3;
 

@@ -37,8 +37,11 @@ const COMMENTS: Readonly<Partial<Record<keyof Site, string>>> = {
   encryption: '{"mode": "own-key"} or {"mode": "existing-key", "keyArn": "..."}.',
   network:
     '"own-vpc" without internet, or "existing-vpc" with vpcId, subnetIds, availabilityZones.',
+  outputs:
+    'headerText: whether masks and reports carry free text of the scans, which may name somebody.',
   retention: 'Days; null keeps. A label is compared if it comes within workDays of its image.',
   alarmEmail: 'Address for alarms; AWS asks it to confirm.',
+  budget: '{"usdPerMonth": 200}: a mail at 80 and 100 %. "counts": "account" (default) or "site".',
   summarySchedule: 'UTC, EventBridge syntax: when summaries/<dataset>/ is written. null: never.',
   tags: 'Written on every resource, e.g. {"cost-centre": "radiology"}.',
 };

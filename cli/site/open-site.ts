@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
-import { createS3Client, MAX_ATTEMPTS } from '../../adapters/aws-clients.ts';
+import { createS3Client, RETRIES } from '../../adapters/aws-clients.ts';
 import { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { OUTPUT, stackName } from '../../site/contract/config.ts';
@@ -28,7 +28,7 @@ export const withSite = (command: Command): Command =>
  * @throws ConfigError where there is no such stack in this account and region
  */
 export async function openSite(site: string, options: SiteOptions): Promise<S3Store> {
-  const region = options.region ?? regionOf(site);
+  const region = siteRegion(site, options);
   const client = createS3Client({
     followRegionRedirects: true,
     ...(region === undefined ? {} : { region }),
@@ -37,6 +37,10 @@ export async function openSite(site: string, options: SiteOptions): Promise<S3St
   if (bucket === undefined) throw noSuchSite(site, region, `a stack without "${OUTPUT.bucket}"`);
   return new S3Store({ client, bucket });
 }
+
+/** The region that `openSite` uses; undefined for that of the credentials. */
+export const siteRegion = (site: string, { region }: SiteOptions): string | undefined =>
+  region ?? regionOf(site);
 
 /** Where the site file says it is; undefined where this checkout has none: the profile's region. */
 function regionOf(site: string): string | undefined {
@@ -52,7 +56,7 @@ async function outputsOf(
     '@aws-sdk/client-cloudformation'
   );
   const client = new CloudFormationClient({
-    maxAttempts: MAX_ATTEMPTS,
+    ...RETRIES,
     ...(region === undefined ? {} : { region }),
   });
   try {

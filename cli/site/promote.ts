@@ -5,10 +5,11 @@ import { ConfigError } from '../../core/errors.ts';
 import { fromJsonBytes } from '../../core/json.ts';
 import { readActive, readBundle } from '../../site/bundles.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
+import { readEvaluationRecord } from '../../site/evaluation/records.ts';
 import { ok, report } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Progress } from '../progress.ts';
-import { poll, type RequestedEvaluation, requestEvaluation } from './evaluate.ts';
+import { givenUp, poll, type RequestedEvaluation, requestEvaluation } from './evaluate.ts';
 import { openSite, type SiteOptions, withSite } from './open-site.ts';
 
 /** `sammix site promote` */
@@ -67,6 +68,9 @@ export async function promoteBundle(
   if (!wait) return { ...asked, decisionKey, decision: null };
   const decision = await poll(async () => {
     const found = await store.getTagged(decisionKey);
+    const record = await readEvaluationRecord(store, asked.evaluationId);
+    if (!found && record?.state === 'failed')
+      throw await givenUp(store, dataset, asked.evaluationId);
     return found && fromJsonBytes(PromotionDecision, found.body);
   });
   return { ...asked, decisionKey, decision };

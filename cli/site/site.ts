@@ -8,6 +8,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./init.ts'),
   },
   {
+    name: 'doctor',
+    description: 'look at what a site needs, before and after its deployment; changes nothing',
+    load: () => import('./doctor.ts'),
+  },
+  {
     name: 'register',
     description: 'verify a model bundle and upload it to a site',
     load: () => import('./register.ts'),
@@ -47,6 +52,11 @@ const COMMANDS: readonly CommandEntry[] = [
     description:
       'measure a candidate beside the active bundle, and activate it if the gate lets it',
     load: () => import('./promote.ts'),
+  },
+  {
+    name: 'purge',
+    description: 'remove every trace of a case from a site (shows them first; --yes removes)',
+    load: () => import('./purge.ts'),
   },
   {
     name: 'rollback',

@@ -134,7 +134,7 @@ export class TrainingWatch {
         `${at}: loss ${numberText(event.seg, 3)}, classifier ${numberText(event.cls, 3)}`,
       );
     }
-    progress.update(Math.round(100 * event.progress), 100, '%');
+    progress.update(Math.round(100 * event.progress), 100, { unit: '%' });
   }
 
   private async writePage(bundle: OpenBundle | undefined): Promise<void> {

@@ -80,6 +80,8 @@ export const EvaluatedCase = z.strictObject({
   /** In slice order; empty where no classifier ran. */
   scores: z.array(ScoredSlice),
   flags: z.array(z.string()),
+  /** Those of them that ask for a look; absent in evaluations of before they were kept apart. */
+  reviewFlags: z.array(z.string()).optional(),
   seconds: z.number().nullable(),
 });
 export type EvaluatedCase = z.infer<typeof EvaluatedCase>;
@@ -265,6 +267,8 @@ export const Evaluation = z.strictObject({
   drift: z.array(DriftSignal),
   /** What lies in the dataset and was taken for no case. */
   leftOut: z.array(LeftOutFiles).readonly().optional(),
+  /** Cases that were measured and whose every trace was removed since: all numbers are without them. */
+  purgedCases: z.int().positive().optional(),
   cases: z.array(EvaluatedCase),
 });
 export type Evaluation = z.infer<typeof Evaluation>;

@@ -100,6 +100,7 @@ export function runId(
     // Left out where they are not used, so that runs of before keep their names.
     ...(parameters.maskProbability === undefined ? [] : ['above', parameters.maskProbability]),
     ...(parameters.probabilityMap ? ['probability map'] : []),
+    ...(parameters.headerText ? ['header text'] : []),
   ]);
   return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
 }

@@ -14,13 +14,22 @@ export const Parameters = z.strictObject({
   maskProbability: z.number().gt(0).lt(1).optional(),
   /** Also write the decoder's probabilities as a volume. */
   probabilityMap: z.literal(true).optional(),
+  /**
+   * Masks and report carry the free text of the input's header (description, file names, extensions), in
+   * which converters put names of scanners, and of patients.
+   */
+  headerText: z.literal(true).optional(),
 });
 export type Parameters = z.infer<typeof Parameters>;
 
 /** What a bundle asks for; a run of it is named by them. */
-export const parametersOf = ({ postprocess }: Pick<BundleManifest, 'postprocess'>): Parameters => ({
+export const parametersOf = (
+  { postprocess }: Pick<BundleManifest, 'postprocess'>,
+  headerText = false,
+): Parameters => ({
   largestComponent3d: postprocess.largestComponent3d,
   fillHoles: postprocess.fillHoles,
+  ...(headerText && { headerText }),
 });
 
 export const Problem = z.strictObject({
@@ -85,7 +94,7 @@ export const InputGeometry = z.strictObject({
   affineSource: z.enum(['sform', 'qform', 'pixdim']),
   /** The canonical grid, see core/volume/grid.ts. */
   grid: GridSchema,
-  /** The header's `descrip`; absent where it is empty, and in records of before it was kept. */
+  /** The header's `descrip`; absent where it is empty, or free text was not asked for. */
   description: z.string().optional(),
 });
 export type InputGeometry = z.infer<typeof InputGeometry>;
@@ -120,6 +129,11 @@ export const SliceContent = z.strictObject({
   soft: Share,
   /** How far the bone's centre lies before (+) or behind (-) the body's, in body depths. */
   boneAhead: z.number(),
+  /**
+   * Bone behind on the midline, as a share of it and of the bone at the sides; 0 without bone, absent in
+   * manifests of before it was looked at.
+   */
+  spine: Share.optional(),
   /** Soft tissue of the patient's right half minus that of the left, as a share of both. */
   softRight: z.number(),
   /** Column of the body's middle, as a share of the image's width. */
@@ -149,7 +163,7 @@ export const CaseManifest = z.strictObject({
   /** By canonical slice; absent in manifests of before it was looked at. */
   content: z.array(SliceContent).optional(),
   letterbox: Letterbox,
-  /** The input's header and extensions, base64: the mask is written with it. */
+  /** The input's header, base64, its free text and extensions only where asked for: the mask is written with it. */
   headerBase64: z.base64(),
   splitSeconds: z.number().nonnegative(),
   slabs: z

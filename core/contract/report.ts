@@ -159,6 +159,8 @@ export const SegmentedReport = z.strictObject({
   measures: z.array(TargetMeasures).optional(),
   /** Why the image inside the mask could not be measured; the mask stands all the same. */
   measuresFault: FaultSchema.nullable().optional(),
+  /** A person has changed the mask since it was drawn; all that is said of it is of the changed one. */
+  maskEdited: z.literal(true).optional(),
   flags: z.array(QualityFlag),
   comparison: Comparison.nullable(),
   /**
@@ -199,11 +201,33 @@ export const maskVoxelsPerSlice = ({
   readonly slices: readonly { readonly maskVoxels: number }[];
 }): readonly number[] => voxelsPerSlice ?? slices.map(({ maskVoxels }) => maskVoxels);
 
+type Flagged = Pick<QualityFlag, 'code' | 'severity'>;
+
+/** Whether the scan, or the part of it with the mask, does not look like an abdomen. */
+export const isNoAbdomen = (flags: readonly { readonly code: string }[]): boolean =>
+  flags.some(({ code }) => code === 'not-an-abdomen');
+
+/**
+ * What tables and headlines give as the organ's volume: that of the mask, and none where the scan shows
+ * no abdomen, since what was drawn there is none. `volumeMl` of the report is the mask's all the same.
+ */
+export const organVolumeMl = ({
+  volumeMl,
+  flags,
+}: {
+  readonly volumeMl: number;
+  readonly flags: readonly { readonly code: string }[];
+}): number | null => (isNoAbdomen(flags) ? null : volumeMl);
+
+/** Codes of the flags that ask for a look. */
+export const codesToReview = (flags: readonly Flagged[]): QualityFlag['code'][] =>
+  flags.filter(({ severity }) => severity === 'review').map(({ code }) => code);
+
 /** Why the volume of a case must not be taken as it stands; null where no flag speaks against it. */
-export function volumeDoubt(
-  flags: readonly Pick<QualityFlag, 'code' | 'severity'>[],
-): string | null {
-  const codes = flags.filter(({ severity }) => severity === 'review').map(({ code }) => code);
+export function volumeDoubt(flags: readonly Flagged[]): string | null {
+  const codes = codesToReview(flags);
+  if (isNoAbdomen(flags)) return 'not given: the scan does not look like an abdomen';
+  if (codes.includes('not-axial')) return 'not to be trusted: the slices are not axial';
   if (codes.includes('input-warning')) return 'in doubt: the input has warnings';
   if (codes.includes('touches-border')) return 'may be too small: the mask reaches the border';
   if (codes.includes('several-components')) return 'in doubt: separate pieces were drawn';

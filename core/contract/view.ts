@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { BundleDisplay } from './bundle.ts';
 import { InputGeometry, Problem, SliceRecord } from './manifest.ts';
 import { ExtendedNumber, fromExtended } from './panel.ts';
-import { FailedReport, QualityFlag, SegmentedReport } from './report.ts';
+import { FailedReport, organVolumeMl, QualityFlag, SegmentedReport } from './report.ts';
 
 /**
  * What the viewer's page (`viewer/`) is given. Locally it fetches a `ViewIndex` as `cases.json`; in
@@ -114,7 +114,7 @@ export function viewFacts(
   return {
     caseId,
     status,
-    volumeMl: report.volumeMl,
+    volumeMl: organVolumeMl(report),
     dice: dice ? fromExtended(dice.value) : null,
     reviewFlags: review.map((flag) => flag.code),
   };

@@ -5,7 +5,12 @@ import type {
   ScoredSlice,
 } from '../contract/evaluation.ts';
 import type { CasePanel, PanelMetric } from '../contract/panel.ts';
-import type { CaseReport, Comparison, SegmentedReport } from '../contract/report.ts';
+import {
+  type CaseReport,
+  type Comparison,
+  codesToReview,
+  type SegmentedReport,
+} from '../contract/report.ts';
 import { meaningText } from '../dataset/label-meaning.ts';
 import { type Fault, InputError, SammixError } from '../errors.ts';
 import { boundingBox, cropMask } from '../mask/bounds.ts';
@@ -54,6 +59,7 @@ export function evaluatedCase(report: CaseReport, facts: CaseFacts): EvaluatedCa
     },
     scores: scoredSlices(report),
     flags: report.flags.map((flag) => flag.code),
+    reviewFlags: codesToReview(report.flags),
     seconds: timings.splitSeconds + timings.segmentSeconds + timings.assembleSeconds,
   };
 }
@@ -138,6 +144,8 @@ export interface PredictedCase {
   /** Undefined where there is none: the case has failed. */
   readonly prediction: Omit<LabelInput, 'version'> | undefined;
   readonly label: LabelInput;
+  /** The row says what the image's header does, see `Parameters`. */
+  readonly headerText: boolean;
 }
 
 /**
@@ -164,6 +172,7 @@ export async function measurePrediction(input: PredictedCase): Promise<Evaluated
 
 async function readScan({
   image,
+  headerText,
 }: PredictedCase): Promise<{ readonly image: MaskedImage; readonly scan: ScanTraits }> {
   const reader = await openNifti(image.open(), {
     subject: image.name,
@@ -177,7 +186,7 @@ async function readScan({
     scan: {
       orientation,
       spacingMm: grid.spacingMm,
-      description: description ?? null,
+      description: (headerText && description) || null,
       hu: statistics.finish().summary,
     },
   };

@@ -85,6 +85,7 @@ summary{cursor:pointer;padding:.5rem 0}
 dl{margin:0;font-size:.93rem}
 dl div{display:grid;grid-template-columns:minmax(8rem,12rem) 1fr;border-top:1px solid var(--rule);padding:.3rem 0}
 dt{color:var(--soft)}
+blockquote{margin:0;padding:.5rem 1rem;border-left:3px solid var(--rule);overflow-wrap:anywhere}
 dd{margin:0}
 footer{margin-top:2.5rem;padding-top:1rem;padding-bottom:2rem;border-top:1px solid var(--rule);font-size:.93rem}
 @media (max-width:40rem){

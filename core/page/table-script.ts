@@ -61,7 +61,8 @@ export const SCRIPT = `
     for (const entry of rows) {
       const fits = words.every((word) => entry.text.includes(word)) &&
         (!status.value || entry.row.dataset.s === status.value) &&
-        (!flag.value || (flag.value === '*' ? entry.flags.length > 0 : entry.flags.includes(flag.value)));
+        (!flag.value || (flag.value === '*' ? entry.flags.length > 0
+          : flag.value === '!' ? 'r' in entry.row.dataset : entry.flags.includes(flag.value)));
       entry.row.hidden = !fits;
       if (fits) count += 1;
     }
@@ -79,10 +80,20 @@ export const SCRIPT = `
 `;
 
 /**
+ * What the script filters a row by.
+ *
+ * @param status one of those given to `caseFilters`
+ * @param flags codes of all flags
+ * @param toReview whether one of them asks for a look
+ */
+export const rowFacts = (status: string, flags: readonly string[], toReview: boolean): SafeHtml =>
+  html` data-s="${status}"${flags.length > 0 && html` data-f="${flags.join(' ')}"`}${toReview && html` data-r`}`;
+
+/**
  * The controls that the script filters by; hidden until it has run.
  *
- * @param statuses values of the rows' `data-s`, with what the reader sees for them
- * @param flags of all rows (`data-f`), each once or more often
+ * @param statuses of the rows, with what the reader sees for them
+ * @param flags of all rows, each once or more often
  */
 export const caseFilters = (
   statuses: readonly { readonly value: string; readonly text: string }[],
@@ -92,7 +103,7 @@ export const caseFilters = (
 <label>Status <select id="filter-status"><option value="">all</option>${statuses.map(
   ({ value, text }) => html`<option value="${value}">${text}</option>`,
 )}</select></label>
-<label>Flag <select id="filter-flag"><option value="">all</option><option value="*">any flag</option>${[
+<label>Flag <select id="filter-flag"><option value="">all</option><option value="*">any flag</option><option value="!">any to review</option>${[
   ...new Set(flags),
 ]
   .sort()

@@ -1,6 +1,6 @@
 import { targetOf } from '../contract/bundle.ts';
 import type { PanelMetric } from '../contract/panel.ts';
-import type { SegmentedReport } from '../contract/report.ts';
+import { isNoAbdomen, type SegmentedReport } from '../contract/report.ts';
 import { capital, changeText, digitsOf, numberText, unitText } from '../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../page/html.ts';
 import { METRIC_TITLES, STATUS } from '../page/words.ts';
@@ -31,7 +31,9 @@ export function measuresTable(report: SegmentedReport): SafeHtml {
   const removed = report.volumeMl - report.rawVolumeMl;
   return rowsTable('Result', [
     [
-      `${capital(targetOf(report.bundle))} volume`,
+      isNoAbdomen(report.flags)
+        ? `Volume of the mask, which is no ${targetOf(report.bundle)}`
+        : `${capital(targetOf(report.bundle))} volume`,
       `${report.volumeMl.toFixed(1)} ml`,
       'voxels of mask.nii.gz times the voxel volume of the header’s spacing; vessels and lesions within the organ count',
     ],

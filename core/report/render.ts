@@ -1,5 +1,10 @@
 import { targetOf } from '../contract/bundle.ts';
-import { type FailedReport, type SegmentedReport, volumeDoubt } from '../contract/report.ts';
+import {
+  type FailedReport,
+  organVolumeMl,
+  type SegmentedReport,
+  volumeDoubt,
+} from '../contract/report.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { capital, numberText } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
@@ -7,6 +12,7 @@ import { page, VIEWER_LINK } from '../page/page.ts';
 import { METRIC_TITLES, SEVERITY } from '../page/words.ts';
 import { curveFigures } from './curves.ts';
 import { montage } from './figures.ts';
+import { methodsSection } from './methods.ts';
 import {
   comparisonTable,
   formatMetric,
@@ -68,6 +74,7 @@ ${comparisonTable(report)}
 <section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>
 ${provenance(report)}
 </section>
+${methodsSection(report)}
 </main>`,
     { caution: CAUTION },
   );
@@ -122,10 +129,18 @@ function headline(report: SegmentedReport): SafeHtml {
     return metric ? [{ title: METRIC_TITLES[name], text: formatMetric(metric) }] : [];
   });
   return html`<ul class="facts">
-<li><b>${numberText(report.volumeMl, 0)} ml</b>${targetOf(report.bundle)} volume${volumeRange(report)}</li>
+<li>${volumeFact(report)}</li>
 ${metrics.map(({ title, text }) => html`<li><b>${text}</b>${title} against the label</li>`)}
 <li><b>${review === 0 ? 'none' : review}</b>${review === 1 ? 'flag' : 'flags'} to review</li>
 </ul>`;
+}
+
+function volumeFact(report: SegmentedReport): SafeHtml {
+  const volumeMl = organVolumeMl(report);
+  if (volumeMl !== null)
+    return html`<b>${numberText(volumeMl, 0)} ml</b>${targetOf(report.bundle)} volume${report.maskEdited && html` <span class="chip info">corrected by hand</span>`}${volumeRange(report)}`;
+  return html`<b>no abdomen</b>${targetOf(report.bundle)} volume <span class="chip review">${volumeDoubt(report.flags)}</span>
+<span class="note">the mask has ${numberText(report.volumeMl, 0)} ml</span>`;
 }
 
 /** What keeps the number from being taken as it stands: a flag, and what the bundle's validation allows. */

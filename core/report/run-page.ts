@@ -1,7 +1,9 @@
 import { targetOf } from '../contract/bundle.ts';
 import {
   type CaseReport,
+  codesToReview,
   type FailedReport,
+  organVolumeMl,
   type SegmentedReport,
   volumeDoubt,
 } from '../contract/report.ts';
@@ -19,8 +21,9 @@ import {
 } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page } from '../page/page.ts';
-import { caseFilters, SCRIPT } from '../page/table-script.ts';
+import { caseFilters, rowFacts, SCRIPT } from '../page/table-script.ts';
 import { SEVERITY } from '../page/words.ts';
+import { methodsSection } from './methods.ts';
 import { volumePlot } from './volume-plot.ts';
 
 /** A case of a run, as its folder holds it. */
@@ -57,10 +60,8 @@ const CAUTION =
  */
 export function runPage(rows: readonly RunPageRow[], facts: RunPageFacts): string {
   const target = targetOf(facts.bundle);
-  const plot = volumePlot(
-    target,
-    segmentedOf(rows).map(({ volumeMl }) => volumeMl),
-  );
+  const [first] = segmentedOf(rows);
+  const plot = volumePlot(target, volumesOf(rows));
   return page(
     `Run: ${facts.name}`,
     html`<a class="skip" href="#main">Skip to the content</a>
@@ -69,6 +70,7 @@ ${header(rows, facts)}
 ${failures(rows)}
 ${caseTable(rows, target)}
 ${plot && html`<section aria-labelledby="volumes"><h2 id="volumes">Volumes</h2>${plotGrid([plot])}</section>`}
+${first && methodsSection(first)}
 </main>`,
     { caution: CAUTION, style: COHORT_STYLE + STYLE, script: SCRIPT },
   );
@@ -86,14 +88,18 @@ const isSegmented = ({ report }: RunPageRow): boolean => report.status === 'segm
 const segmentedOf = (rows: readonly RunPageRow[]): SegmentedReport[] =>
   rows.flatMap(({ report }) => (report.status === 'segmented' ? [report] : []));
 
-const reviewFlags = ({ flags }: SegmentedReport) =>
-  flags.filter(({ severity }) => severity === 'review');
+/** Of organs: a scan without an abdomen has none. */
+const volumesOf = (rows: readonly RunPageRow[]): number[] =>
+  segmentedOf(rows).flatMap((report) => organVolumeMl(report) ?? []);
+
+const asksForALook = (report: CaseReport): boolean =>
+  report.status === 'segmented' && codesToReview(report.flags).length > 0;
 
 function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
   const segmented = segmentedOf(rows);
   const failed = rows.length - segmented.length;
-  const flagged = segmented.filter((report) => reviewFlags(report).length > 0).length;
-  const volumes = segmented.map(({ volumeMl }) => volumeMl).sort((a, b) => a - b);
+  const flagged = segmented.filter(asksForALook).length;
+  const volumes = volumesOf(rows).sort((a, b) => a - b);
   const dice = segmented.flatMap((report) => {
     const value = metricOf(report, 'dice');
     return typeof value === 'number' ? [value] : [];
@@ -168,7 +174,7 @@ const columnsOf = (target: string): readonly Column[] => [
   {
     title: 'Volume, ml',
     sort: 'number',
-    cell: ofSegmented(({ volumeMl }) => numberText(volumeMl, 0)),
+    cell: ofSegmented((report) => numberText(organVolumeMl(report), 0)),
   },
   {
     title: `Slices with ${target}`,
@@ -225,7 +231,7 @@ ${rows.map((row) => caseRow(row, columns))}</tbody></table></div></section>`;
 function caseRow(row: RunPageRow, columns: readonly Column[]): SafeHtml {
   const { report } = row;
   const flags = report.status === 'segmented' ? report.flags.map(({ code }) => code) : [];
-  return html`<tr data-s="${report.status}"${flags.length > 0 && html` data-f="${flags.join(' ')}"`}><th scope="row">${nameLink(row)}</th>${columns.map(
+  return html`<tr${rowFacts(report.status, flags, asksForALook(report))}><th scope="row">${nameLink(row)}</th>${columns.map(
     ({ cell }) => html`<td>${cell(row)}</td>`,
   )}<td>${thumbnail(row)}</td><td>${remarks(report)}</td></tr>
 `;

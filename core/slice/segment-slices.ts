@@ -69,6 +69,12 @@ interface Classified {
   readonly prompt: CamPrompt | null;
 }
 
+export interface SegmentOptions {
+  readonly keepProbabilities?: boolean;
+  /** Told of slices as they end, those that never reach SAM first. */
+  readonly onSlices?: ((count: number) => void) | undefined;
+}
+
 /**
  * SAM-Mix on a run of slices, in the order of the method:
  *
@@ -87,7 +93,7 @@ export async function segmentSlices(
   bundle: BundleManifest,
   native: NativeGridMapper,
   infer: Infer,
-  keepProbabilities = false,
+  { keepProbabilities = false, onSlices }: SegmentOptions = {},
 ): Promise<SegmentedSlice[]> {
   const sizePx = bundle.preprocess.sliceSizePx;
   const classified = await classify(images, bundle, infer);
@@ -99,6 +105,7 @@ export async function segmentSlices(
     activation,
   }));
   const positives = classified.filter((slice) => slice.prompt !== null);
+  onSlices?.(classified.length - positives.length);
   const draw = (batch: readonly Classified[]): Promise<Inferred> => {
     const at = batch.map((slice) => slice.at);
     const image = gather(images, at, sizePx);
@@ -114,6 +121,7 @@ export async function segmentSlices(
       const index = firstSlice + slice.at;
       results[slice.at] = drawn(index, slice, masks[position]!, bundle, native, keepProbabilities);
     });
+    onSlices?.(batch.length);
   }
   return results;
 }

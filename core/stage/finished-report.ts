@@ -13,12 +13,9 @@ export const readReport = (
 ): Promise<CaseReport | undefined> => usableJson(store, report, CaseReport);
 
 /**
- * The report of a case that is done, on a laptop and at a site alike: made by this very run, compared
- * with this very label (or with none, where none is given) by a version that measured all that an
- * evaluation needs, and with all of its files beside it as they were written. Of a case that failed there
- * is none.
- *
- * @param look at the files' sizes, or at all of their bytes (where reading them costs nothing)
+ * The report of a case that is done, on a laptop and at a site alike: `segmentedBefore`, and compared with
+ * this very label (or with none, where none is given) by a version that measured all that an evaluation
+ * needs.
  */
 export async function finishedReport(
   store: ReportStore,
@@ -27,9 +24,24 @@ export async function finishedReport(
   labelVersion: string | undefined,
   look: 'sizes' | 'bytes' = 'sizes',
 ): Promise<SegmentedReport | undefined> {
+  const report = await segmentedBefore(store, keys, runId, look);
+  return report && isComparedWith(report, labelVersion) ? report : undefined;
+}
+
+/**
+ * The report of a case that this very run has segmented, whatever label it was compared with, all of its
+ * files beside it as they were written. Of a case that failed there is none.
+ *
+ * @param look at the files' sizes, or at all of their bytes (where reading them costs nothing)
+ */
+export async function segmentedBefore(
+  store: ReportStore,
+  keys: Pick<RunKeys, 'prefix' | 'report' | 'mask'>,
+  runId: string,
+  look: 'sizes' | 'bytes' = 'sizes',
+): Promise<SegmentedReport | undefined> {
   const report = await readReport(store, keys);
   if (report?.status !== 'segmented' || report.runId !== runId) return undefined;
-  if (!isComparedWith(report, labelVersion)) return undefined;
   // Older reports do not say what was written.
   if (!report.outputs) return (await store.stat(keys.mask)) ? report : undefined;
   for (const written of report.outputs)
@@ -37,7 +49,7 @@ export async function finishedReport(
   return report;
 }
 
-async function isWhole(
+export async function isWhole(
   store: ReportStore,
   key: string,
   { bytes, sha256 }: WrittenFile,

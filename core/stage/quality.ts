@@ -45,11 +45,14 @@ const QUALITY_LIMITS = {
 /** Flags in the order in which a reader should look at them. */
 export function qualityFlags(input: QualityInput): QualityFlag[] {
   const noAbdomen = notAnAbdomen(input);
+  const doubts = input.orientationDoubts ?? [];
+  // An abdomen stored the wrong way round need not look like one: that may be why.
+  const turned = doubts.filter((code) => code === 'not-axial' || code === 'front-to-back');
   // Of what is no abdomen, nothing can be said of the side on which an organ lies.
-  const doubts = noAbdomen ? [] : (input.orientationDoubts ?? []);
+  const shown = noAbdomen ? turned : doubts;
   const flags = [
     noAbdomen,
-    ...doubts.map((code) => flag(code, 'review', DOUBTS[code])),
+    ...shown.map((code) => flag(code, 'review', DOUBTS[code])),
     nothingFound(input),
     ...input.problems.map(inputWarning),
     touchesBorder(input),

@@ -23,11 +23,11 @@ import type { AssembledCase } from './assemble.ts';
 import { type ComparedCase, compareWithLabel, type LabelInput } from './compare.ts';
 import { writtenFile } from './finished-report.ts';
 import type { OpenBundle } from './open-bundle.ts';
-import { slicePictures } from './pictures.ts';
+import { type CamMasks, camsOfSlabs, slicePictures } from './pictures.ts';
 import { qualityFlags } from './quality.ts';
 import type { SplitInput } from './split.ts';
 
-type ImageStreams = Pick<SplitInput, 'source' | 'pairedSource'>;
+export type ImageStreams = Pick<SplitInput, 'source' | 'pairedSource'>;
 
 export interface ReportInput {
   readonly manifest: CaseManifest;
@@ -55,10 +55,38 @@ export async function reportCase(
 ): Promise<SegmentedReport> {
   const { manifest, assembled, keys, label } = input;
   const compared = label && (await compareOrFault(manifest, assembled.mask, label));
+  const measures = input.openImage && (await measureOrFault(input, input.openImage));
+  return writeReports(
+    segmentedReport(input, compared, measures),
+    {
+      manifest,
+      keys,
+      mask: assembled.mask,
+      label: compared?.label,
+      cams: camsOfSlabs(manifest, keys, store),
+    },
+    store,
+  );
+}
+
+/** What the pictures of a report show besides its numbers. */
+export interface Drawn {
+  readonly manifest: CaseManifest;
+  readonly keys: RunKeys;
+  readonly mask: CroppedMask | undefined;
+  readonly label: CroppedMask | undefined;
+  readonly cams: CamMasks;
+}
+
+/** Draws and writes the three reports of what was measured. */
+export async function writeReports(
+  measured: SegmentedReport,
+  drawn: Drawn,
+  store: BlobStore,
+): Promise<SegmentedReport> {
+  const { keys } = drawn;
   // Loaded when needed: the drawing library costs more to load than a short Lambda runs.
   const draw = await import('../report/render.ts');
-  const measures = input.openImage && (await measureOrFault(input, input.openImage));
-  const measured = segmentedReport(input, compared, measures);
   const shown = {
     montage: draw.chooseMontageSlices(measured, draw.MONTAGE_SLICES),
     gallery: draw.chooseGallerySlices(measured),
@@ -67,12 +95,9 @@ export async function reportCase(
   const gallery = shown.gallery.map(({ slice }) => slice);
   const pictures = await slicePictures(
     {
-      manifest,
-      keys,
-      slices: assembled.slices,
+      ...drawn,
+      slices: measured.slices,
       chosen: [...new Set([...shown.montage, ...gallery])].sort((a, b) => a - b),
-      mask: assembled.mask,
-      label: compared?.label,
     },
     store,
   );
@@ -101,11 +126,13 @@ async function writtenFiles(
   return files;
 }
 
-type Measured = Pick<SegmentedReport, 'measures' | 'measuresFault'>;
+export type Measured = Pick<SegmentedReport, 'measures' | 'measuresFault'>;
+
+export type Measurable = Pick<ReportInput, 'manifest' | 'assembled' | 'bundle'>;
 
 /** An image that has gone since it was split costs the measures, never the mask. */
-async function measureOrFault(
-  input: ReportInput,
+export async function measureOrFault(
+  input: Measurable,
   open: NonNullable<ReportInput['openImage']>,
 ): Promise<Measured> {
   try {
@@ -118,7 +145,7 @@ async function measureOrFault(
 
 /** Reads the image once more: the mask was not known when it was read first. */
 async function measureOrgan(
-  { manifest, assembled, bundle }: ReportInput,
+  { manifest, assembled, bundle }: Measurable,
   { source, pairedSource }: ImageStreams,
 ): Promise<TargetMeasures> {
   const reader = await openNifti(source, {
@@ -129,10 +156,10 @@ async function measureOrgan(
   return measureTarget(bundle.manifest.target.name, assembled.mask, grid, reader.axialSlices());
 }
 
-type Compared = Partial<ComparedCase> & { readonly fault: Fault | null };
+export type Compared = Partial<ComparedCase> & { readonly fault: Fault | null };
 
 /** A label that cannot be used costs the comparison, never the mask. */
-async function compareOrFault(
+export async function compareOrFault(
   manifest: CaseManifest,
   mask: CroppedMask | undefined,
   label: LabelInput,
@@ -179,7 +206,7 @@ export async function reportFailure(
   return report;
 }
 
-function segmentedReport(
+export function segmentedReport(
   input: ReportInput,
   compared: Compared | undefined,
   measured: Measured | undefined,

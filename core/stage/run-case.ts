@@ -6,9 +6,10 @@ import { usableJson } from '../json.ts';
 import type { BlobStore } from '../ports.ts';
 import { assembleCase } from './assemble.ts';
 import type { LabelInput } from './compare.ts';
-import { finishedReport, readReport } from './finished-report.ts';
+import { isComparedWith, readReport, segmentedBefore } from './finished-report.ts';
 import type { OpenBundle } from './open-bundle.ts';
 import { failedReport, reportCase, reportFailure } from './report.ts';
+import { editedBefore, reportAgain } from './report-again.ts';
 import type { SlabQueue } from './slab-queue.ts';
 import { type SplitInput, splitCase } from './split.ts';
 
@@ -91,16 +92,18 @@ async function runStages(
   const run = await input.identify();
   attempt.run = run;
   const label = await input.label();
-  const done = ports.force
-    ? undefined
-    : await finishedReport(
-        store,
-        keys,
-        run.runId,
-        label?.version,
-        ports.exclusive ? 'bytes' : 'sizes',
-      );
-  if (done) return { state: 'kept', report: done };
+  const look = ports.exclusive ? 'bytes' : 'sizes';
+  const done = ports.force ? undefined : await segmentedBefore(store, keys, run.runId, look);
+  if (done && isComparedWith(done, label?.version)) return { state: 'kept', report: done };
+  // At a site another run may be at work here, and nobody edits what lies there.
+  if (ports.exclusive && !ports.force) {
+    const edited = done ? undefined : await editedBefore(store, keys, run.runId);
+    const standing = done ?? edited;
+    if (standing) {
+      attempt.stage = 'report';
+      return reportStanding({ standing, edited: edited !== undefined, label, run }, input, ports);
+    }
+  }
 
   attempt.stage = 'split';
   const manifest = await split(run, input, ports);
@@ -126,6 +129,34 @@ async function runStages(
     { store },
   );
   if (ports.exclusive) await removeWork(store, keys);
+  return { state: 'reported', report };
+}
+
+interface Standing {
+  readonly standing: SegmentedReport;
+  readonly edited: boolean;
+  readonly label: LabelInput | undefined;
+  readonly run: RunIdentity;
+}
+
+/** The mask stands; what is said of it is not up to date. */
+async function reportStanding(
+  { standing: done, edited, label, run }: Standing,
+  input: CaseToRun,
+  { store, unbufferedStore, slicesPerSlab, ...ports }: RunCasePorts,
+): Promise<CaseOutcome> {
+  const { keys } = input;
+  const bundle = await ports.bundle();
+  const manifest = await splitCase(
+    { run, ...(await input.open(run)), bundle: bundle.manifest, keys, slicesPerSlab },
+    { store: unbufferedStore },
+  );
+  const openImage = () => input.open(run);
+  const report = await reportAgain(
+    { done, edited, label, manifest, keys, bundle, openImage },
+    { store },
+  );
+  await removeWork(store, keys);
   return { state: 'reported', report };
 }
 

@@ -33,6 +33,8 @@ export interface SegmentPorts {
   readonly store: BlobStore;
   /** Asked for by a slab that is not done yet: where all are, no graph is loaded. */
   readonly model: () => SlabModel | Promise<SlabModel>;
+  /** Told of slices as they are computed, a few at a time. */
+  readonly onSlices?: (count: number) => void;
 }
 
 export interface SegmentedSlab {
@@ -51,12 +53,13 @@ export async function segmentSlab(
 ): Promise<SegmentedSlab> {
   const done = await finishedSlab(input.keys, input.slabIndex, ports.store);
   if (done) return { records: done, reused: true };
-  return { records: await computeSlab(input, ports.store, await ports.model()), reused: false };
+  const model = await ports.model();
+  return { records: await computeSlab(input, ports, model), reused: false };
 }
 
 async function computeSlab(
   { manifest, slabIndex, keys }: SegmentInput,
-  store: BlobStore,
+  { store, onSlices }: SegmentPorts,
   model: SlabModel,
 ): Promise<SlabRecords> {
   const slab = manifest.slabs[slabIndex]!;
@@ -67,14 +70,10 @@ async function computeSlab(
   const native = new NativeGridMapper(manifest.letterbox, rows, columns);
   const { probabilityMap = false } = manifest.run.parameters;
   const bundle = atThreshold(model.manifest, manifest.run.parameters);
-  const slices = await segmentSlices(
-    images,
-    slab.firstSlice,
-    bundle,
-    native,
-    infer,
-    probabilityMap,
-  );
+  const slices = await segmentSlices(images, slab.firstSlice, bundle, native, infer, {
+    keepProbabilities: probabilityMap,
+    onSlices,
+  });
 
   const masks = slices.flatMap(({ mask, cam }): SliceMasks[] =>
     mask && cam ? [{ mask, cam: cam.mask }] : [],

@@ -9,12 +9,19 @@ import {
 /** While one slab's outputs are made into masks, the next one's slices are in the graphs. */
 const SLABS_AT_A_TIME = 2;
 
-export interface SlabQueuePorts extends SegmentPorts {
+export interface SliceProgress {
+  readonly slices: number;
+  readonly done: number;
+  /** Of those that are done: by an earlier attempt. */
+  readonly kept: number;
+}
+
+export interface SlabQueuePorts extends Omit<SegmentPorts, 'onSlices'> {
   /** Aborted when the machine is taken away: slabs in work are finished, no other is begun. */
   readonly stop?: AbortSignal;
   readonly onSlab?: (slab: SegmentedSlab) => void;
-  /** Counts slices of the whole case, when a slab is begun and when it is done. */
-  readonly onProgress?: (slicesDone: number, slices: number) => void;
+  /** How far the whole case has come, a few slices at a time. */
+  readonly onProgress?: (progress: SliceProgress) => void;
 }
 
 /** Segments slabs of a case in the order given, the first while the last are still being split. */
@@ -25,6 +32,7 @@ export class SlabQueue {
   private readonly ports: SlabQueuePorts;
   private readonly segmented: Promise<void>[] = [];
   private slicesDone = 0;
+  private slicesKept = 0;
   private stopped = false;
   private interrupted = false;
 
@@ -59,12 +67,16 @@ export class SlabQueue {
       this.interrupted = true;
       return;
     }
-    const { geometry, slabs } = manifest;
-    ports.onProgress?.(this.slicesDone, geometry.grid.slices);
-    const slab = await segmentSlab({ manifest, slabIndex, keys }, ports);
+    const { slices } = manifest.geometry.grid;
+    const advance = (count: number): void => {
+      this.slicesDone += count;
+      ports.onProgress?.({ slices, done: this.slicesDone, kept: this.slicesKept });
+    };
+    const slab = await segmentSlab({ manifest, slabIndex, keys }, { ...ports, onSlices: advance });
     this.counts[slab.reused ? 'skipped' : 'done'] += 1;
-    this.slicesDone += slabs[slabIndex]!.slices;
     ports.onSlab?.(slab);
-    ports.onProgress?.(this.slicesDone, geometry.grid.slices);
+    if (!slab.reused) return;
+    this.slicesKept += slab.records.slices.length;
+    advance(slab.records.slices.length);
   }
 }

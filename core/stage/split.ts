@@ -7,7 +7,7 @@ import type { BlobStore, ByteStream } from '../ports.ts';
 import { SlicePreparation } from '../slice/prepare.ts';
 import { describeGeometry } from '../volume/geometry.ts';
 import type { Grid } from '../volume/grid.ts';
-import { serialiseHeader } from '../volume/header.ts';
+import { serialiseHeader, withoutText } from '../volume/header.ts';
 import { findProblems } from '../volume/preflight.ts';
 import { openNifti } from '../volume/reader.ts';
 import type { SegmentManifest } from './segment.ts';
@@ -52,9 +52,10 @@ export async function splitCase(
   const { grid } = reader.geometry;
   const { windowHu, sliceSizePx } = input.bundle.preprocess;
   const preparation = new SlicePreparation(reader, windowHu, sliceSizePx);
+  const header = input.run.parameters.headerText ? reader.header : withoutText(reader.header);
   const known: SegmentManifest = {
     run: input.run,
-    geometry: describeGeometry(reader.header, reader.geometry),
+    geometry: describeGeometry(header, reader.geometry),
     letterbox: preparation.letterbox,
     slabs: slabsOf(grid, input.slicesPerSlab),
   };
@@ -70,7 +71,7 @@ export async function splitCase(
     hu: hu.summary,
     problems,
     content: [...hu.content],
-    headerBase64: Buffer.from(serialiseHeader(reader.header)).toString('base64'),
+    headerBase64: Buffer.from(serialiseHeader(header)).toString('base64'),
     splitSeconds: (performance.now() - startedMs) / 1000,
   };
   await store.put(input.keys.manifest, Buffer.from(JSON.stringify(manifest)), 'application/json');

@@ -1,7 +1,13 @@
 import { targetOf } from '../contract/bundle.ts';
 import type { TargetMeasures } from '../contract/measures.ts';
 import { metricValue, toExtended } from '../contract/panel.ts';
-import type { CaseReport, RunSummary, SummaryRow } from '../contract/report.ts';
+import {
+  type CaseReport,
+  isNoAbdomen,
+  organVolumeMl,
+  type RunSummary,
+  type SummaryRow,
+} from '../contract/report.ts';
 import { csvText } from '../evaluation/csv.ts';
 
 export interface SummarisedCase {
@@ -43,9 +49,13 @@ export function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow 
   const panel = report.comparison?.panel;
   return {
     ...row,
-    volumeMl: report.volumeMl,
+    volumeMl: organVolumeMl(report),
     flags: report.flags.map((flag) => flag.code),
-    ...organMeasures(report.measures?.find(({ target }) => target === targetOf(report.bundle))),
+    ...organMeasures(
+      isNoAbdomen(report.flags)
+        ? undefined
+        : report.measures?.find(({ target }) => target === targetOf(report.bundle)),
+    ),
     dice: panel ? metricValue(panel, 'dice') : null,
     hd95Mm: panel ? toExtended(metricValue(panel, 'hd95Mm')) : null,
     reason: report.comparisonFault?.code ?? null,

@@ -4,24 +4,37 @@ import type { CroppedMask, Grid } from './grid.ts';
 /**
  * Whether a scan shows an abdomen, and the right way round, by what its slices are made of. The model
  * was never shown limbs or heads and draws livers into them with full confidence; Hounsfield units and
- * sizes tell them apart. Limits were set on 24 abdomens (3D-IRCADb, TotalSegmentator, CORT, CMB-CRC) and
- * on limbs, heads and phantoms of public data; docs/inputs.md shows the margins.
+ * sizes tell them apart. docs/inputs.md says on which scans the limits were set and on which they were
+ * only checked.
  */
 
 /** What speaks against a slice being an adult's abdomen; from `ENOUGH` points on it is none. */
 const ENOUGH = 3;
 
 function pointsAgainst(slice: SliceContent): number {
-  const { widthMm, bone, fat, boneAhead } = slice;
+  const { widthMm, bone, fat, air, boneAhead } = slice;
   return (
-    // Abdomens are 260 to 420 mm wide; limbs, necks and heads less than 200.
+    // Abdomens are 260 to 480 mm wide; limbs, necks and heads less than 200.
     (widthMm < 200 ? 3 : widthMm < 220 ? 2 : widthMm < 250 ? 1 : 0) +
     // The spine lies behind the middle; a limb's bone does not.
     (bone === 0 ? 0 : boneAhead > 0.05 ? 2 : boneAhead > -0.04 ? 1 : 0) +
     // A skull is a tenth of the head and more, a phantom has no bone at all.
-    (bone >= 0.1 ? 2 : bone >= 0.07 ? 1 : bone < 0.002 ? 2 : 0) +
+    (bone >= 0.1 ? 2 : bone >= 0.07 ? 1 : bone < LEAST_BONE ? 2 : 0) +
+    bonesAside(slice) +
+    // Lungs fill a third of the chest; where the liver begins they give way.
+    (air > LUNGS_ONLY ? 3 : 0) +
     (fat < 0.02 ? 1 : 0)
   );
+}
+
+/** With less the spine cannot be told from its absence: thick slices of an osteoporotic patient. */
+const LEAST_BONE = 0.002;
+const LUNGS_ONLY = 0.35;
+
+/** Only between chest and pelvis is the spine alone but for ribs; hips and shoulders outweigh it. */
+function bonesAside({ bone, spine }: SliceContent): number {
+  if (spine === undefined || bone < LEAST_BONE) return 0;
+  return spine < 0.25 ? 3 : spine < 0.35 ? 2 : 0;
 }
 
 /** Slices are judged by the median of what lies this near: one odd slice decides nothing. */
@@ -78,9 +91,11 @@ export function contentText(content: readonly SliceContent[]): string {
   const parts = [
     `a body ${typical((slice) => slice.widthMm).toFixed(0)} mm wide`,
     `${(bone * 100).toFixed(1)} % bone${bone === 0 ? '' : whereText(typical((slice) => slice.boneAhead))}`,
+    bone >= LEAST_BONE && `${(typical(({ spine = 1 }) => spine) * 100).toFixed(0)} % of it spine`,
+    `${(typical((slice) => slice.air) * 100).toFixed(0)} % air`,
     `${(typical((slice) => slice.fat) * 100).toFixed(0)} % fat`,
   ];
-  return parts.join(', ');
+  return parts.filter(Boolean).join(', ');
 }
 
 const whereText = (ahead: number): string =>

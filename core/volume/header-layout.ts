@@ -31,6 +31,8 @@ export interface HeaderLayout {
   readonly singleMagic: string;
   readonly pairMagic: string;
   readonly descripAt: number;
+  /** Free text, and numbers that no reader uses: whatever a converter has put there. */
+  readonly text: readonly (readonly [offset: number, bytes: number])[];
   readonly fields: Readonly<Record<FieldName, readonly [offset: number, type: FieldType]>>;
 }
 
@@ -43,6 +45,13 @@ export const NIFTI1: HeaderLayout = {
   singleMagic: 'n+1\0',
   pairMagic: 'ni1\0',
   descripAt: 148,
+  // data_type, db_name, extents and session_error; intent_name; descrip; aux_file
+  text: [
+    [4, 34],
+    [328, 16],
+    [148, 80],
+    [228, 24],
+  ],
   fields: {
     sizeofHdr: [0, 'i32'],
     dim: [40, 'i16'],
@@ -70,6 +79,13 @@ export const NIFTI2: HeaderLayout = {
   singleMagic: 'n+2\0\r\n\x1a\n',
   pairMagic: 'ni2\0\r\n\x1a\n',
   descripAt: 240,
+  // intent_name; descrip; aux_file; unused_str
+  text: [
+    [508, 16],
+    [240, 80],
+    [320, 24],
+    [525, 15],
+  ],
   fields: {
     sizeofHdr: [0, 'i32'],
     datatype: [12, 'i16'],

@@ -102,6 +102,14 @@ export function parseHeader(bytes: Uint8Array, subject: string): NiftiHeader {
   };
 }
 
+/** A header that says where and what the voxels are, and nothing that somebody wrote into it. */
+export function withoutText(header: NiftiHeader): NiftiHeader {
+  const raw = header.raw.slice();
+  for (const [at, bytes] of (header.version === 1 ? NIFTI1 : NIFTI2).text)
+    raw.fill(0, at, at + bytes);
+  return { ...header, descrip: '', extensions: [], raw };
+}
+
 /**
  * Header and extensions as bytes that `parseHeader` reads back: what a manifest keeps of the input.
  * The voxel offset is left as read.

@@ -9,6 +9,9 @@ const BODY_HU = -190;
 const BONE_HU = 300;
 const [SOFT_FROM_HU, SOFT_TO_HU] = [20, 250];
 const FAT_TO_HU = -30;
+/** The spine lies in the middle quarter of the body's width, behind its foremost third. */
+const SPINE_HALF_WIDTH = 0.125;
+const SPINE_FROM_DEPTH = 0.35;
 
 /** How the slices given lie: stored slices may run against the canonical axes. */
 export interface SliceOrder {
@@ -146,10 +149,25 @@ export class ScanContent {
       fat: fat / area,
       soft: soft / area,
       boneAhead: bone === 0 ? 0 : (rowSum / area - boneRows / bone) / depth,
+      spine: this.spine({ left, right, top, bottom }),
       softRight: this.softRight((left + right) / 2, soft),
       middle: (left + right + 1) / 2 / width,
       cutAcross: (left === 0 && right === width - 1) || (top === 0 && bottom === height - 1),
     });
+  }
+
+  /** Bone before the spine (sternum, contrast in heart and bowel) speaks neither for nor against. */
+  private spine({ left, right, top, bottom }: Extent): number {
+    const { cells, place, width } = this;
+    const [middle, halfWidth] = [(left + right) / 2, SPINE_HALF_WIDTH * (right - left + 1)];
+    const from = top - 0.5 + SPINE_FROM_DEPTH * (bottom - top + 1);
+    let [behind, aside] = [0, 0];
+    for (let at = 0; at < cells.length; at++) {
+      if (place[at] === 2 || !(cells[at]! > BONE_HU)) continue;
+      if (Math.abs((at % width) - middle) >= halfWidth) aside++;
+      else if (Math.floor(at / width) > from) behind++;
+    }
+    return behind === 0 ? 0 : behind / (behind + aside);
   }
 
   /** Canonical columns run from the patient's right to left. */
@@ -165,6 +183,14 @@ export class ScanContent {
   }
 }
 
+/** Of the body, in cells, both ends included. */
+interface Extent {
+  readonly left: number;
+  readonly right: number;
+  readonly top: number;
+  readonly bottom: number;
+}
+
 const EMPTY: SliceContent = {
   areaCm2: 0,
   widthMm: 0,
@@ -174,6 +200,7 @@ const EMPTY: SliceContent = {
   fat: 0,
   soft: 0,
   boneAhead: 0,
+  spine: 0,
   softRight: 0,
   middle: 0.5,
   cutAcross: false,

@@ -17,9 +17,12 @@ import nibabel as nib
 import numpy as np
 from PIL import Image
 
+from drawn_limbs import drawn_limb
+
 LIVER, IGNORE = 1, 2
 # a stack's planes have no distance; 10 mm is about that of the slices that were picked
 STACK_AFFINE = np.diag([-1.0, -1.0, 10.0, 1.0])
+DRAWN_LIMBS, SLICES_PER_LIMB = 18, 24
 LPS = nib.orientations.axcodes2ornt(("L", "P", "S"))
 # slices of unlabelled scans that show no liver, checked by eye; half open, from the feet
 LIVER_FREE_RANGES = {
@@ -36,6 +39,7 @@ SOURCES = {
     "sich": ("PHE-SICH-CT-IDS", "see its source", True),
     "cort": ("CORT", "CC0", False),
     "cmb": ("CMB-CRC (TCIA)", "CC BY 4.0", False),
+    "limbs": ("limbs drawn by drawn_limbs.py", "made here", True),
     "nihpancreas": ("NIH Pancreas-CT (TCIA)", "CC BY 3.0", True),
     "msd08": ("Medical Segmentation Decathlon Task08", "CC BY-SA 4.0", True),
     "kits19": ("KiTS19", "CC BY-NC-SA 4.0", True),
@@ -161,6 +165,7 @@ def convert_liver(source: Path, root: Path) -> None:
             add_stack(writer, source / "more_slices", rows, where)
     for name, ranges in LIVER_FREE_RANGES.items():
         add_liver_free(writer, source / f"volumes/{name}_ct.nii.gz", name, ranges)
+    add_drawn_limbs(writer)
     for folder in (source / "unlabelled_slices", source / "more_slices/unlabelled"):
         add_unlabelled(writer, folder)
     writer.finish("sammix liver")
@@ -177,6 +182,17 @@ def add_liver_free(writer: Writer, path: Path, name: str, ranges: tuple) -> None
     case = name.removesuffix("_unlabelled")
     source = case.split("_")[0]
     writer.add(case, case, source, "train", image, nib.Nifti1Image(label, image.affine))
+
+
+def add_drawn_limbs(writer: Writer) -> None:
+    """Slices without liver of a kind that none of our scans shows."""
+    for number in range(DRAWN_LIMBS):
+        slices = drawn_limb(np.random.default_rng(number), SLICES_PER_LIMB)
+        image = nib.Nifti1Image(slices.transpose(2, 1, 0), STACK_AFFINE)
+        label = nib.Nifti1Image(np.zeros(image.shape, np.uint8), STACK_AFFINE)
+        case = f"limbs_{number:02d}"
+        side = "val" if number % 6 == 5 else "train"
+        writer.add(case, case, "limbs", side, image, label)
 
 
 def add_unlabelled(writer: Writer, folder: Path) -> None:

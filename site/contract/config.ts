@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { assertSegment } from '../../core/contract/keys.ts';
 import { PromotionPolicy } from '../../core/contract/promotion.ts';
 import { CANARY_DATASET } from './canary.ts';
+import { GpuPrices } from './prices.ts';
 import { BundleSetting } from './runs.ts';
 
 /**
@@ -79,8 +80,8 @@ const Compute = z.strictObject({
     .min(3)
     .max(14 * 24)
     .default(72),
-  /** For the cost estimate in the reports: price of one GPU instance hour. */
-  usdPerGpuHour: z.number().nonnegative().default(0.526),
+  /** By instance type, where an hour costs another price than AWS lists (site/cost/list-prices.ts). */
+  gpuPrices: GpuPrices.default({}),
 });
 
 /** The training job; it runs on the same queue and instances as segmentation. */
@@ -93,6 +94,11 @@ const Training = z.strictObject({
   timeoutHours: z.int().min(1).max(336).default(24),
   /** Attempts of a job whose spot instance was reclaimed. */
   spotAttempts: z.int().min(1).max(10).default(10),
+});
+
+const Outputs = z.strictObject({
+  /** Masks and reports carry the free text of the input's header: description, file names, extensions. */
+  headerText: z.boolean().default(false),
 });
 
 const Retention = z.strictObject({
@@ -116,11 +122,17 @@ const Retention = z.strictObject({
 /** Which classes of a dataset's labels are liver; set before labels are uploaded. */
 export const LabelSettings = z.record(
   Segment,
-  z.strictObject({
-    values: z.array(z.int().nonnegative()).min(1),
-    /** No metric looks at these. */
-    ignore: z.array(z.int().nonnegative()).optional(),
-  }),
+  z
+    .strictObject({
+      values: z.array(z.int().nonnegative()).min(1).optional(),
+      /** The same by its name in the dataset's dataset.json. */
+      names: z.array(z.string().min(1)).min(1).optional(),
+      /** No metric looks at these. */
+      ignore: z.array(z.int().nonnegative()).optional(),
+    })
+    .refine(({ values, names }) => (values === undefined) !== (names === undefined), {
+      error: 'either "values" or "names" says what is liver',
+    }),
 );
 export type LabelSettings = z.infer<typeof LabelSettings>;
 
@@ -147,6 +159,18 @@ const EvaluationSettings = z.strictObject({
   judgeTrainedOn: Segment.nullable().default(null),
   /** Synthetic scans sent through the site after every deployment and activation; 0: none. */
   canaryCases: z.int().min(0).max(8).default(2),
+});
+
+/** What the site may cost; AWS mails when the month's money is nearly gone, or will not do. */
+const Budget = z.strictObject({
+  usdPerMonth: z.number().positive(),
+  /** Who is told; null: `alarmEmail`. AWS Budgets does not ask for a confirmation. */
+  email: z.email().nullable().default(null),
+  /**
+   * `account` counts all that the account pays. `site` counts what bears the tag `sammix:site`, and
+   * counts nothing until somebody has activated that tag for cost allocation.
+   */
+  counts: z.enum(['account', 'site']).default('account'),
 });
 
 export const Site = z
@@ -178,9 +202,12 @@ export const Site = z
     training: Training.nullable().prefault({}),
     encryption: Encryption.default({ mode: 'own-key' }),
     network: Network.prefault({ mode: 'own-vpc' }),
+    outputs: Outputs.prefault({}),
     retention: Retention.prefault({}),
     /** Receives the alarms; AWS asks the address to confirm. null: alarms on the dashboard only. */
     alarmEmail: z.email().nullable().default(null),
+    /** null: none. */
+    budget: Budget.nullable().default(null),
     /** When the datasets' summaries are made (EventBridge Scheduler syntax, UTC); null: never. */
     summarySchedule: z
       .string()
@@ -193,6 +220,10 @@ export const Site = z
   .refine((site) => site.compute.spotMaxVcpus + site.compute.onDemandMaxVcpus > 0, {
     path: ['compute', 'onDemandMaxVcpus'],
     message: 'spotMaxVcpus or onDemandMaxVcpus above 0: otherwise no job can ever run',
+  })
+  .refine(({ budget, alarmEmail }) => budget === null || (budget.email ?? alarmEmail) !== null, {
+    path: ['budget', 'email'],
+    message: 'an address, or an "alarmEmail": otherwise the budget tells nobody',
   })
   .refine(({ datasets }) => !datasets.includes(CANARY_DATASET), {
     path: ['datasets'],
@@ -209,6 +240,9 @@ export type Site = z.infer<typeof Site>;
 
 /** Of the CloudFormation stack that a site is deployed as. */
 export const stackName = (site: string): string => `sammix-${site}`;
+
+/** Of the monthly budget in AWS Budgets, whose names are the account's. */
+export const budgetName = (site: string): string => `${stackName(site)}-monthly`;
 
 /** What the stack says of itself to whoever uses it: the command line finds the bucket by it. */
 export const OUTPUT = { bucket: 'Bucket', jobQueue: 'JobQueue' } as const;

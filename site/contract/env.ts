@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { RUN_ID } from '../../core/contract/hex.ts';
 import { EVALUATION_ID } from './keys.ts';
+import type { GpuPrices } from './prices.ts';
 
 /**
  * The environment of every function and job, once: handlers parse it, and infra types the
@@ -18,10 +19,21 @@ export const filled = () => {
 export const count = () => wholeNumber('expected a whole number of at least 1', 1);
 /** A whole number of at least 0. */
 export const ordinal = () => wholeNumber('expected a whole number of at least 0', 0);
-/** A number of at least 0. */
-export const amount = () => {
-  const expected = 'expected a number of at least 0';
-  return z.coerce.number(expected).check(z.nonnegative(expected));
+/** JSON of what an hour of each instance type costs (`GpuPrices`). */
+const gpuPrices = () => {
+  const expected = 'expected prices by instance type, as JSON';
+  return z.pipe(
+    z.string(expected),
+    z.transform((text, context): GpuPrices => {
+      try {
+        const price = z.object({ onDemand: z.number(), spot: z.nullable(z.number()) });
+        return z.record(z.string(), price).parse(JSON.parse(text));
+      } catch {
+        context.issues.push({ code: 'custom', message: expected, input: text });
+        return z.NEVER;
+      }
+    }),
+  );
 };
 
 const wholeNumber = (expected: string, least: number) =>
@@ -32,9 +44,19 @@ const commonEnv = () => ({
   SAMMIX_BUCKET: filled(),
 });
 
+/** What a run is asked for, beside its bundle: part of its name, so whoever names runs must agree. */
+const runEnv = () => ({
+  /** Whether masks and reports carry the free text of the input's header. */
+  SAMMIX_HEADER_TEXT: z.pipe(
+    z._default(z.enum(['dropped', 'kept']), 'dropped'),
+    z.transform((text) => text === 'kept'),
+  ),
+});
+
 export const SplitEnv = () =>
   z.object({
     ...commonEnv(),
+    ...runEnv(),
     SAMMIX_JOB_QUEUE: filled(),
     /** For the canary's scans, for which nobody waits. */
     SAMMIX_BACKGROUND_QUEUE: filled(),
@@ -51,7 +73,7 @@ export type SplitEnv = z.infer<ReturnType<typeof SplitEnv>>;
 export const AssembleEnv = () =>
   z.object({
     ...commonEnv(),
-    SAMMIX_USD_PER_GPU_HOUR: amount(),
+    SAMMIX_GPU_PRICES: gpuPrices(),
     /** JSON: what is liver in the labels of a dataset (`labels` of the site's file). */
     SAMMIX_LABELS: z.pipe(
       z._default(z.string(), '{}'),
@@ -59,14 +81,18 @@ export const AssembleEnv = () =>
         z
           .record(
             z.string(),
-            z.object({ values: z.array(z.int()), ignore: z.optional(z.array(z.int())) }),
+            z.object({
+              values: z.optional(z.array(z.int())),
+              names: z.optional(z.array(z.string())),
+              ignore: z.optional(z.array(z.int())),
+            }),
           )
           .parse(JSON.parse(text)),
       ),
     ),
   });
 
-export const FailuresEnv = () => z.object({ ...commonEnv(), SAMMIX_BUNDLE: filled() });
+export const FailuresEnv = () => z.object({ ...commonEnv(), ...runEnv(), SAMMIX_BUNDLE: filled() });
 
 export const SummaryEnv = () =>
   z.object({
@@ -84,7 +110,7 @@ export const TrainEnv = () =>
     SAMMIX_JOB_QUEUE: filled(),
     /** Empty at a site that does not train. */
     SAMMIX_TRAIN_JOB: z.string(),
-    SAMMIX_USD_PER_GPU_HOUR: amount(),
+    SAMMIX_GPU_PRICES: gpuPrices(),
     /** A claim older than this was left by a crash; equals the function's timeout. */
     SAMMIX_LEASE_SECONDS: count(),
   });
@@ -170,6 +196,7 @@ export const EvaluateJobEnv = () =>
 export const EvaluateStartEnv = () =>
   z.object({
     ...commonEnv(),
+    ...runEnv(),
     SAMMIX_JOB_QUEUE: filled(),
     SAMMIX_EVALUATE_JOB: filled(),
     /** `active`, or the prefix of a pinned bundle. */
@@ -188,17 +215,22 @@ export const EvaluateFinishEnv = () =>
     SAMMIX_TOPIC: filled(),
     /** JSON of a `PromotionPolicy`. */
     SAMMIX_PROMOTION_POLICY: z.string(),
-    SAMMIX_USD_PER_GPU_HOUR: amount(),
+    SAMMIX_GPU_PRICES: gpuPrices(),
     SAMMIX_LEASE_SECONDS: count(),
   });
 
 export const WatchEnv = () =>
   z.object({
     ...commonEnv(),
+    /** What jobs of uploads, evaluations and trainings may take, the wait for an instance included. */
     SAMMIX_DEADLINE_HOURS: count(),
+    SAMMIX_EVALUATION_HOURS: count(),
+    SAMMIX_TRAINING_HOURS: count(),
     /** Addresses of the queues on which ends of jobs are announced. */
     SAMMIX_RESULTS_QUEUE: filled(),
     SAMMIX_FAILURES_QUEUE: filled(),
+    SAMMIX_EVALUATIONS_QUEUE: filled(),
+    SAMMIX_TRAININGS_QUEUE: filled(),
   });
 export type WatchEnv = z.infer<ReturnType<typeof WatchEnv>>;
 

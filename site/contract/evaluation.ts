@@ -145,7 +145,8 @@ export const EvaluationRecord = z.strictObject({
   evaluationId: EvaluationId,
   request: EvaluationRequest,
   bundle: z.strictObject({ prefix: z.string(), digest: z.string() }),
-  state: z.enum(['planning', 'submitted', 'aggregating', 'done']),
+  /** `failed`: given up, and `reason.json` beside the plan says why. */
+  state: z.enum(['planning', 'submitted', 'aggregating', 'done', 'failed']),
   /** Of whoever plans or aggregates; older than the lease, another takes over. */
   claimedAt: z.iso.datetime(),
   traceId: z.string(),

@@ -30,6 +30,7 @@ export const PREFIX = {
   evaluationRuns: 'evaluation-runs/',
   evaluationRequests: 'evaluation-runs/requests/',
   evaluationReady: 'evaluation-runs/ready/',
+  openEvaluations: 'evaluation-runs/open/',
   summaries: 'summaries/',
   viewer: 'viewer/',
 } as const;
@@ -51,6 +52,7 @@ export const JOB_RECORDS = {
  *
  *     incoming/<dataset>/{images,labels}/<file>      uploads
  *     incoming/<dataset>/patients.csv                whose the cases are
+ *     incoming/<dataset>/dataset.json                what the classes of its labels are called
  *     cases/<dataset>/<case>/<run>/…                 what core/contract/keys.ts names
  *     cases/<dataset>/<case>/{latest,label}.json     pointers
  *     work/<run>/…                                   slabs and their masks, removed after a while
@@ -73,6 +75,9 @@ export const cloudKeys = {
   /** Which cases are one patient's; a case that it does not name is a patient by itself. */
   patients: (dataset: string) =>
     `${PREFIX.incoming}${assertSegment(dataset, 'the dataset')}/patients.csv`,
+  /** What the classes of its labels are called, as on a laptop. */
+  datasetJson: (dataset: string) =>
+    `${PREFIX.incoming}${assertSegment(dataset, 'the dataset')}/dataset.json`,
   case: (dataset: string, caseId: string) =>
     `${casesBelow(dataset)}${assertSegment(caseId, 'the case')}`,
   runPrefix: (dataset: string, caseId: string, runId: string) =>
@@ -130,11 +135,19 @@ export const cloudKeys = {
   evaluationJobs: (id: string) => `${PREFIX.evaluationRuns}${id}/jobs/`,
   evaluationJob: (id: string, child: number, attempt: number) =>
     `${PREFIX.evaluationRuns}${id}/jobs/${child}-${attempt}.json`,
+  /** Says that an evaluation has not ended; empty. */
+  openEvaluation: (id: string) => `${PREFIX.openEvaluations}${id}`,
+  /** Why an evaluation was given up. */
+  evaluationReason: (dataset: string, id: string) =>
+    `${cloudKeys.evaluation(dataset, id)}/reason.json`,
   /** Written where there is nothing to compute, so that the aggregation begins at once. */
   evaluationReady: (id: string) => `${PREFIX.evaluationReady}${id}.json`,
 } as const;
 
 const REASON = '.reason.json';
+
+/** Names of classes, of any dataset. */
+export const DATASET_JSONS = `${PREFIX.incoming}*/dataset.json`;
 
 /** Reason files of any request, for a role that may write nothing else there. */
 export const TRAINING_REASONS = `${PREFIX.trainingRequests}*${REASON}`;

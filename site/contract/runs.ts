@@ -106,9 +106,14 @@ export const LabelPointer = z.strictObject({
   /** What the site's file said of the dataset's labels when it came. */
   choice: z
     .strictObject({
-      values: z.array(z.int().nonnegative()),
+      values: z.array(z.int().nonnegative()).optional(),
+      names: z.array(z.string()).optional(),
       ignore: z.array(z.int().nonnegative()).optional(),
     })
+    .optional(),
+  /** What the dataset's dataset.json called its classes when it came. */
+  classes: z
+    .array(z.strictObject({ name: z.string(), values: z.array(z.int().nonnegative()) }))
     .optional(),
 });
 export type LabelPointer = z.infer<typeof LabelPointer>;

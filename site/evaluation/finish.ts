@@ -3,7 +3,6 @@ import type { S3Store } from '../../adapters/s3-store.ts';
 import type { Notify } from '../../adapters/sns.ts';
 import { bundleDisplay } from '../../core/contract/bundle.ts';
 import type { Evaluation, History } from '../../core/contract/evaluation.ts';
-import { gpuCost } from '../../core/contract/report.ts';
 import type { EvaluationPicture } from '../../core/draw/picture.ts';
 import { casesCsv } from '../../core/evaluation/csv.ts';
 import { evaluationJson } from '../../core/evaluation/history.ts';
@@ -14,6 +13,8 @@ import { type RecordedDecision, readActive, readBundle } from '../bundles.ts';
 import { type EvaluationRecord, partsOfJobName } from '../contract/evaluation.ts';
 import type { JobStateChange, SiteEvent } from '../contract/events.ts';
 import { cloudKeys, cloudRunKeys, idOfReady } from '../contract/keys.ts';
+import type { GpuPrices } from '../contract/prices.ts';
+import { costOnMachines } from '../cost/gpu-cost.ts';
 import { type Lease, underLease } from '../lease.ts';
 import type { EmitMetrics } from '../metrics.ts';
 import {
@@ -24,8 +25,9 @@ import {
   promotionNotice,
 } from './decide.ts';
 import {
-  evaluationGpuSeconds,
+  evaluationJobs,
   evaluationLease,
+  hasEnded,
   readEvaluationRecord,
   readPlan,
   unknownEvaluation,
@@ -56,14 +58,19 @@ async function aggregateEvaluation(id: string, store: S3Store): Promise<Evaluati
     bundle: bundleDisplay(manifest, digest),
     previous: await previousEvaluation(store, dataset, id),
   });
+  await writeEvaluation(evaluation, store);
+  if ((await readActive(store)).active?.digest === digest)
+    await pointLatestEvaluation(store, evaluation);
+  return evaluation;
+}
+
+/** All that is made of an evaluation, `evaluation.json` last. */
+export async function writeEvaluation(evaluation: Evaluation, store: S3Store): Promise<void> {
   const history = await addToHistory(store, evaluation);
   await put(store, evaluation, 'cases.csv', casesCsv(evaluation.cases), 'text/csv');
   const page = await evaluationPage(evaluation, history, store);
   await put(store, evaluation, 'evaluation.html', page, 'text/html');
   await put(store, evaluation, 'evaluation.json', evaluationJson(evaluation), 'application/json');
-  if ((await readActive(store)).active?.digest === digest)
-    await pointLatestEvaluation(store, evaluation);
-  return evaluation;
 }
 
 /** The newest of a bundle that was active: also what a candidate is set against. */
@@ -130,7 +137,7 @@ export interface FinishPorts extends DecidePorts {
   readonly bucket: string;
   readonly region: string | undefined;
   readonly leaseSeconds: number;
-  readonly usdPerGpuHour: number;
+  readonly gpuPrices: GpuPrices;
   readonly notify: Notify;
   readonly emit: EmitMetrics;
 }
@@ -161,7 +168,7 @@ const aggregationLease = (
   ...evaluationLease(store, id, leaseSeconds),
   stateOf: ({ state, jobs }) => {
     if (state === 'aggregating') return 'held';
-    return state === 'done' || jobs.some(({ ended }) => ended === null) ? 'done' : 'free';
+    return hasEnded({ state }) || jobs.some(({ ended }) => ended === null) ? 'done' : 'free';
   },
 });
 
@@ -197,9 +204,9 @@ async function noteEnd(
 async function announce(
   { evaluationId: id }: EvaluationRecord,
   evaluation: Evaluation,
-  { store, usdPerGpuHour, emit, notify, ...facts }: FinishPorts,
+  { store, gpuPrices, emit, notify, ...facts }: FinishPorts,
 ): Promise<void> {
-  const cost = gpuCost(await evaluationGpuSeconds(store, id), usdPerGpuHour);
+  const cost = costOnMachines(await evaluationJobs(store, id), gpuPrices);
   emit({
     EvaluationsFinished: 1,
     EvaluatedCasesFailed: evaluation.counts.failed,

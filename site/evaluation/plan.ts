@@ -1,7 +1,7 @@
 import { pMapIterable } from 'p-map';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { runId } from '../../core/contract/keys.ts';
-import { parametersOf } from '../../core/contract/manifest.ts';
+import { type Parameters, parametersOf } from '../../core/contract/manifest.ts';
 import type { Fault } from '../../core/errors.ts';
 import { patientTable } from '../../core/evaluation/csv.ts';
 import type { BlobInfo } from '../../core/ports.ts';
@@ -24,6 +24,7 @@ import type { LabelPointer } from '../contract/runs.ts';
 import { labelVersion, readLabelPointer } from '../runs.ts';
 
 export interface PlanSettings {
+  readonly headerText: boolean;
   readonly casesPerJob: number;
   readonly slicesPerSlab: number;
 }
@@ -40,9 +41,11 @@ export async function planEvaluation(
   store: S3Store,
 ): Promise<EvaluationPlan> {
   const cases: PlannedCase[] = [];
+  const parameters = parametersOf(bundle.manifest, settings.headerText);
+  const { casesPerJob, slicesPerSlab } = settings;
   const planned = pMapIterable(
     listing.labelled,
-    (one) => planCase(one, request.dataset, bundle, store),
+    (one) => planCase(one, request.dataset, { digest: bundle.digest, parameters }, store),
     { concurrency: AT_ONCE },
   );
   for await (const one of planned) cases.push(one);
@@ -52,8 +55,9 @@ export async function planEvaluation(
     request,
     createdAt: new Date().toISOString(),
     bundle: { prefix: bundle.prefix, digest: bundle.digest },
-    parameters: parametersOf(bundle.manifest),
-    ...settings,
+    parameters,
+    casesPerJob,
+    slicesPerSlab,
     unlabelledImages: listing.unlabelledImages,
     cases,
   };
@@ -62,7 +66,7 @@ export async function planEvaluation(
 async function planCase(
   { caseId, patientId, label, images }: LabelledCase,
   dataset: string,
-  bundle: RegisteredBundle,
+  { digest, parameters }: { readonly digest: string; readonly parameters: Parameters },
   store: S3Store,
 ): Promise<PlannedCase> {
   const [info, ...others] = images;
@@ -73,11 +77,7 @@ async function planCase(
   const { key, bytes, version } = info;
   const name = key.slice(key.lastIndexOf('/') + 1);
   // The same id as the upload's own run: what the site has already made of it is used again.
-  const id = runId(
-    { name, version: inputVersion(version) },
-    bundle.digest,
-    parametersOf(bundle.manifest),
-  );
+  const id = runId({ name, version: inputVersion(version) }, digest, parameters);
   const done = await finishedReport(
     store,
     cloudRunKeys(dataset, caseId, id),

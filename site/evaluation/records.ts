@@ -1,3 +1,4 @@
+import { pMapIterable } from 'p-map';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { StorageError } from '../../core/errors.ts';
 import { getJson, putJson } from '../../core/json.ts';
@@ -14,6 +15,13 @@ export const readEvaluationRecord = (
   id: string,
 ): Promise<EvaluationRecord | undefined> =>
   findJson(store, cloudKeys.evaluationRecord(id), EvaluationRecord);
+
+/** Says that an evaluation has begun: until it has ended, the watch looks at it. */
+export const markOpen = (store: S3Store, id: string): Promise<void> =>
+  store.put(cloudKeys.openEvaluation(id), new Uint8Array(0));
+
+export const hasEnded = ({ state }: Pick<EvaluationRecord, 'state'>): boolean =>
+  state === 'done' || state === 'failed';
 
 /** Changes a record, see `replaceJson`. */
 export const updateEvaluation = (
@@ -60,12 +68,22 @@ export async function writeEvaluationJob(
   await putJson(store, key, record);
 }
 
-/** GPU time of all attempts of all jobs. */
-export async function evaluationGpuSeconds(store: S3Store, id: string): Promise<number> {
-  let seconds = 0;
-  for await (const { key } of store.list(cloudKeys.evaluationJobs(id)))
-    seconds += (await getJson(store, key, JobRecord)).totalSeconds;
-  return seconds;
+/** Read at once. */
+const AT_ONCE = 32;
+
+/** How long each attempt of each job took, and on what. */
+export async function evaluationJobs(
+  store: S3Store,
+  id: string,
+): Promise<Pick<JobRecord, 'totalSeconds' | 'machine'>[]> {
+  const times: Pick<JobRecord, 'totalSeconds' | 'machine'>[] = [];
+  const found = pMapIterable(
+    store.list(cloudKeys.evaluationJobs(id)),
+    async ({ key }) => getJson(store, key, JobRecord),
+    { concurrency: AT_ONCE },
+  );
+  for await (const { totalSeconds, machine } of found) times.push({ totalSeconds, machine });
+  return times;
 }
 
 export const unknownEvaluation = (id: string): StorageError =>

@@ -17,7 +17,7 @@ import { cloudKeys, PREFIX } from '../contract/keys.ts';
 import { CandidateBundle } from '../contract/training.ts';
 import { type Lease, underLease } from '../lease.ts';
 import { type DatasetListing, listDataset, type PlanSettings, planEvaluation } from './plan.ts';
-import { evaluationLease, updateEvaluation, writePlan } from './records.ts';
+import { evaluationLease, markOpen, updateEvaluation, writePlan } from './records.ts';
 
 interface StartPorts {
   readonly store: S3Store;
@@ -45,6 +45,7 @@ export async function startRequested(
   await startEvaluation(
     request,
     {
+      headerText: env.SAMMIX_HEADER_TEXT,
       casesPerJob: env.SAMMIX_CASES_PER_JOB,
       slicesPerSlab: env.SAMMIX_SLICES_PER_SLAB,
       leaseSeconds: env.SAMMIX_LEASE_SECONDS,
@@ -113,6 +114,7 @@ async function startOne(
     // What an attempt before this one has submitted stays.
     (now) => now ?? newEvaluation(id, request, bundle, judged),
     async ({ record }) => {
+      await markOpen(store, id);
       const planned = await plan(record, bundle, listing, settings, store);
       await submitShards(planned, store, submit);
       const count = planned.jobs.reduce((sum, { children }) => sum + children, 0);
@@ -153,11 +155,10 @@ async function plan(
   record: EvaluationRecord,
   bundle: RegisteredBundle,
   listing: DatasetListing,
-  { casesPerJob, slicesPerSlab }: StartSettings,
+  settings: PlanSettings,
   store: S3Store,
 ): Promise<EvaluationRecord> {
   if (record.jobs.length > 0) return record;
-  const settings = { casesPerJob, slicesPerSlab };
   const made = await planEvaluation(record.request, bundle, listing, settings, store);
   await writePlan(store, made);
   const jobs = shardsOf(made, MAX_CHILDREN).map(({ firstChild, children }) => ({

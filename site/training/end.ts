@@ -1,13 +1,14 @@
 import type { Log } from '../../adapters/log.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { gpuCost } from '../../core/contract/report.ts';
 import { BundleError, type Fault, SammixError } from '../../core/errors.ts';
 import { getJson } from '../../core/json.ts';
 import { readBundle } from '../bundles.ts';
 import { EXIT } from '../contract/env.ts';
 import type { JobStateChange } from '../contract/events.ts';
 import { cloudKeys, trainingHashOfJobName } from '../contract/keys.ts';
+import type { GpuPrices } from '../contract/prices.ts';
 import { type TrainingRecord, TrainResult } from '../contract/training.ts';
+import { costOnMachines } from '../cost/gpu-cost.ts';
 import type { EmitMetrics } from '../metrics.ts';
 import {
   offerCandidate,
@@ -19,7 +20,7 @@ import {
 
 export interface EndPorts {
   readonly store: S3Store;
-  readonly usdPerGpuHour: number;
+  readonly gpuPrices: GpuPrices;
   readonly log: Log;
   readonly emit: EmitMetrics;
 }
@@ -34,15 +35,19 @@ export async function endTraining({ detail }: JobStateChange, ports: EndPorts): 
   if (!found) return ports.log.warn('job-of-no-training', { jobId: detail.jobId });
   if (found.record.endedAt !== null || isOfAnother(detail.jobId, found.record))
     return ports.emit({ DuplicateEvents: 1 });
-  const cost = gpuCost(secondsOf(detail), ports.usdPerGpuHour);
-  if (detail.status === 'FAILED') return fail(found, cost, jobFault(found.record, detail), ports);
+  const cost = costOnMachines(
+    [{ totalSeconds: secondsOf(detail), machine: null }],
+    ports.gpuPrices,
+  );
+  if (detail.status === 'FAILED')
+    return failTraining(found, cost, jobFault(found.record, detail), ports);
   try {
     const bundlePrefix = await offer(found.record, ports.store);
     await end(found, { state: 'trained', cost, bundlePrefix }, ports);
     ports.emit({ TrainingsFinished: 1 });
   } catch (error) {
     if (!(error instanceof SammixError)) throw error;
-    await fail(found, cost, error.fault, ports);
+    await failTraining(found, cost, error.fault, ports);
   }
 }
 
@@ -53,7 +58,7 @@ const isOfAnother = (jobId: string, record: TrainingRecord): boolean =>
 /** A request with which no attempt could do anything; its message is a dead letter. */
 export async function failRequest(
   request: { readonly key: string; readonly version: string },
-  { store, log, emit }: Omit<EndPorts, 'usdPerGpuHour'>,
+  { store, log, emit }: Omit<EndPorts, 'gpuPrices'>,
 ): Promise<void> {
   await writeTrainingReason(store, request, {
     code: 'training-not-started',
@@ -88,7 +93,7 @@ type End = Pick<TrainingRecord, 'state' | 'cost' | 'bundlePrefix'>;
 async function end(
   { record, etag }: TaggedTraining,
   change: End,
-  { store, log, emit }: EndPorts,
+  { store, log, emit }: Omit<EndPorts, 'gpuPrices'>,
 ): Promise<boolean> {
   const ended = { ...record, ...change, endedAt: new Date().toISOString() };
   if (!(await writeTraining(store, ended, etag))) return false;
@@ -99,11 +104,12 @@ async function end(
   return true;
 }
 
-async function fail(
+/** Says beside the request why nothing came of it, once. */
+export async function failTraining(
   found: TaggedTraining,
   cost: TrainingRecord['cost'],
   fault: Fault,
-  ports: EndPorts,
+  ports: Omit<EndPorts, 'gpuPrices'>,
 ): Promise<void> {
   const { requestKey: key, requestVersion: version } = found.record;
   await writeTrainingReason(ports.store, { key, version }, fault);

@@ -22,7 +22,7 @@ import { readLabel } from '../../core/volume/label.ts';
 import { type PreflightResult, preflight } from '../../core/volume/preflight.ts';
 import { parseUpload } from '../../site/contract/keys.ts';
 import { corpus } from '../corpus/malformed.ts';
-import { options } from './options.ts';
+import { asked, options } from './options.ts';
 
 /**
  * `npm run fuzz -- --cases N --seed S`: N inputs, mutated or made up, for everything that reads what comes
@@ -270,7 +270,7 @@ const WEIGHTS: readonly (keyof typeof TARGETS)[] = [
 const counts = new Map<string, number>();
 let [failures, slowestMs, peakMiB] = [0, 0, 0];
 const from = only > 0 ? only : 1;
-for (let n = from; n < from + (only > 0 ? 1 : cases); n++) {
+for (let n = from; n < from + (only > 0 ? 1 : cases) && !asked.toStop; n++) {
   const random = createRandom(seed * 1_000_003 + n);
   const target = pick(random, WEIGHTS);
   const startedMs = performance.now();

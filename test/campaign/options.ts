@@ -19,3 +19,10 @@ export function options<Name extends string>(
   }
   return found;
 }
+
+/** Set by Ctrl-C or a kill: a campaign ends with what it has done so far, and says how much that is. */
+export const asked = { toStop: false };
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    asked.toStop = true;
+  });

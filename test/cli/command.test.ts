@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -146,6 +146,53 @@ describe('other commands', () => {
     const [first, second] = await Promise.all([a, b].map((out) => readFile(path.join(out, file))));
     expect(first!.equals(second!)).toBe(true);
     expect(await readdir(path.join(a, 'labelsTr'))).toEqual(['phantom_0001.nii.gz']);
+  });
+
+  it('--dry-run says what would be done, and writes nothing', async () => {
+    const folder = await temporaryFolder();
+    const [input, out] = [path.join(folder, 'in'), path.join(folder, 'out')];
+    await mkdir(input);
+    await writeFile(path.join(input, 'first.nii'), image);
+    await run(input, out, '--quiet');
+    await writeFile(path.join(input, 'second.nii'), image);
+    const before = await readFile(path.join(out, 'summary.json'));
+    const { code, stdout } = await run(input, out, '--dry-run', '--json');
+    expect(code).toBe(EXIT.ok);
+    const { cases } = JSON.parse(stdout);
+    expect(cases).toMatchObject([
+      { caseId: 'first', action: 'keep', label: null },
+      { caseId: 'second', action: 'segment' },
+    ]);
+    expect(await readFile(path.join(out, 'summary.json'))).toEqual(before);
+    expect(await readdir(out)).not.toContain('second');
+  });
+
+  it('--device cuda fails where there is no GPU, and cpu runs', async () => {
+    const folder = await temporaryFolder();
+    const [input, out] = [path.join(folder, 'first.nii'), path.join(folder, 'out')];
+    await writeFile(input, image);
+    expect((await run(input, out, '--device', 'cpu', '--quiet')).code).toBe(EXIT.ok);
+    expect(await reportOf(out, 'first')).toMatchObject({
+      provenance: { backend: { provider: 'cpu' } },
+    });
+    const refused = await run(input, out, '--device', 'cuda', '--force');
+    expect(refused.code).toBe(EXIT.bundle);
+    expect(refused.stderr).toMatch(/expected one of the backends cuda/);
+  });
+
+  it('completion offers every command and option in bash', async () => {
+    const { code, stdout } = await sammix('completion', 'bash');
+    expect(code).toBe(EXIT.ok);
+    const offered = (...words: string[]): string[] => {
+      const script = `${stdout}\nCOMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _sammix; echo "\${COMPREPLY[@]}"`;
+      const { stdout: reply } = spawnSync('bash', ['-c', script, 'bash', ...words]);
+      return String(reply).trim().split(' ');
+    };
+    expect(offered('sammix', 'ev')).toEqual(['evaluate']);
+    expect(offered('sammix', 'run', '--thre')).toEqual(['--threads', '--threshold']);
+    expect(offered('sammix', 'site', 'promo')).toEqual(['promote']);
+    expect(offered('sammix', 'site', 'status', '--reg')).toEqual(['--region']);
+    expect(offered('sammix', 'run', 'a.nii', '--dry')).toEqual(['--dry-run']);
   });
 
   it('info shows the verified bundle', async () => {

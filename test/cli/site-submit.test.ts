@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
@@ -53,5 +53,23 @@ describe('submitCases', () => {
     await submitCases(store, [path.join(folder, 'c1.hdr')], { dataset: 'liver' }, silentProgress);
     const uploaded = await store.get('incoming/liver/images/c1.nii');
     expect(Buffer.from(uploaded)).toEqual(Buffer.from(image));
+  });
+
+  it('uploads the names of the classes before the first label, and a label that is a pair', async () => {
+    const folder = await temporaryFolder();
+    await mkdir(path.join(folder, 'imagesTr'));
+    await mkdir(path.join(folder, 'labelsTr'));
+    const names = '{"labels": {"background": 0, "spleen": 1, "liver": 5}}';
+    const { hdr, img } = pairOf(label);
+    await writeFile(path.join(folder, 'dataset.json'), names);
+    await writeFile(path.join(folder, 'imagesTr/c1_0000.nii'), image);
+    await writeFile(path.join(folder, 'labelsTr/c1.hdr'), hdr);
+    await writeFile(path.join(folder, 'labelsTr/c1.img'), img);
+    const { store } = new MemoryBucket();
+    const given = { dataset: 'liver', label: path.join(folder, 'labelsTr') };
+    await submitCases(store, [path.join(folder, 'imagesTr')], given, silentProgress);
+    const uploaded = async (key: string) => Buffer.from(await store.get(`incoming/liver/${key}`));
+    expect((await uploaded('dataset.json')).toString()).toBe(names);
+    expect(await uploaded('labels/c1.nii')).toEqual(Buffer.from(label));
   });
 });

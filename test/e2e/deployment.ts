@@ -49,7 +49,11 @@ export class Deployment {
   }
 
   async deploy(site: string, settings: object, method: readonly string[] = []): Promise<void> {
-    const file = this.siteFile(site);
+    await this.writeSite(site, settings);
+    await this.cdk(['deploy', ...this.of(site), '--require-approval', 'never', ...method]);
+  }
+
+  async writeSite(site: string, settings: object): Promise<void> {
     const own = {
       site,
       account: ACCOUNT,
@@ -60,8 +64,7 @@ export class Deployment {
       evaluation: { canaryCases: 0 },
       ...settings,
     };
-    await writeFile(file, JSON.stringify(own));
-    await this.cdk(['deploy', ...this.of(site), '--require-approval', 'never', ...method]);
+    await writeFile(this.siteFile(site), JSON.stringify(own));
   }
 
   /** With other settings; without a change set, because moto makes none for a stack that is there. */
@@ -84,7 +87,8 @@ export class Deployment {
     return ['-c', `site=${this.siteFile(site)}`, '--output', this.assembly(site)];
   }
 
-  private siteFile(site: string): string {
+  /** The file of a site that was deployed, or is about to be. */
+  siteFile(site: string): string {
     return path.join(this.folder, `${site}.json`);
   }
 

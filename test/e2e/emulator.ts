@@ -2,7 +2,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -28,14 +28,31 @@ export interface Emulator {
   readonly endpoint: string;
   /** Logs of functions and jobs, and orders to the emulator. */
   readonly work: string;
+  /** Who may do everything, and who may do nothing. */
+  readonly administrator: Credentials;
+  readonly nobody: Credentials;
+  /** Why jobs are not confined as ECS confines them; null where they are. */
+  readonly softer: string | null;
   /** From then on roles may do what their policies say, and nothing else. */
   checkPermissions(checked: boolean): Promise<void>;
   stop(): Promise<void>;
 }
 
 interface Ready {
+  readonly softer: string | null;
+  readonly administrator: Credentials;
+  readonly nobody: Credentials;
+}
+
+export interface Credentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+}
+
+/** For this process's clients, and for the programs that it starts. */
+export function become({ accessKeyId, secretAccessKey }: Credentials): void {
+  process.env.AWS_ACCESS_KEY_ID = accessKeyId;
+  process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
 }
 
 /**
@@ -61,14 +78,17 @@ export async function startEmulator(work: string): Promise<Emulator> {
     ],
     { stdio: ['ignore', 'pipe', 'ignore'], env: { ...process.env, PYTHONDONTWRITEBYTECODE: '1' } },
   );
-  const { accessKeyId, secretAccessKey } = await untilReady(process_);
+  const { administrator, nobody, softer } = await untilReady(process_);
+  if (softer !== null) console.log(`\nSKIPPED: a job's user, root and network; ${softer}.\n`);
   const endpoint = `http://localhost:${port}`;
   process.env.AWS_ENDPOINT_URL = endpoint;
-  process.env.AWS_ACCESS_KEY_ID = accessKeyId;
-  process.env.AWS_SECRET_ACCESS_KEY = secretAccessKey;
+  become(administrator);
   return {
     endpoint,
     work,
+    softer,
+    administrator,
+    nobody,
     checkPermissions: async (checked) => {
       const headers = { 'content-type': 'text/plain' };
       const body = checked ? '0' : 'inf';
@@ -100,6 +120,7 @@ async function segmentFolder(work: string): Promise<string> {
   await mkdir(folder, { recursive: true });
   buildSegmentContext(folder);
   await symlink(path.join(ROOT, 'node_modules'), path.join(folder, 'node_modules'));
+  await copyFile(path.join(EMULATOR, 'probe.mjs'), path.join(folder, 'probe.mjs'));
   return folder;
 }
 

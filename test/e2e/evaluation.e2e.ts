@@ -142,7 +142,10 @@ describe('the evaluations of a deployed site', () => {
   it('fly the canary again after the next deployment', async () => {
     const run = await canaryRun();
     await emulator.checkPermissions(false);
-    const compute = { ...SETTINGS.compute, usdPerGpuHour: 0.7 };
+    const compute = {
+      ...SETTINGS.compute,
+      gpuPrices: { 'g4dn.xlarge': { onDemand: 0.7, spot: 0.3 } },
+    };
     await deployment.redeploy('east', { ...SETTINGS, compute });
     await emulator.checkPermissions(true);
     await until('another canary', async () => (await canaryRun()) !== run);

@@ -30,6 +30,8 @@ import {
 } from './cases.ts';
 import type { Deployment } from './deployment.ts';
 import { type Emulator, emulatorPython } from './emulator.ts';
+import { isolationTests } from './isolation-tests.ts';
+import { privacyTests } from './privacy-tests.ts';
 import { trainingTests } from './training-tests.ts';
 import { closeWorld, openWorld } from './world.ts';
 
@@ -204,6 +206,10 @@ describe('what goes wrong ends in a report', () => {
     expect(estimatedUsd).toBeGreaterThan(0);
   });
 });
+
+isolationTests(() => ({ emulator, own: north.bucket, other: south.bucket }));
+
+privacyTests(() => ({ site: south, siteName: 'south', bucket: south.bucket, work, emulator }));
 
 trainingTests(() => ({ site: north, work }));
 

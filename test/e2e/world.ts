@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Deployment, REGION } from './deployment.ts';
 import { type Emulator, startEmulator } from './emulator.ts';
+import { verdictLines, verdictsOf } from './verdicts.ts';
 
 export interface World {
   readonly work: string;
@@ -19,7 +20,13 @@ export async function openWorld(): Promise<World> {
   opened.push(async () => {
     if (process.env.SAMMIX_E2E_KEEP === undefined) await rm(work, { recursive: true, force: true });
   });
+  // Jobs have the user of their image, and read here what stands for it.
+  await chmod(work, 0o755);
   const emulator = await startEmulator(work);
+  opened.push(async () => {
+    const lines = verdictLines(await verdictsOf(work));
+    console.log(['', 'Denied by the emulator:', ...lines].join('\n'));
+  });
   opened.push(() => emulator.stop());
   process.env.AWS_REGION = REGION;
   const deployment = await Deployment.open(emulator);

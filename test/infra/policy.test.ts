@@ -75,6 +75,14 @@ const NEEDED: readonly (readonly [string, Call])[] = [
     },
   ],
   [
+    'assemble reads what the classes of labels are called',
+    {
+      by: { role: 'PipelineAssembleRole' },
+      action: 's3:GetObject',
+      on: object('incoming/liver/dataset.json'),
+    },
+  ],
+  [
     'the evaluation job reads a version of an upload',
     {
       by: { role: 'EvaluationJobJobRole' },

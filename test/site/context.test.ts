@@ -8,18 +8,18 @@ describe('siteContext', () => {
   it('names every variable that the site stack should have set', () => {
     vi.stubEnv('SAMMIX_SITE', 'site-a');
     vi.stubEnv('SAMMIX_BUCKET', '');
-    vi.stubEnv('SAMMIX_USD_PER_GPU_HOUR', 'much');
+    vi.stubEnv('SAMMIX_GPU_PRICES', 'much');
     expect(siteContext('assemble', AssembleEnv)).toThrow(
-      'SAMMIX_BUCKET: expected text; SAMMIX_USD_PER_GPU_HOUR: expected a number of at least 0',
+      'SAMMIX_BUCKET: expected text; SAMMIX_GPU_PRICES: expected prices by instance type, as JSON',
     );
   });
 
   it('opens its clients once', () => {
     vi.stubEnv('SAMMIX_SITE', 'site-a');
     vi.stubEnv('SAMMIX_BUCKET', 'bucket');
-    vi.stubEnv('SAMMIX_USD_PER_GPU_HOUR', '0.7');
+    vi.stubEnv('SAMMIX_GPU_PRICES', '{"g4dn.xlarge": {"onDemand": 0.7, "spot": null}}');
     const context = siteContext('assemble', AssembleEnv);
-    expect(context().env.SAMMIX_USD_PER_GPU_HOUR).toBe(0.7);
+    expect(context().env.SAMMIX_GPU_PRICES['g4dn.xlarge']?.onDemand).toBe(0.7);
     expect(context()).toBe(context());
   });
 });

@@ -5,6 +5,7 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
@@ -15,7 +16,9 @@ import { S3Store } from '../../adapters/s3-store.ts';
 interface Version {
   readonly id: string;
   readonly etag: string;
+  /** Null of a delete marker. */
   readonly body: Uint8Array | null;
+  readonly at: Date;
 }
 
 interface GetInput {
@@ -33,6 +36,7 @@ interface PutInput {
 interface ListInput {
   readonly Prefix: string;
   readonly ContinuationToken?: string;
+  readonly KeyMarker?: string;
 }
 
 /** A versioned bucket behind the real client's commands: what S3 documents, held in memory. */
@@ -43,6 +47,8 @@ export class MemoryBucket {
   });
   readonly store = new S3Store({ client: this.client, bucket: 'bucket' });
   private readonly objects = new Map<string, Version[]>();
+  /** Called before an object is written, with its key. */
+  onPut: ((key: string) => Promise<void>) | undefined;
   private writes = 0;
   private seen: string[] = [];
 
@@ -68,7 +74,9 @@ export class MemoryBucket {
     GetObject: (input: GetInput) => this.get(input),
     HeadObject: (input: GetInput) => this.head(input),
     PutObject: (input: PutInput) => this.put(input),
-    DeleteObject: ({ Key }: { Key: string }) => this.add(Key, null),
+    DeleteObject: ({ Key, VersionId }: GetInput) =>
+      VersionId === undefined ? this.add(Key, null) : this.forget(Key, VersionId),
+    ListObjectVersions: (input: ListInput) => this.listVersions(input),
     ListObjectsV2: (input: ListInput) => this.list(input),
   } as const;
 
@@ -97,6 +105,18 @@ export class MemoryBucket {
     this.objects.set(
       key,
       (this.objects.get(key) ?? []).filter((version) => version.id !== id),
+    );
+  }
+
+  /** Keys of which there is any version or delete marker. */
+  everyKey(): string[] {
+    return [...this.objects].flatMap(([key, versions]) => (versions.length > 0 ? [key] : []));
+  }
+
+  /** The content of every version of every object. */
+  everything(): { readonly key: string; readonly body: Uint8Array }[] {
+    return [...this.objects].flatMap(([key, versions]) =>
+      versions.flatMap(({ body }) => (body ? [{ key, body }] : [])),
     );
   }
 
@@ -129,6 +149,7 @@ export class MemoryBucket {
 
   private async put(input: PutInput) {
     const body = await toBytes(input.Body);
+    await this.onPut?.(input.Key);
     const current = this.objects.get(input.Key)?.at(-1);
     if (input.IfNoneMatch === '*' && current?.body) throw failure('PreconditionFailed', 412);
     if (input.IfMatch !== undefined && current?.etag !== input.IfMatch)
@@ -139,7 +160,7 @@ export class MemoryBucket {
   private add(key: string, body: Uint8Array | null) {
     this.writes += 1;
     const etag = body ? `"${createHash('md5').update(body).digest('hex')}"` : '';
-    const version = { id: `v${this.writes}`, etag, body };
+    const version = { id: `v${this.writes}`, etag, body, at: new Date() };
     this.objects.set(key, [...(this.objects.get(key) ?? []), version]);
     return { ETag: etag, VersionId: version.id };
   }
@@ -155,6 +176,28 @@ export class MemoryBucket {
     const more = first + 2 < keys.length;
     return { Contents, ...(more ? { NextContinuationToken: String(first + 2) } : {}) };
   }
+
+  private listVersions({ Prefix, KeyMarker }: ListInput) {
+    const keys = this.everyKey()
+      .filter((key) => key.startsWith(Prefix) && key > (KeyMarker ?? ''))
+      .sort();
+    // Two keys a page.
+    const page = keys.slice(0, 2).flatMap((Key) => {
+      const versions = this.objects.get(Key)!.toReversed();
+      return versions.map(({ id, body, at }, age) => ({
+        Key,
+        VersionId: id,
+        Size: body?.length,
+        IsLatest: age === 0,
+        LastModified: at,
+      }));
+    });
+    return {
+      Versions: page.filter(({ Size }) => Size !== undefined),
+      DeleteMarkers: page.filter(({ Size }) => Size === undefined),
+      ...(keys.length > 2 ? { IsTruncated: true, NextKeyMarker: keys[1] } : {}),
+    };
+  }
 }
 
 const buckets = new WeakMap<object, MemoryBucket>();
@@ -166,6 +209,7 @@ const COMMANDS = {
   PutObject: PutObjectCommand,
   DeleteObject: DeleteObjectCommand,
   ListObjectsV2: ListObjectsV2Command,
+  ListObjectVersions: ListObjectVersionsCommand,
 } as const;
 
 // The class and not each client: a second mock of a client would undo that of the class.

@@ -2,7 +2,7 @@ import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
 import { faultText } from '../../errors.ts';
 import { metricOf, NONE, numberInsert, numberText, percentText } from '../../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../../page/html.ts';
-import { caseFilters } from '../../page/table-script.ts';
+import { caseFilters, rowFacts } from '../../page/table-script.ts';
 import { STATUS } from '../../page/words.ts';
 import { statusesOf } from './words.ts';
 
@@ -66,10 +66,14 @@ const headings = (evaluation: Evaluation): Pick<Column, 'title' | 'sort'>[] => [
 ];
 
 const caseRow = (one: EvaluatedCase, evaluation: Evaluation, link: CaseLink): SafeHtml =>
-  html`<tr data-s="${one.status}"${one.flags.length > 0 && html` data-f="${one.flags.join(' ')}"`}><th scope="row">${link(one)}</th>${
+  html`<tr${rowFacts(one.status, one.flags, toReview(one).length > 0)}><th scope="row">${link(one)}</th>${
     hasPatients(evaluation) && html`<td><bdi>${one.patientId}</bdi></td>`
   }${COLUMNS.map(({ cell }) => html`<td>${cell(one, evaluation)}</td>`)}<td>${remarks(one)}</td></tr>
 `;
+
+/** Of evaluations that did not keep them apart, all. */
+export const toReview = ({ flags, reviewFlags }: EvaluatedCase): readonly string[] =>
+  reviewFlags ?? flags;
 
 function remarks({ fault, flags }: EvaluatedCase): Insert {
   const reason = fault && html`<bdi>${faultText(fault)}</bdi> <code>${fault.code}</code>`;

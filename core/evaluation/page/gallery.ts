@@ -11,7 +11,7 @@ import { metricOf, numberText, unitText } from '../../page/format.ts';
 import { html, type Insert, SafeHtml } from '../../page/html.ts';
 import { swatch } from '../../page/page.ts';
 import { STATUS } from '../../page/words.ts';
-import type { CaseLink } from './cases.ts';
+import { type CaseLink, toReview } from './cases.ts';
 
 /** The worst cases with their pictures, the worst first. */
 export function gallerySection(
@@ -61,7 +61,7 @@ function caseCard(
     STATUS[one.status].bad && html`<span class="chip review">${STATUS[one.status].name}</span>`
   }</h3>
 <p class="values">${valuesOf(one)}</p>
-${one.flags.length > 0 && html`<p class="values">${one.flags.map((flag) => html`<span class="chip info">${flag}</span> `)}</p>`}
+${one.flags.length > 0 && html`<p class="values">${one.flags.map((flag) => html`<span class="chip ${toReview(one).includes(flag) ? 'review' : 'info'}">${flag}</span> `)}</p>`}
 ${one.fault && html`<p><bdi>${faultText(one.fault)}</bdi></p>`}
 ${
   own

@@ -29,10 +29,16 @@ export function header(evaluation: Evaluation): SafeHtml {
       : 'Masks made elsewhere'
   } · ${timeInsert(createdAt)}</p>
 <p class="counts">${countsText(evaluation)}.</p>
+${purgedNote(evaluation)}
 <p><strong>Research use only; not a medical device.</strong></p>
 ${headline(evaluation)}
 </header>`;
 }
+
+const purgedNote = ({ purgedCases }: Evaluation): Insert =>
+  purgedCases === undefined
+    ? null
+    : html`<p class="note">${counted(purgedCases, 'case')} that ${purgedCases === 1 ? 'was' : 'were'} measured here ${purgedCases === 1 ? 'has' : 'have'} been purged since; all numbers are without ${purgedCases === 1 ? 'it' : 'them'}.</p>`;
 
 function headline(evaluation: Evaluation): SafeHtml {
   const metric = (name: MetricName) => evaluation.metrics.find((one) => one.name === name);

@@ -92,9 +92,11 @@ def test_sources_are_drawn_by_their_share(pool: SlicePool) -> None:
 def test_negatives_near_the_target_weigh_more() -> None:
     records = [SliceRecord("s", "p", f"c/{k:03d}", k < 2, True, 5.0 * k) for k in range(6)]
     records.append(SliceRecord("s", "p", "other/000", False, True))
-    blank = np.zeros((7, 4, 4), dtype=np.uint8)
+    records.append(SliceRecord("s", "p", "c/200", False, True, 1000.0))
+    blank = np.zeros((8, 4, 4), dtype=np.uint8)
     pool = SlicePool(blank, blank, tuple(records))
-    weights = near_target_weights(pool, [2, 3, 4, 5, 6])
+    weights = near_target_weights(pool, [2, 3, 4, 5, 6, 7])
     assert weights[1] == pytest.approx(1 / (1 + 10 / 15))
     assert list(weights[:4]) == sorted(weights[:4], reverse=True)
+    assert weights[5] == 0.2  # however far: the pelvis may be all that a scan shows
     assert weights[4] == 1  # a case that never shows the target

@@ -13,10 +13,10 @@ from datetime import datetime
 from typing import Any
 
 from cloudformation_gaps import new_id
-from container import command as container_command
-from container import image_environment
+from container import Image, confined, read_image
 from moto.batch import models as batch
 from moto.batch.utils import JobStatus
+from network_gate import Gate
 from settings import ACCOUNT, Settings
 
 NO_GPU = {("SAMMIX_PROVIDERS", "cuda"): "cpu", ("SAMMIX_DEVICE", "cuda"): "cpu"}
@@ -45,6 +45,7 @@ def execute(settings: Settings, job: Any) -> None:
     attempts = int(strategy.get("attempts", 1))
     job.ended_attempts = []
     for attempt in range(1, attempts + 1):
+        wait_for_instance(settings, job)
         job.status = JobStatus.RUNNING
         job.job_started_at = datetime.now()
         started_ms = now_ms()
@@ -57,6 +58,13 @@ def execute(settings: Settings, job: Any) -> None:
         if not is_retried(strategy.get("evaluateOnExit", []), exit_code, status_reason):
             break
     finish(job, False, status_reason)
+
+
+def wait_for_instance(settings: Settings, job: Any) -> None:
+    """A test takes all instances away by the file `no-instance` in the work folder."""
+    while os.path.exists(os.path.join(settings.work, "no-instance")):
+        job.status = JobStatus.RUNNABLE
+        time.sleep(0.2)
 
 
 def now_ms() -> int:
@@ -75,28 +83,47 @@ def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
     environment["AWS_BATCH_JOB_ATTEMPT"] = str(attempt)
     if "index" in job.array_properties:
         environment["AWS_BATCH_JOB_ARRAY_INDEX"] = str(job.array_properties["index"])
-    image = settings.images.get(container["image"])
-    if image is None:
+    folder = settings.images.get(container["image"])
+    if folder is None:
         return 1, "Task failed to start"
     name = job.job_id.replace(":", "-")
-    environment = {**image_environment(image), **environment}
-    volumes = place_volumes(settings, container, environment, f"{name}-{attempt}")
+    image = read_image(folder)
+    environment = {**image.environment, **environment}
+    volumes = place_volumes(settings, container, image, environment, f"{name}-{attempt}")
     # Emulated libraries of the host are not the image's.
     environment.pop("LD_LIBRARY_PATH", None)
-    words, jailed = container_command(container["command"], volumes)
+    words = job.container_overrides.get("command") or container["command"]
+    if not settings.confined:
+        return run_process(settings, job, attempt, name, folder, words, environment)
+    attempts = os.path.join(settings.verdicts(), f"attempts-{job.job_name}.jsonl")
+    with open(attempts, "a", encoding="utf-8") as record, Gate(settings, job) as gate:
+        words = confined(words, image, volumes, settings.port, gate.path, record.fileno())
+        return run_process(
+            settings, job, attempt, name, folder, words, environment, (record.fileno(),)
+        )
+
+
+def run_process(
+    settings: Settings,
+    job: Any,
+    attempt: int,
+    name: str,
+    folder: str,
+    words: list[str],
+    environment: dict[str, str],
+    descriptors: tuple[int, ...] = (),
+) -> tuple[int, str]:
+    role = job.job_definition.container_properties.get("jobRoleArn")
+    # Where the image has programs of its own.
+    path = f"{os.path.join(folder, 'bin')}:{os.environ['PATH']}"
     with open(settings.log_file("batch", name), "ab") as log:
         process = subprocess.Popen(
             words,
-            cwd=image,
-            env={
-                **settings.job_environment(container.get("jobRoleArn")),
-                # Where the image has programs of its own.
-                "PATH": f"{os.path.join(image, 'bin')}:{os.environ['PATH']}",
-                **environment,
-                **jailed,
-            },
+            cwd=folder,
+            env={**settings.job_environment(role), "PATH": path, **environment},
             stdout=log,
             stderr=log,
+            pass_fds=descriptors,
         )
         reclaimed = threading.Event()
         if attempt == 1 and take_reclaim_order(settings):
@@ -114,7 +141,11 @@ def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
 
 
 def place_volumes(
-    settings: Settings, container: dict[str, Any], environment: dict[str, str], name: str
+    settings: Settings,
+    container: dict[str, Any],
+    image: Image,
+    environment: dict[str, str],
+    name: str,
 ) -> list[str]:
     """An empty folder for every volume; variables that name its place in the container name it.
 
@@ -124,6 +155,8 @@ def place_volumes(
     for mount in container.get("mountPoints") or []:
         folder = os.path.join(settings.work, "volumes", name, mount["sourceVolume"])
         os.makedirs(folder, exist_ok=True)
+        if settings.confined and mount["containerPath"] in image.owned:
+            os.chown(folder, image.user, image.user)
         for variable, value in environment.items():
             if value == mount["containerPath"]:
                 environment[variable] = folder

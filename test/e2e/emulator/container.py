@@ -1,4 +1,7 @@
-"""What a container of ECS has and a plain process has not: a root that cannot be written, its image's variables."""
+"""What a container of ECS has and a plain process has not.
+
+A root that cannot be written, its image's user and variables, and a network of its own (jail.py).
+"""
 
 from __future__ import annotations
 
@@ -6,36 +9,60 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+JAIL = os.path.join(os.path.dirname(__file__), "jail.py")
 
 
-def image_environment(image: str) -> dict[str, str]:
-    """The variables that the last stage of the image's Dockerfile sets."""
-    with open(os.path.join(image, "Dockerfile"), encoding="utf-8") as stream:
+@dataclass(frozen=True)
+class Image:
+    """What the last stage of a Dockerfile says of a container."""
+
+    environment: dict[str, str]
+    user: int
+    # Folders that it gives to its user: volumes mounted there are his.
+    owned: frozenset[str]
+
+
+def read_image(folder: str) -> Image:
+    with open(os.path.join(folder, "Dockerfile"), encoding="utf-8") as stream:
         text = re.sub(r"\\\n", " ", re.sub(r"^\s*#.*\n", "", stream.read(), flags=re.MULTILINE))
-    found: dict[str, str] = {}
-    for line in text.splitlines():
-        if line.startswith("FROM "):
-            found = {}
-        if line.startswith("ENV "):
-            found.update(pair.split("=", 1) for pair in shlex.split(line[4:]))
-    return found
+    stage = re.split(r"^FROM ", text, flags=re.MULTILINE)[-1]
+    environment: dict[str, str] = {}
+    for line in re.findall(r"^ENV (.*)$", stage, re.MULTILINE):
+        environment.update(pair.split("=", 1) for pair in shlex.split(line))
+    users = re.findall(r"^USER (\d+)", stage, re.MULTILINE)
+    user = int(users[-1]) if users else 0
+    # Of a user that the image does not know, Docker says that he lives at the root.
+    environment.setdefault("HOME", "/")
+    owned = frozenset(re.findall(rf"chown {user} (\S+)", stage))
+    return Image(environment, user, owned)
 
 
-# The mounts of the namespace are its own; what is bound before the root becomes read-only can be written.
-JAIL = """
-set -e
-mount --make-rprivate /
-for folder in $SAMMIX_WRITABLE; do mount --bind "$folder" "$folder"; done
-mount -o remount,ro,bind /
-unset SAMMIX_WRITABLE
-exec "$@"
-"""
+def missing(folders: list[str]) -> str | None:
+    """Why this machine cannot confine jobs as ECS does; None where it can."""
+    if os.geteuid() != 0:
+        return "jobs are not confined: that takes root"
+    absent = [name for name in ("unshare", "setpriv", "ip", "mount") if shutil.which(name) is None]
+    if absent:
+        return f"jobs are not confined: there is no {', '.join(absent)}"
+    network = "ip link set lo up && ip route add local 0.0.0.0/0 dev lo"
+    if subprocess.run(["unshare", "--mount", "--net", "sh", "-c", network], check=False).returncode:
+        return "jobs are not confined: the kernel gives no namespaces of its network"
+    nobody = ["setpriv", "--reuid", "10001", "--regid", "10001", "--clear-groups", "test", "-r"]
+    for folder in folders:
+        if subprocess.run([*nobody, os.path.join(folder, "Dockerfile")], check=False).returncode:
+            return "jobs are not confined: nobody but root can read this checkout"
+    return None
 
 
-def command(words: list[str], writable: list[str]) -> tuple[list[str], dict[str, str]]:
-    """The command in a container, with what it needs in its environment; as it is where that takes root."""
-    if os.geteuid() != 0 or shutil.which("unshare") is None:
-        return words, {}
-    unshare = shutil.which("unshare") or "unshare"
-    jail = [unshare, "--mount", "sh", "-c", JAIL, "container", *words]
-    return jail, {"SAMMIX_WRITABLE": " ".join(writable)}
+def confined(
+    words: list[str], image: Image, writable: list[str], port: int, gate: str, record: int
+) -> list[str]:
+    """The command in a container."""
+    folders = [word for folder in writable for word in ("--writable", folder)]
+    jail = [sys.executable, "-B", JAIL, "--user", str(image.user), "--port", str(port)]
+    ways = ["--gate", gate, "--record", str(record)]
+    return ["unshare", "--mount", "--net", *jail, *ways, *folders, "--", *words]

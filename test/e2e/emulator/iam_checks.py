@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto.iam.access_control import IAMPolicyStatement
+from moto.iam.access_control import IAMPolicyStatement, IAMRequestBase
+from network_gate import record
+from settings import Settings
 
 
-def install() -> None:
+def install(settings: Settings) -> None:
+    _note_denials(settings)
     original = IAMPolicyStatement._check_element_matches
 
     def matches(self: Any, element: str, value: str) -> bool:
@@ -25,3 +28,17 @@ def install() -> None:
         return original(self, element, value)
 
     IAMPolicyStatement._check_element_matches = matches
+
+
+def _note_denials(settings: Settings) -> None:
+    original = IAMRequestBase.check_action_permitted
+
+    def check(self: Any, resource: str) -> None:
+        try:
+            original(self, resource)
+        except Exception:
+            line = {"who": self._access_key.arn, "what": f"{self._action} {resource}"}
+            record(settings, "iam", {**line, "verdict": "denied by the role's policies"})
+            raise
+
+    IAMRequestBase.check_action_permitted = check

@@ -17,24 +17,27 @@ import json
 import os
 import threading
 
+import account
 import batch_jobs
+import budgets_gap  # noqa: F401 (a model is known by its being imported)
 import cloudformation_gaps
+import container
 import iam_checks
 import lambda_functions
 import site_events
 from settings import ACCOUNT, Settings
 
 
-def administrator() -> dict[str, str]:
-    """A user who may do everything, for when permissions are checked."""
+def user(name: str, *statements: dict[str, str]) -> dict[str, str]:
+    """Credentials of a user who may do that, for when permissions are checked."""
     from moto.iam.models import iam_backends
 
     iam = iam_backends[ACCOUNT]["aws"]
-    iam.create_user(region_name="us-east-1", user_name="administrator")
-    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
-    iam.put_user_policy("administrator", "everything", policy)
-    key = iam.create_access_key("administrator")
+    iam.create_user(region_name="us-east-1", user_name=name)
+    if statements:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_user_policy(name, name, policy)
+    key = iam.create_access_key(name)
     return {"accessKeyId": key.access_key_id, "secretAccessKey": key.secret_access_key}
 
 
@@ -45,13 +48,20 @@ def main() -> None:
     parser.add_argument("--image", action="append", default=[])
     arguments = parser.parse_args()
     images = dict(pair.split("=", 1) for pair in arguments.image)
-    settings = Settings(port=arguments.port, work=os.path.abspath(arguments.work), images=images)
+    softer = container.missing(list(images.values()))
+    settings = Settings(
+        port=arguments.port,
+        work=os.path.abspath(arguments.work),
+        images=images,
+        confined=softer is None,
+    )
 
     cloudformation_gaps.fill()
-    iam_checks.install()
+    iam_checks.install(settings)
     lambda_functions.install(settings)
     batch_jobs.install(settings)
     site_events.install(settings)
+    account.install(settings)
     for loop in (lambda_functions.poll_queues, site_events.watch_clock):
         threading.Thread(target=loop, args=(settings,), daemon=True).start()
 
@@ -59,7 +69,10 @@ def main() -> None:
 
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=arguments.port, verbose=False)
     server.start()
-    print(json.dumps({"ready": True, **administrator()}), flush=True)
+    administrator = user("administrator", {"Effect": "Allow", "Action": "*", "Resource": "*"})
+    nobody = user("nobody")
+    ready = {"softer": softer, "administrator": administrator, "nobody": nobody}
+    print(json.dumps({"ready": True, **ready}), flush=True)
     threading.Event().wait()
 
 

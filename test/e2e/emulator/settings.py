@@ -13,6 +13,8 @@ class Settings:
     port: int
     work: str
     images: dict[str, str] = field(default_factory=dict)
+    # Whether jobs run as ECS runs them, see container.py.
+    confined: bool = False
 
     @property
     def endpoint(self) -> str:
@@ -23,6 +25,12 @@ class Settings:
         folder = os.path.join(self.work, "logs", kind)
         os.makedirs(folder, exist_ok=True)
         return os.path.join(folder, f"{name}.log")
+
+    def verdicts(self) -> str:
+        """What was denied; beside the logs, because a refused key may be a patient's."""
+        folder = os.path.join(self.work, "verdicts")
+        os.makedirs(folder, exist_ok=True)
+        return folder
 
     def process_environment(self, region: str, role_arn: str | None) -> dict[str, str]:
         """What AWS itself sets: region and the role's temporary credentials; nothing of ours."""

@@ -1,13 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ZodMiniType, z } from 'zod/mini';
-import {
-  amount,
-  count,
-  filled,
-  ordinal,
-  SegmentJobEnv,
-  SummaryEnv,
-} from '../../../site/contract/env.ts';
+import { count, filled, ordinal, SegmentJobEnv, SummaryEnv } from '../../../site/contract/env.ts';
 
 const says = (schema: ZodMiniType, value: unknown) =>
   schema.safeParse(value).error?.issues.map((issue) => issue.message);
@@ -27,8 +20,6 @@ describe('the environment of functions and jobs', () => {
     expect(count().parse('12')).toBe(12);
     expect(ordinal().parse('0')).toBe(0);
     expect(says(ordinal(), '-1')).toEqual(['expected a whole number of at least 0']);
-    expect(amount().parse('0.75')).toBe(0.75);
-    expect(says(amount(), '-0.1')).toEqual(['expected a number of at least 0']);
   });
 
   it('takes a plain job as the first attempt of child 0', () => {

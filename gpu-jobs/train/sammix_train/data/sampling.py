@@ -11,6 +11,7 @@ from .slices import SlicePool
 
 MIN_LABELLED_SLICES = 5
 NEAR_MM = 15.0  # slices without the target are drawn half as often at this distance from it
+FARTHEST_WEIGHT = 0.2  # but never less often than this: a scan may be of the pelvis alone
 
 
 def labelled_indices(pool: SlicePool, labels: str, seed: int) -> np.ndarray:
@@ -95,14 +96,14 @@ def small_target_weights(pool: SlicePool, slices: list[int], exponent: float) ->
 
 
 def near_target_weights(pool: SlicePool, slices: list[int]) -> np.ndarray:
-    """1 / (1 + distance / `NEAR_MM`) to the nearest slice of the case that shows the target."""
+    """1 / (1 + distance / `NEAR_MM`) to the case's nearest slice with the target, with a floor."""
     case = [pool.records[i].slice_id.rsplit("/", 1)[0] for i in slices]
     heights = pool.heights_with_target
     distance = np.zeros(len(slices))
     for j, i in enumerate(slices):
         if (shown := heights.get(case[j])) is not None:
             distance[j] = np.abs(shown - pool.records[i].height_mm).min()
-    return 1 / (1 + distance / NEAR_MM)
+    return np.maximum(1 / (1 + distance / NEAR_MM), FARTHEST_WEIGHT)
 
 
 class StepSampler:

@@ -1,0 +1,77 @@
+import { faultText, SammixError } from '../core/errors.ts';
+import { collectCases, type LabelCase } from './cases.ts';
+import type { Finished } from './command.ts';
+import { EXIT } from './exit-codes.ts';
+import { leftOutCounts } from './inputs.ts';
+import { isDone, planRun } from './local.ts';
+import type { Progress } from './progress.ts';
+import type { RunOptions } from './run.ts';
+
+interface PlannedCase {
+  readonly caseId: string;
+  readonly image: string;
+  readonly label: string | null;
+  /** `keep` what lies in the output folder, `segment` it, or `refuse` what cannot be opened. */
+  readonly action: 'keep' | 'segment' | 'refuse';
+  /** Why it would be refused. */
+  readonly reason: string | null;
+}
+
+/**
+ * `sammix run --dry-run`: the same cases, labels and bundle, but no graph is loaded and nothing is written.
+ * Images are read to know them again, not looked at: that is `sammix check`.
+ */
+export async function dryRun(
+  paths: readonly string[],
+  options: RunOptions,
+  progress: Progress,
+): Promise<Finished> {
+  const { cases, leftOut, notes } = await collectCases(paths, options, { labelsBeside: false });
+  for (const note of notes) progress.line(note);
+  const run = await planRun(options);
+  const planned: PlannedCase[] = [];
+  for (const [at, input] of cases.entries()) {
+    progress.begin(input.caseId, `[${at + 1}/${cases.length}]`);
+    const done = options.force
+      ? { done: false, reason: null }
+      : await isDone(run, input, input.label).then(
+          (done) => ({ done, reason: null }),
+          (error: unknown) => ({ done: false, reason: reasonOf(error) }),
+        );
+    const one = plannedCase(input, done);
+    planned.push(one);
+    progress.line(lineOf(one));
+  }
+  const result = {
+    bundleDigest: run.bundle.digest,
+    cases: planned,
+    leftOut: leftOutCounts(leftOut),
+  };
+  const toDo = planned.filter(({ action }) => action === 'segment').length;
+  const refused = planned.filter(({ action }) => action === 'refuse').length;
+  progress.line(
+    `${toDo} to segment, ${planned.length - toDo - refused} to keep, ${refused} refused; nothing was done`,
+  );
+  return { result, exitCode: refused > 0 ? EXIT.someCasesFailed : EXIT.ok };
+}
+
+const plannedCase = (
+  input: LabelCase,
+  { done, reason }: { readonly done: boolean; readonly reason: string | null },
+): PlannedCase => ({
+  caseId: input.caseId,
+  image: input.image,
+  label: typeof input.label?.file === 'string' ? input.label.file : null,
+  action: reason !== null ? 'refuse' : done ? 'keep' : 'segment',
+  reason,
+});
+
+function reasonOf(error: unknown): string {
+  if (error instanceof SammixError) return faultText(error.fault);
+  throw error;
+}
+
+const lineOf = ({ action, caseId, image, label, reason }: PlannedCase): string =>
+  action === 'refuse'
+    ? `REFUSE  ${caseId}: ${reason}`
+    : `${action.padEnd(7)} ${caseId}: ${image}${label === null ? '' : `, label ${label}`}`;
