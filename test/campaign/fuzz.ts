@@ -285,7 +285,10 @@ for (let n = from; n < from + (only > 0 ? 1 : cases) && !asked.toStop; n++) {
   }
   counts.set(target, (counts.get(target) ?? 0) + 1);
   slowestMs = Math.max(slowestMs, performance.now() - startedMs);
-  if (n % 500 === 0) peakMiB = Math.max(peakMiB, process.memoryUsage().rss / 2 ** 20);
+  if (n % 500 !== 0) continue;
+  peakMiB = Math.max(peakMiB, process.memoryUsage().rss / 2 ** 20);
+  // Signals are heard between turns of the loop only.
+  await new Promise(setImmediate);
 }
 
 if (accepted.length > 0 && python && existsSync(python)) {
