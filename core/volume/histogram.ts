@@ -27,7 +27,7 @@ export interface HuReport {
   readonly shares: {
     /** Of all finite ones: how many these are. */
     readonly above: number;
-    /** Below -20 HU: air, lung, fat. */
+    /** Below -20 HU: air, lung, fat; without the most frequent value there, which may be another fill. */
     readonly belowWater: number;
     /** From 20 to 120 HU: muscle, organs, blood, enhanced or not. */
     readonly softTissue: number;
@@ -138,7 +138,7 @@ export class HuStatistics {
       histogram,
       shares: {
         above: filled.sampled / Math.max(1, sampled),
-        belowWater: shareBetween(filled, Number.NEGATIVE_INFINITY, -21),
+        belowWater: shareBetween(withoutPeak(filled, -21), Number.NEGATIVE_INFINITY, -21),
         softTissue: shareBetween(filled, 20, 120),
         tissue: shareBetween(aboveHu(histogram, -500), -200, 200),
       },
@@ -222,6 +222,16 @@ function aboveHu({ firstHu, counts }: HuHistogram, fromHu: number): HuHistogram 
   const above = counts.slice();
   above.fill(0, 0, Math.max(0, fromHu - firstHu));
   return { firstHu, counts: above, sampled: above.reduce((sum, count) => sum + count, 0) };
+}
+
+/** MR and masks have a background of one value; air, lung and fat have many. */
+function withoutPeak(histogram: HuHistogram, toHu: number): HuHistogram {
+  const counts = histogram.counts.slice();
+  const below = counts.subarray(0, toHu - histogram.firstHu + 1);
+  let most = 0;
+  for (let bin = 0; bin < below.length; bin++) if (below[bin]! > below[most]!) most = bin;
+  below[most] = 0;
+  return { ...histogram, counts };
 }
 
 const PEAK_FROM_HU = -300;

@@ -60,6 +60,7 @@ export async function readLabel(source: ByteStream, options: LabelOptions): Prom
     if (reader.nonFiniteVoxels > 0) throw notALabel(subject, 'NaN or infinite voxels');
     classes.mark(hu, data.subarray(index * sliceVoxels, (index + 1) * sliceVoxels));
   }
+  classes.refuseAllButZero();
   const own = headerTable(header.extensions);
   const meaning = meaningOf({
     values: classes.values(),
@@ -84,6 +85,8 @@ export async function readLabel(source: ByteStream, options: LabelOptions): Prom
 class ClassCodes {
   private readonly subject: string;
   private readonly codes = new Map<number, number>();
+  /** A value that was taken for 0 and is not. */
+  private nearZero: number | undefined;
 
   constructor(subject: string) {
     this.subject = subject;
@@ -110,6 +113,15 @@ class ClassCodes {
       .sort((a, b) => a - b);
   }
 
+  /** An empty label holds 0; one of 0 and 0.00003 was scaled, and its classes are lost. */
+  refuseAllButZero(): void {
+    if (this.nearZero !== undefined && this.values().every((value) => value === 0))
+      throw notALabel(
+        this.subject,
+        `0 and ${this.nearZero} only: its scaling (scl_slope) is wrong`,
+      );
+  }
+
   /** 1 where a voxel has one of `values`; undefined where none can. */
   select(data: Uint8Array, values: readonly number[]): Uint8Array | undefined {
     const wanted = new Uint8Array(CLASS_LIMIT);
@@ -125,6 +137,7 @@ class ClassCodes {
     const whole = Math.round(value);
     if (!(Math.abs(value - whole) <= WHOLE_NUMBER_TOLERANCE) || whole < 0)
       throw notALabel(this.subject, `the value ${value}`);
+    if (whole === 0 && value !== 0) this.nearZero = value;
     const known = this.codes.get(whole);
     if (known === undefined && this.values().length === CLASS_LIMIT)
       throw notALabel(this.subject, `more than ${CLASS_LIMIT} different values`);

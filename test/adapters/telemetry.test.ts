@@ -58,6 +58,40 @@ it.skipIf(process.platform !== 'linux')('one that does would be seen', async () 
   expect((await socketsOf(child)).size).toBeGreaterThan(0);
 });
 
+/** Notes what native code sees of the switch when the thread that loads ONNX Runtime is begun. */
+const NOTING = `
+  import { appendFileSync } from 'node:fs';
+  import { syncBuiltinESMExports } from 'node:module';
+  import threads from 'node:worker_threads';
+  threads.Worker = class extends threads.Worker {
+    constructor(file, ...more) {
+      const { ORT_DISABLE_TELEMETRY } = process.report.getReport().environmentVariables;
+      if (/onnx-worker/.test(String(file)))
+        appendFileSync(process.env.NOTED, String(ORT_DISABLE_TELEMETRY) + '\\n');
+      super(file, ...more);
+    }
+  };
+  syncBuiltinESMExports();`;
+
+it('ONNX Runtime finds its telemetry switched off in the environment of the process', async () => {
+  const folder = await temporaryFolder();
+  const [scan, preload, noted] = ['scan.nii', 'noting.mjs', 'noted'].map((name) =>
+    path.join(folder, name),
+  ) as [string, string, string];
+  await writeFile(scan, phantomFile({ seed: 1, columns: 48, rows: 40, slices: 16 }).image);
+  await writeFile(preload, NOTING);
+  const { ORT_DISABLE_TELEMETRY: _, ...env } = process.env;
+  const args = ['--import', preload, 'cli/bin.mjs', 'run', scan, '--out', path.join(folder, 'out')];
+  const run = spawn(process.execPath, [...args, '--bundle', TINY_BUNDLE], {
+    cwd: root,
+    stdio: 'ignore',
+    env: { ...env, NOTED: noted },
+  });
+  expect(await new Promise((resolve) => run.once('close', resolve))).toBe(0);
+  const seen = (await readFile(noted, 'utf8')).trim().split('\n');
+  expect(new Set(seen)).toEqual(new Set(['1']));
+});
+
 it('the switch is set before ONNX Runtime is loaded, in every entry that loads it', async () => {
   for (const file of ['adapters/ort.ts', 'adapters/onnx-thread.ts']) {
     const [first] = (await readFile(path.join(root, file), 'utf8')).split('\n');

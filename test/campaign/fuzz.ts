@@ -22,6 +22,7 @@ import { readLabel } from '../../core/volume/label.ts';
 import { type PreflightResult, preflight } from '../../core/volume/preflight.ts';
 import { parseUpload } from '../../site/contract/keys.ts';
 import { corpus } from '../corpus/malformed.ts';
+import { HOSTILE, mutated, pick, uint } from './mutated.ts';
 import { asked, options } from './options.ts';
 
 /**
@@ -32,9 +33,6 @@ import { asked, options } from './options.ts';
  */
 const { cases, seed, only } = options({ cases: 2000, seed: 1, only: 0 });
 
-const uint = (random: Random, below: number): number => Math.floor(random.next() * below);
-const pick = <T>(random: Random, from: readonly T[]): T => from[uint(random, from.length)]!;
-
 const once = async function* (bytes: Uint8Array) {
   // In pieces, as a disk or a network brings them.
   for (let at = 0; at < bytes.length; at += 7000) yield bytes.subarray(at, at + 7000);
@@ -42,43 +40,6 @@ const once = async function* (bytes: Uint8Array) {
 
 const FILES = corpus();
 const SMALL = FILES.filter(({ expected, image }) => expected === 'usable' && !image);
-const HOSTILE = [
-  0,
-  1,
-  -1,
-  127,
-  255,
-  32767,
-  -32768,
-  2 ** 31 - 1,
-  -(2 ** 31),
-  1e20,
-  -1e-20,
-  1e36,
-  Number.NaN,
-  Number.POSITIVE_INFINITY,
-];
-
-/** Changes up to four numbers or bytes, most of them in the header, and now and then the length. */
-function mutated(random: Random, bytes: Uint8Array): Uint8Array {
-  let copy = new Uint8Array(bytes);
-  const view = new DataView(copy.buffer);
-  for (let n = 1 + uint(random, 4); n > 0 && copy.length > 8; n--) {
-    const within = random.next() < 0.8 ? Math.min(560, copy.length) : copy.length;
-    const at = uint(random, within - 8);
-    const value = pick(random, HOSTILE);
-    const kind = uint(random, 6);
-    if (kind === 0) copy[at] = uint(random, 256);
-    else if (kind === 1) copy[at]! ^= 1 << uint(random, 8);
-    else if (kind === 2) view.setInt16(at & ~1, value, random.next() < 0.8);
-    else if (kind === 3) view.setFloat32(at & ~3, value, random.next() < 0.8);
-    else if (kind === 4) view.setFloat64(at & ~7, value, true);
-    else view.setInt32(at & ~3, value, random.next() < 0.8);
-  }
-  if (random.next() < 0.1) copy = copy.slice(0, uint(random, copy.length));
-  return copy;
-}
-
 /** Throws what is wrong with a result. */
 function mustBeSound(result: PreflightResult): void {
   JSON.stringify(result.problems);
@@ -285,7 +246,10 @@ for (let n = from; n < from + (only > 0 ? 1 : cases) && !asked.toStop; n++) {
   }
   counts.set(target, (counts.get(target) ?? 0) + 1);
   slowestMs = Math.max(slowestMs, performance.now() - startedMs);
-  if (n % 500 === 0) peakMiB = Math.max(peakMiB, process.memoryUsage().rss / 2 ** 20);
+  if (n % 500 !== 0) continue;
+  peakMiB = Math.max(peakMiB, process.memoryUsage().rss / 2 ** 20);
+  // Signals are heard between turns of the loop only.
+  await new Promise(setImmediate);
 }
 
 if (accepted.length > 0 && python && existsSync(python)) {

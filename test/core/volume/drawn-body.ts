@@ -9,7 +9,7 @@ const SIDE = 100;
 const SPACING_MM = 5;
 
 export const SLICE_MM = 5;
-export const GRID = {
+const GRID = {
   columns: SIDE,
   rows: SIDE,
   slices: 1,

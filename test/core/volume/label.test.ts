@@ -41,6 +41,7 @@ test('labels stored as floating point are read', async () => {
 test.each([
   ['an interpolated label', new Float32Array([0, 0.5, 1, 0, 0, 0, 0, 0]), /the value 0.5/],
   ['a CT in its place', new Int16Array([-1000, 40, 1, 0, 0, 0, 0, 0]), /the value -1000/],
+  ['one whose scaling is lost', new Float32Array([0, 2 ** -15, 0, 0, 0, 0, 0, 0]), /scl_slope/],
   ['NaN', new Float32Array([0, Number.NaN, 1, 0, 0, 0, 0, 0]), /found NaN/],
 ])('%s is refused', async (_, voxels, says) => {
   const failure = await label(voxels).catch((error) => error);

@@ -58,6 +58,7 @@ describe('refused', () => {
     ['a z-scored image', 'not-hu', scaled((hu) => hu / 400), /normalised/],
     ['8-bit grey values', 'not-hu', Uint8Array.from(CT, (hu) => (hu + 1015) / 7), /8-bit/],
     ['a lost offset', 'not-hu', Int16Array.from(CT, (hu) => (hu + 1024) * 2), /scl_inter/],
+    ['MR whose background is -500', 'not-hu', scaled((hu) => (hu < -500 ? -500 : hu + 200)), /MR/],
     ['nothing but NaN', 'not-finite', new Float32Array(COUNT).fill(Number.NaN), /100.00 %.*NaN/],
   ] as const)('%s: %s', async (_, code, voxels, says) => {
     const result = await check(voxels);
