@@ -65,6 +65,9 @@ async function withoutCase(
       sammixVersion: provenance(null).sammixVersion,
       bundle: evaluation.bundle,
       previous: before === undefined ? undefined : await readEvaluation(store, dataset, before),
+      ...(evaluation.scoredCases !== undefined && {
+        scoredCases: kept.filter(({ scores }) => scores.length > 0).length,
+      }),
       ...(leftOut && { leftOut }),
     }),
     ...(gone > 0 && { purgedCases: gone }),
