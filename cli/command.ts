@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { toJsonBytes } from '../core/json.ts';
 import { EXIT } from './exit-codes.ts';
 import {
   type Progress,
@@ -76,7 +77,7 @@ export async function report(
   const { result, text, exitCode } = await action(progressFor(quiet));
   // Set before anything is printed: a reader that has gone changes nothing of what was done.
   process.exitCode = exitCode;
-  if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  if (json) process.stdout.write(toJsonBytes(result));
   else if (text !== undefined && !quiet) process.stdout.write(`${visible(text)}\n`);
 }
 

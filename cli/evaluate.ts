@@ -18,6 +18,7 @@ import {
   type LabelledInput,
   type MaskSource,
   type MeasuredRow,
+  type ModelMaskOptions,
   modelMasks,
 } from './evaluation-cases.ts';
 import { earlierEvaluation, writeEvaluation } from './evaluation-files.ts';
@@ -25,7 +26,6 @@ import { evaluatedCaseLine, evaluationLines } from './evaluation-lines.ts';
 import { EXIT } from './exit-codes.ts';
 import { leftOutCounts } from './inputs.ts';
 import { numbers, texts, withLabels } from './labels.ts';
-import type { ModelOptions } from './local.ts';
 import { type Progress, printDefect, TimeLeft } from './progress.ts';
 
 /** `sammix evaluate` */
@@ -39,6 +39,12 @@ export function define(command: Command): void {
     )
     .option('-l, --label <path>', 'a folder of labels (default: the dataset itself)')
     .option('--pairs <csv>', 'columns image,label,patient: which label belongs to which image')
+    .addOption(
+      new Option(
+        '--reuse <dir>',
+        'take masks that sammix run has made of these images before, where nothing has changed',
+      ).conflicts('predictions'),
+    )
     .addOption(
       new Option(
         '-p, --predictions <dir>',
@@ -78,7 +84,7 @@ Exit:     0 all compared, 1 some cases failed or have an unusable label, 2 usage
     });
 }
 
-export interface EvaluateOptions extends Omit<ModelOptions, 'postprocess'>, CollectOptions {
+export interface EvaluateOptions extends ModelMaskOptions, CollectOptions {
   readonly out: string;
   readonly against?: string;
   readonly predictionValue?: readonly number[];

@@ -7,13 +7,14 @@ import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts
 import type { LabelChoice } from '../core/dataset/label-meaning.ts';
 import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
-import { usableJson } from '../core/json.ts';
+import { putJson, usableJson } from '../core/json.ts';
 import { imageName, imageStream, imageVersion } from './case-image.ts';
 import { type CaseLabel, caseLabel, type LabelCase } from './cases.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
 import { findLabels, type LabelOptions, labelChoice } from './labels.ts';
 import { closeRun, type ModelOptions, openRun, runLocally } from './local.ts';
 import type { Progress } from './progress.ts';
+import { openReused, reuseCase } from './reuse.ts';
 
 /** A case whose label is at hand. */
 export interface LabelledInput extends LabelCase {
@@ -34,16 +35,23 @@ export interface MaskSource {
   close(): Promise<void>;
 }
 
+export interface ModelMaskOptions extends Omit<ModelOptions, 'postprocess'> {
+  /** Where `sammix run` has segmented the same images before. */
+  readonly reuse?: string;
+}
+
 /** Segments every case as `sammix run` does; finished cases in `options.out` are kept. */
 export async function modelMasks(
-  options: Omit<ModelOptions, 'postprocess'>,
+  options: ModelMaskOptions,
   progress: Progress,
 ): Promise<MaskSource> {
-  const run = await openRun({ ...options, postprocess: true }, progress);
+  const from = options.reuse === undefined ? undefined : await openReused(options.reuse);
+  const run = await openRun({ ...options, postprocess: true, keepEdited: false }, progress);
   const { bundle } = run;
   return {
     bundle: bundleDisplay(bundle.manifest, bundle.digest),
     async measure(input) {
+      if (from && !run.force) await reuseCase(from, run, input);
       const { report, resumed } = await runLocally(run, input, input.label);
       // A case that failed has a label all the same.
       const { version: labelVersion } = await input.label.read();
@@ -143,7 +151,7 @@ async function measureMask(
     headerText,
   });
   const measured: MeasuredCase = { schemaVersion: 1, inputsVersion, case: row };
-  await store.put(key, Buffer.from(`${JSON.stringify(measured)}\n`));
+  await putJson(store, key, measured, 0);
   return { row, resumed: false };
 }
 

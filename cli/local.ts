@@ -47,6 +47,8 @@ export interface ModelOptions {
   readonly probability?: boolean;
   /** Masks and reports keep the free text of the input's header. */
   readonly headerText?: boolean;
+  /** False has the model draw again what a person has corrected: an evaluation is of the model. */
+  readonly keepEdited?: boolean;
   /** False leaves the DICOM-SEG out of cases that came from DICOM. */
   readonly dicomSeg?: boolean;
 }
@@ -61,6 +63,8 @@ export interface LocalRun {
   readonly slicesPerSlab: number;
   readonly force: boolean;
   readonly dicomSeg?: boolean;
+  /** Measure masks that a person has corrected, instead of drawing them again. */
+  readonly keepEdited: boolean;
   readonly progress: Progress;
 }
 
@@ -72,7 +76,7 @@ export interface LocalOutcome {
 }
 
 /** What decides whether a case is done already. */
-type RunToBe = Pick<LocalRun, 'store' | 'bundle' | 'parameters'>;
+export type RunToBe = Pick<LocalRun, 'store' | 'bundle' | 'parameters'>;
 
 const openBundleOf = ({ bundle = DEFAULT_BUNDLE }: ModelOptions): Promise<OpenBundle> =>
   openBundle(new DirStore(bundle), bundle);
@@ -117,6 +121,7 @@ export async function openRun(options: ModelOptions, progress: Progress): Promis
     slicesPerSlab: options.slicesPerJob,
     force: options.force,
     dicomSeg: options.dicomSeg ?? true,
+    keepEdited: options.keepEdited ?? true,
     progress,
   };
 }
@@ -185,6 +190,7 @@ async function attempt(
       slabs: slabQueue(run, one, store),
       slicesPerSlab: run.slicesPerSlab,
       force: run.force,
+      keepEdited: run.keepEdited,
       exclusive: true,
       endsTheRun: (error) => endsTheRun(run, error),
       onDefect: (error) => {
@@ -279,7 +285,7 @@ const caseToRun = (run: LocalRun, input: CaseInput, label: CaseLabel | undefined
   },
 });
 
-async function identify(run: RunToBe, input: CaseInput): Promise<RunIdentity> {
+export async function identify(run: RunToBe, input: CaseInput): Promise<RunIdentity> {
   if (input.fault) throw new InputError(input.fault);
   const identity: InputIdentity = { name: imageName(input), ...(await imageVersion(input)) };
   return {

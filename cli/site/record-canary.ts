@@ -45,6 +45,7 @@ export async function recordCanary(
       parameters: parametersOf(bundle.manifest),
       slicesPerSlab: CANARY_SCAN.slices,
       force: true,
+      keepEdited: false,
       progress: silentProgress,
     };
     const reference: CanaryReference = { schemaVersion: 1, digest: bundle.digest, cases: [] };

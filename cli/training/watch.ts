@@ -180,7 +180,7 @@ const dataLine = (data: DataFacts): string =>
     data.step > 0 ? `going on at step ${data.step} with` : 'learning from',
     `${counted(data.labelledSlices, 'labelled slice')}, ${data.emptySlices} empty`,
     `and ${data.unlabelledSlices} unlabelled ones of ${counted(data.trainingPatients, 'patient')};`,
-    `${counted(data.validationPatients, 'patient')} validate (${data.validationSlices} slices); ${data.machine}`,
+    `validating on ${data.validationSlices} of ${counted(data.validationPatients, 'patient')}; ${data.machine}`,
   ].join(' ');
 
 /** For a shell, where it needs to be. */

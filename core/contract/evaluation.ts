@@ -259,6 +259,8 @@ export const Evaluation = z.strictObject({
   liverSliceRecall: EstimateInterval,
   liverFreeSliceSpecificity: EstimateInterval,
   classification: ClassificationSummary.nullable(),
+  /** Cases whose slices `classification` is made of, where there were too many for all of them. */
+  scoredCases: z.int().positive().optional(),
   volumes: VolumeAgreement,
   strata: z.array(Stratum),
   /** Ids of the worst cases, failed and missed ones first. */

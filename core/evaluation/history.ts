@@ -1,4 +1,5 @@
 import type { Evaluation, History, HistoryEntry } from '../contract/evaluation.ts';
+import { toJson } from '../json.ts';
 
 /** What a trend keeps of an evaluation. */
 function historyEntry(evaluation: Evaluation): HistoryEntry {
@@ -37,7 +38,7 @@ export function extendHistory(history: History | undefined, evaluation: Evaluati
  */
 export function evaluationJson(evaluation: Evaluation): string {
   const { cases, ...rest } = evaluation;
-  const head = JSON.stringify(rest, null, 2).slice(0, -'\n}'.length);
-  const lines = cases.map((one) => `    ${JSON.stringify(one)}`);
+  const head = toJson(rest).slice(0, -'\n}'.length);
+  const lines = cases.map((one) => `    ${toJson(one, 0)}`);
   return `${head},\n  "cases": [\n${lines.join(',\n')}\n  ]\n}\n`;
 }

@@ -131,8 +131,12 @@ export function volumeAgreement(labelled: readonly EvaluatedCase[]): VolumeAgree
   const cases = differences.length;
   if (cases === 0) return { cases, biasMl: null, lowerLimitMl: null, upperLimitMl: null };
   const biasMl = differences.reduce((sum, value) => sum + value, 0) / cases;
+  // Volumes that no patient has may sum up to more than a number holds.
+  if (!Number.isFinite(biasMl))
+    return { cases, biasMl: null, lowerLimitMl: null, upperLimitMl: null };
   if (cases === 1) return { cases, biasMl, lowerLimitMl: null, upperLimitMl: null };
   const squares = differences.reduce((sum, value) => sum + (value - biasMl) ** 2, 0);
   const reachMl = 1.96 * Math.sqrt(squares / (cases - 1));
+  if (!Number.isFinite(reachMl)) return { cases, biasMl, lowerLimitMl: null, upperLimitMl: null };
   return { cases, biasMl, lowerLimitMl: biasMl - reachMl, upperLimitMl: biasMl + reachMl };
 }

@@ -87,17 +87,17 @@ export class PatientBootstrap {
 
   /**
    * Any statistic of `patients` patients; `of` is told how often each is drawn. Draws for which it is
-   * NaN (an AUC without positives) are left out of the interval.
+   * no finite number (an AUC without positives) are left out of the interval.
    */
   statistic(patients: number, of: (times: Uint16Array) => number): EstimateInterval {
     if (patients === 0) return NO_ESTIMATE;
     const estimate = of(new Uint16Array(patients).fill(1));
-    if (Number.isNaN(estimate)) return NO_ESTIMATE;
+    if (!Number.isFinite(estimate)) return NO_ESTIMATE;
     const counts = this.draw(patients);
     const values: number[] = [];
     for (let at = 0; at < counts.length; at += patients) {
       const value = of(counts.subarray(at, at + patients));
-      if (!Number.isNaN(value)) values.push(value);
+      if (Number.isFinite(value)) values.push(value);
     }
     const tail = (1 - this.plan.confidence) / 2;
     const [lower, upper] = [quantile(values, tail), quantile(values, 1 - tail)];

@@ -32,6 +32,8 @@ export interface EvaluationFacts {
   /** The evaluation to compare with. */
   readonly previous?: Evaluation | undefined;
   readonly bootstrap?: BootstrapPlan;
+  /** How many rows have kept their slices' scores, where not all have. */
+  readonly scoredCases?: number | undefined;
   readonly leftOut?: Evaluation['leftOut'];
 }
 
@@ -61,6 +63,7 @@ export function summarise(rows: readonly EvaluatedCase[], facts: EvaluationFacts
     liverFreeSliceSpecificity: sliceShare(labelled, 'liverFreeSliceSpecificity', bootstrap),
     classification:
       bundle && summariseClassification(labelled, bundle.classifierThreshold, bootstrap),
+    ...(facts.scoredCases !== undefined && { scoredCases: facts.scoredCases }),
     volumes: volumeAgreement(labelled),
     strata: summariseStrata(labelled, bootstrap),
     worst: worstCases(labelled),

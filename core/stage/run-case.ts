@@ -39,6 +39,8 @@ export interface RunCasePorts {
   readonly slicesPerSlab: number;
   /** Do the case again even where it is done. */
   readonly force: boolean;
+  /** Measure a mask that a person has corrected, instead of drawing it again; else it is drawn again. */
+  readonly keepEdited?: boolean;
   /**
    * True where nobody else works under these keys: what can be made again is removed at the end, and so
    * is all that a failed attempt or another run has left. At a site the keys are this run's alone, but
@@ -94,11 +96,14 @@ async function runStages(
   const label = await input.label();
   const look = ports.exclusive ? 'bytes' : 'sizes';
   const done = ports.force ? undefined : await segmentedBefore(store, keys, run.runId, look);
-  if (done && isComparedWith(done, label?.version)) return { state: 'kept', report: done };
+  const isTheModels = !done?.maskEdited || ports.keepEdited;
+  if (done && isTheModels && isComparedWith(done, label?.version))
+    return { state: 'kept', report: done };
   // At a site another run may be at work here, and nobody edits what lies there.
   if (ports.exclusive && !ports.force) {
-    const edited = done ? undefined : await editedBefore(store, keys, run.runId);
-    const standing = done ?? edited;
+    const edited =
+      done || !ports.keepEdited ? undefined : await editedBefore(store, keys, run.runId);
+    const standing = (isTheModels ? done : undefined) ?? edited;
     if (standing) {
       attempt.stage = 'report';
       return reportStanding({ standing, edited: edited !== undefined, label, run }, input, ports);

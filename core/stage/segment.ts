@@ -1,7 +1,7 @@
 import type { BundleManifest } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
 import { type Backend, type CaseManifest, SlabRecords } from '../contract/manifest.ts';
-import { usableJson } from '../json.ts';
+import { putJson, usableJson } from '../json.ts';
 import type { BlobStore, GraphRole, Infer } from '../ports.ts';
 import { NativeGridMapper } from '../slice/native.ts';
 import { segmentSlices } from '../slice/segment-slices.ts';
@@ -92,11 +92,7 @@ async function computeSlab(
     camGridPx: Math.sqrt(activations[0]!.length),
     slices: slices.map((slice) => slice.record),
   };
-  await store.put(
-    keys.slabRecords(slab.index),
-    Buffer.from(JSON.stringify(records)),
-    'application/json',
-  );
+  await putJson(store, keys.slabRecords(slab.index), records, 0);
   return records;
 }
 

@@ -3,6 +3,7 @@ import type { BundleManifest } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
 import type { CaseManifest, Problem, RunIdentity } from '../contract/manifest.ts';
 import { PreflightError } from '../errors.ts';
+import { putJson } from '../json.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
 import { SlicePreparation } from '../slice/prepare.ts';
 import { describeGeometry } from '../volume/geometry.ts';
@@ -74,7 +75,7 @@ export async function splitCase(
     headerBase64: Buffer.from(serialiseHeader(header)).toString('base64'),
     splitSeconds: (performance.now() - startedMs) / 1000,
   };
-  await store.put(input.keys.manifest, Buffer.from(JSON.stringify(manifest)), 'application/json');
+  await putJson(store, input.keys.manifest, manifest, 0);
   return manifest;
 }
 

@@ -1,5 +1,4 @@
-import { casesOfChild } from '../../site/contract/evaluation.ts';
-import { readPlan, writeEvaluationJob } from '../../site/evaluation/records.ts';
+import { casesOfChild, readPlan, writeEvaluationJob } from '../../site/evaluation/records.ts';
 import { evaluateCase } from './evaluate-case.ts';
 import { JobModel, type ModelOptions } from './job-model.ts';
 import type { SegmentJobPorts } from './segment-job.ts';
@@ -22,10 +21,11 @@ export async function runEvaluateJob(
 ): Promise<'done' | 'interrupted'> {
   const startedMs = performance.now();
   const { plan } = await readPlan(ports.store, job.evaluationId);
+  const cases = await casesOfChild(ports.store, plan, job.child);
   const model = new JobModel(plan.bundle, job, ports);
   let [slabsDone, slabsSkipped, interrupted] = [0, 0, false];
   try {
-    for (const [index, planned] of casesOfChild(plan, job.child).entries()) {
+    for (const [index, planned] of cases.entries()) {
       interrupted = ports.stop.aborted;
       if (interrupted) break;
       const outcome = await evaluateCase(planned, plan, model, ports);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
+import { EvaluatedCase } from '../../core/contract/evaluation.ts';
 import { FaultSchema } from '../../core/contract/fault.ts';
 import { RunId, Sha256 } from '../../core/contract/ids.ts';
 import { assertSegment } from '../../core/contract/keys.ts';
@@ -82,11 +83,26 @@ export const PlannedCase = z.strictObject({
   runId: RunId.nullable(),
   /** `reuse`: its report exists. `compute`: a job makes it. `impossible`: the fault says why. */
   work: z.enum(['reuse', 'compute', 'impossible']),
+  /** Which child of the evaluation's jobs computes it, counted over all of them; null for the others. */
+  child: z.int().nonnegative().nullable(),
   fault: FaultSchema.nullable(),
 });
 export type PlannedCase = z.infer<typeof PlannedCase>;
 
-/** `evaluations/<dataset>/<id>/plan.json`: written once, read by every job and by the aggregation. */
+/** Cases of one part of a plan: a child reads one or two parts, however many there are. */
+export const PLAN_PART = 1000;
+
+/** `evaluations/<dataset>/<id>/plan/<part>.json`: by case id, a thousand each. */
+export const PlanPart = z.strictObject({
+  schemaVersion: z.literal(1),
+  cases: z.array(PlannedCase).max(PLAN_PART),
+});
+export type PlanPart = z.infer<typeof PlanPart>;
+
+/**
+ * `evaluations/<dataset>/<id>/plan.json`: written once and after its parts, read by every job and by the
+ * aggregation. It grows by a line for a thousand cases.
+ */
 export const EvaluationPlan = z.strictObject({
   schemaVersion: z.literal(1),
   evaluationId: EvaluationId,
@@ -98,12 +114,27 @@ export const EvaluationPlan = z.strictObject({
   casesPerJob: z.int().positive(),
   /** Images of the dataset that have no label and are therefore not measured. */
   unlabelledImages: z.int().nonnegative(),
-  cases: z.array(PlannedCase),
+  /** Children of all jobs together. */
+  children: z.int().nonnegative(),
+  parts: z.array(
+    z.strictObject({
+      /** None where all of them were purged. */
+      cases: z.int().nonnegative(),
+      /** The first and the last child whose cases are here; null where nothing is to be computed. */
+      children: z.tuple([z.int().nonnegative(), z.int().nonnegative()]).nullable(),
+    }),
+  ),
 });
 export type EvaluationPlan = z.infer<typeof EvaluationPlan>;
 
-const toCompute = ({ cases }: Pick<EvaluationPlan, 'cases'>): PlannedCase[] =>
-  cases.filter(({ work }) => work === 'compute');
+/**
+ * `evaluations/<dataset>/<id>/rows/<part>.json`: the rows of a part's cases, written as an aggregation
+ * gets to them, so that one that is stopped goes on from there.
+ */
+export const EvaluationRows = z.strictObject({
+  schemaVersion: z.literal(1),
+  cases: z.array(EvaluatedCase).max(PLAN_PART),
+});
 
 /** One Batch job, plain where it has one child. */
 export interface Shard {
@@ -114,30 +145,24 @@ export interface Shard {
 
 /** The jobs of a plan, none with more children than one array job may have. */
 export function shardsOf(
-  plan: Pick<EvaluationPlan, 'cases' | 'casesPerJob'>,
+  { children }: Pick<EvaluationPlan, 'children'>,
   maxChildren: number,
 ): Shard[] {
-  const children = Math.ceil(toCompute(plan).length / plan.casesPerJob);
   return Array.from({ length: Math.ceil(children / maxChildren) }, (_, shard) => ({
     firstChild: shard * maxChildren,
     children: Math.min(maxChildren, children - shard * maxChildren),
   }));
 }
 
-/** The cases of one child, counted over all shards. */
-export function casesOfChild(plan: EvaluationPlan, child: number): PlannedCase[] {
-  const first = child * plan.casesPerJob;
-  return toCompute(plan).slice(first, first + plan.casesPerJob);
-}
+/** Numbers of the parts in which a child's cases are. */
+export const partsOfChild = ({ parts }: Pick<EvaluationPlan, 'parts'>, child: number): number[] =>
+  parts.flatMap(({ children }, part) =>
+    children && children[0] <= child && child <= children[1] ? [part] : [],
+  );
 
-/** The array job of every case for which one is started. */
-export function shardsByCase(
-  plan: Pick<EvaluationPlan, 'cases' | 'casesPerJob'>,
-  maxChildren: number,
-): ReadonlyMap<string, number> {
-  const casesPerShard = plan.casesPerJob * maxChildren;
-  return new Map(toCompute(plan).map(({ caseId }, at) => [caseId, Math.floor(at / casesPerShard)]));
-}
+/** The array job of a child. */
+export const shardOfChild = (child: number, maxChildren: number): number =>
+  Math.floor(child / maxChildren);
 
 /** `evaluation-runs/<id>.json`: how far an evaluation has come. Every change is conditional. */
 export const EvaluationRecord = z.strictObject({

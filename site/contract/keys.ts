@@ -123,6 +123,10 @@ export const cloudKeys = {
   evaluations: (dataset: string) => `${PREFIX.evaluations}${assertSegment(dataset, 'the dataset')}`,
   evaluation: (dataset: string, id: string) => `${cloudKeys.evaluations(dataset)}/${id}`,
   evaluationPlan: (dataset: string, id: string) => `${cloudKeys.evaluation(dataset, id)}/plan.json`,
+  evaluationPlanPart: (dataset: string, id: string, part: number) =>
+    `${cloudKeys.evaluation(dataset, id)}/plan/${part}.json`,
+  evaluationRows: (dataset: string, id: string, part: number) =>
+    `${cloudKeys.evaluation(dataset, id)}/rows/${part}.json`,
   evaluationFile: (
     dataset: string,
     id: string,

@@ -30,8 +30,8 @@ const BATCH_QUEUED = 1_000_000;
 /** Days for which SQS keeps a message (infra/events.ts). */
 const QUEUE_DAYS = 14;
 
-/** Cases that one Lambda function can summarise: measured, docs/deploy.md. */
-const SUMMARISED = 200_000;
+/** Cases of a dataset that the summary gets through in ten minutes: 1.2 ms each, bench/site-scale.ts. */
+const SUMMARISED = 400_000;
 
 /** Open runs that the watch looks at in the ten minutes of a call. */
 const WATCHED = 100_000;

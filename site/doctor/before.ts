@@ -65,7 +65,11 @@ function judgeBootstrap(version: number | null, site: Site, account: string): Fi
   );
 }
 
-function gpuQuota({ quota, market, ceilingVcpus }: NeededQuota, facts: AccountFacts, site: Site) {
+function gpuQuota(
+  { quota, market, ceilingVcpus, leastVcpus }: NeededQuota,
+  facts: AccountFacts,
+  site: Site,
+) {
   const check = `gpu-quota-${market === 'spot' ? 'spot' : 'on-demand'}`;
   const asked = facts.quotas.get(quota.code);
   if (!asked) return [];
@@ -73,13 +77,13 @@ function gpuQuota({ quota, market, ceilingVcpus }: NeededQuota, facts: AccountFa
     `aws service-quotas request-service-quota-increase --region ${site.region} --service-code ${quota.service} --quota-code ${quota.code} --desired-value ${vcpus}`;
   return judged(check, asked, (vcpus) => {
     const found = `"${quota.name}" is ${vcpus} vCPUs`;
-    if (vcpus < site.compute.vcpusPerJob)
+    if (vcpus < leastVcpus)
       return fault(
         check,
         'problem',
-        `${found}; one job takes ${site.compute.vcpusPerJob}`,
+        `${found}; the smallest instance takes ${leastVcpus}`,
         'No instance of this market can start: its jobs wait until they are given up.',
-        ask(Math.max(ceilingVcpus, site.compute.vcpusPerJob)),
+        ask(Math.max(ceilingVcpus, leastVcpus)),
       );
     if (vcpus < ceilingVcpus)
       return fault(

@@ -43,20 +43,27 @@ export interface NeededQuota {
   readonly market: Market;
   /** vCPUs up to which the site file lets instances of this market start. */
   readonly ceilingVcpus: number;
+  /** Of the smallest of the site's types that the quota covers: less, and none can start. */
+  readonly leastVcpus: number;
+}
+
+/** G, VT and P instances have four vCPUs an `xlarge`. */
+function vcpusOf(type: string): number {
+  const [, times] = /\.(\d*)xlarge$/.exec(type) ?? [];
+  return 4 * Math.max(1, Number(times ?? 1));
 }
 
 /** The vCPU quotas behind a site's instances: of each market it uses, by groups of its families. */
 export function gpuQuotas({ compute }: Site): NeededQuota[] {
   const { gpuInstanceTypes, spotMaxVcpus, onDemandMaxVcpus } = compute;
-  const groups = new Set(
-    gpuInstanceTypes.flatMap(
-      (type) => GPU_QUOTAS.find(({ families }) => families.test(type)) ?? [],
-    ),
-  );
-  const of = (market: Market, ceilingVcpus: number): NeededQuota[] =>
-    ceilingVcpus === 0
-      ? []
-      : [...groups].map((group) => ({ quota: group[market], market, ceilingVcpus }));
+  const of = (market: Market, ceilingVcpus: number): NeededQuota[] => {
+    const least = new Map<Quota, number>();
+    for (const type of ceilingVcpus === 0 ? [] : gpuInstanceTypes) {
+      const quota = GPU_QUOTAS.find(({ families }) => families.test(type))?.[market];
+      if (quota) least.set(quota, Math.min(vcpusOf(type), least.get(quota) ?? Infinity));
+    }
+    return [...least].map(([quota, leastVcpus]) => ({ quota, market, ceilingVcpus, leastVcpus }));
+  };
   const needed = [...of('spot', spotMaxVcpus), ...of('onDemand', onDemandMaxVcpus)];
   return [...new Map(needed.map((one) => [one.quota.code, one])).values()];
 }

@@ -7,6 +7,7 @@ import type { EvaluationPicture } from '../../core/draw/picture.ts';
 import { casesCsv } from '../../core/evaluation/csv.ts';
 import { evaluationJson } from '../../core/evaluation/history.ts';
 import type { ReportHref } from '../../core/evaluation/page/cases.ts';
+import { isSampled } from '../../core/evaluation/scored-sample.ts';
 import { summarise } from '../../core/evaluation/summarise.ts';
 import { readReport } from '../../core/stage/finished-report.ts';
 import { type RecordedDecision, readActive, readBundle } from '../bundles.ts';
@@ -49,13 +50,16 @@ async function aggregateEvaluation(id: string, store: S3Store): Promise<Evaluati
   const { plan, record } = await readPlan(store, id);
   const { dataset } = plan.request;
   const { manifest, digest } = await readBundle(store, plan.bundle.prefix);
-  const evaluation = summarise(await evaluatedRows(plan, record, store), {
+  const rows = await evaluatedRows(plan, record, store);
+  const scored = rows.filter(({ scores }) => scores.length > 0).length;
+  const evaluation = summarise(rows, {
     evaluationId: id,
     dataset,
     // Of both evaluations of a promotion: the request's, so that neither is the newer.
     createdAt: plan.request.requestedAt,
     sammixVersion: provenance(null).sammixVersion,
     bundle: bundleDisplay(manifest, digest),
+    scoredCases: isSampled(rows.length) ? scored : undefined,
     previous: await previousEvaluation(store, dataset, id),
   });
   await writeEvaluation(evaluation, store);

@@ -11,6 +11,7 @@ import {
   type EvaluationPlan,
   type EvaluationRequest,
   evaluationId,
+  PLAN_PART,
   type PlannedCase,
 } from '../contract/evaluation.ts';
 import {
@@ -22,6 +23,7 @@ import {
 } from '../contract/keys.ts';
 import type { LabelPointer } from '../contract/runs.ts';
 import { labelVersion, readLabelPointer } from '../runs.ts';
+import { writePlanPart } from './records.ts';
 
 export interface PlanSettings {
   readonly headerText: boolean;
@@ -32,7 +34,10 @@ export interface PlanSettings {
 /** Reports read at once: each is some hundred kilobytes. */
 const AT_ONCE = 16;
 
-/** Sorts the labelled cases into those whose result exists, those to compute, and the impossible. */
+/**
+ * Sorts the labelled cases into those whose result exists, those to compute, and the impossible, and
+ * writes the parts of the plan as they fill: it is the whole when its head is written too.
+ */
 export async function planEvaluation(
   request: EvaluationRequest,
   bundle: RegisteredBundle,
@@ -40,7 +45,15 @@ export async function planEvaluation(
   settings: PlanSettings,
   store: S3Store,
 ): Promise<EvaluationPlan> {
-  const cases: PlannedCase[] = [];
+  const id = evaluationId(request, bundle.digest);
+  const parts: EvaluationPlan['parts'] = [];
+  let [cases, computed]: [PlannedCase[], number] = [[], 0];
+  const finishPart = async (): Promise<void> => {
+    const part = parts.length;
+    parts.push({ cases: cases.length, children: childrenOf(cases) });
+    await writePlanPart(store, { dataset: request.dataset, id, part }, cases);
+    cases = [];
+  };
   const parameters = parametersOf(bundle.manifest, settings.headerText);
   const { casesPerJob, slicesPerSlab } = settings;
   const planned = pMapIterable(
@@ -48,10 +61,15 @@ export async function planEvaluation(
     (one) => planCase(one, request.dataset, { digest: bundle.digest, parameters }, store),
     { concurrency: AT_ONCE },
   );
-  for await (const one of planned) cases.push(one);
+  for await (const one of planned) {
+    const child = one.work === 'compute' ? Math.floor(computed++ / settings.casesPerJob) : null;
+    cases.push({ ...one, child });
+    if (cases.length === PLAN_PART) await finishPart();
+  }
+  if (cases.length > 0) await finishPart();
   return {
     schemaVersion: 1,
-    evaluationId: evaluationId(request, bundle.digest),
+    evaluationId: id,
     request,
     createdAt: new Date().toISOString(),
     bundle: { prefix: bundle.prefix, digest: bundle.digest },
@@ -59,8 +77,15 @@ export async function planEvaluation(
     casesPerJob,
     slicesPerSlab,
     unlabelledImages: listing.unlabelledImages,
-    cases,
+    children: Math.ceil(computed / settings.casesPerJob),
+    parts,
   };
+}
+
+function childrenOf(cases: readonly PlannedCase[]): [number, number] | null {
+  const children = cases.flatMap(({ child }) => child ?? []);
+  const [first] = children;
+  return first === undefined ? null : [first, children.at(-1)!];
 }
 
 async function planCase(
@@ -68,7 +93,7 @@ async function planCase(
   dataset: string,
   { digest, parameters }: { readonly digest: string; readonly parameters: Parameters },
   store: S3Store,
-): Promise<PlannedCase> {
+): Promise<Omit<PlannedCase, 'child'>> {
   const [info, ...others] = images;
   if (!info || others.length > 0) {
     const fault = info ? severalImages(caseId, images.length) : noImage(caseId);

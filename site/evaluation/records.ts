@@ -2,7 +2,13 @@ import { pMapIterable } from 'p-map';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { StorageError } from '../../core/errors.ts';
 import { getJson, putJson } from '../../core/json.ts';
-import { EvaluationPlan, EvaluationRecord } from '../contract/evaluation.ts';
+import {
+  EvaluationPlan,
+  EvaluationRecord,
+  type PlannedCase,
+  PlanPart,
+  partsOfChild,
+} from '../contract/evaluation.ts';
 import { cloudKeys } from '../contract/keys.ts';
 import { JobRecord } from '../contract/runs.ts';
 import type { Lease } from '../lease.ts';
@@ -43,9 +49,46 @@ export const evaluationLease = (
   leaseSeconds,
 });
 
-export async function writePlan(store: S3Store, plan: EvaluationPlan): Promise<void> {
-  const key = cloudKeys.evaluationPlan(plan.request.dataset, plan.evaluationId);
-  await store.put(key, Buffer.from(JSON.stringify(EvaluationPlan.parse(plan))), 'application/json');
+/** Written after its parts: a plan that is there is whole. */
+export const writePlan = (store: S3Store, plan: EvaluationPlan): Promise<void> =>
+  putJson(
+    store,
+    cloudKeys.evaluationPlan(plan.request.dataset, plan.evaluationId),
+    EvaluationPlan.parse(plan),
+    0,
+  );
+
+export async function writePlanPart(
+  store: S3Store,
+  { dataset, id, part }: { readonly dataset: string; readonly id: string; readonly part: number },
+  cases: readonly PlannedCase[],
+): Promise<void> {
+  const key = cloudKeys.evaluationPlanPart(dataset, id, part);
+  await putJson(store, key, PlanPart.parse({ schemaVersion: 1, cases }), 0);
+}
+
+/** All cases of a plan by their ids, or those of some of its parts; one part is held at a time. */
+export async function* plannedCases(
+  store: S3Store,
+  { request: { dataset }, evaluationId, parts }: EvaluationPlan,
+  wanted: Iterable<number> = parts.keys(),
+): AsyncGenerator<PlannedCase> {
+  for (const part of wanted) {
+    const key = cloudKeys.evaluationPlanPart(dataset, evaluationId, part);
+    yield* (await getJson(store, key, PlanPart)).cases;
+  }
+}
+
+/** What one child computes. */
+export async function casesOfChild(
+  store: S3Store,
+  plan: EvaluationPlan,
+  child: number,
+): Promise<PlannedCase[]> {
+  const cases: PlannedCase[] = [];
+  for await (const one of plannedCases(store, plan, partsOfChild(plan, child)))
+    if (one.child === child) cases.push(one);
+  return cases;
 }
 
 /** @throws StorageError (`evaluation-unknown`) where no such evaluation was ever planned */

@@ -6,44 +6,79 @@ import type { CaseReport, FailedReport } from '../../core/contract/report.ts';
 import type { Fault } from '../../core/errors.ts';
 import { extendHistory } from '../../core/evaluation/history.ts';
 import { evaluatedCase } from '../../core/evaluation/rows.ts';
+import { keepsScores } from '../../core/evaluation/scored-sample.ts';
+import { putJson } from '../../core/json.ts';
 import { isComparedWith, readReport } from '../../core/stage/finished-report.ts';
 import { MAX_CHILDREN } from '../batch.ts';
 import {
   type EvaluationPlan,
   type EvaluationRecord,
+  EvaluationRows,
   LatestEvaluation,
   type PlannedCase,
-  shardsByCase,
+  shardOfChild,
 } from '../contract/evaluation.ts';
 import { cloudKeys, cloudRunKeys } from '../contract/keys.ts';
 import { findJson, replaceJson } from '../records.ts';
 import { labelVersion } from '../runs.ts';
+import { plannedCases } from './records.ts';
 
 type Job = EvaluationRecord['jobs'][number];
 
 /** Reports held at once, whatever the dataset's size. */
 const AT_ONCE = 16;
 
-/** A row for every case of the plan: nothing that failed or never ran is missing. */
+/**
+ * A row for every case of the plan: nothing that failed or never ran is missing. A report is a hundred
+ * times its row and takes milliseconds to read: what an attempt before this one has read is kept.
+ */
 export async function evaluatedRows(
   plan: EvaluationPlan,
   record: EvaluationRecord,
   store: S3Store,
 ): Promise<EvaluatedCase[]> {
   const rows: EvaluatedCase[] = [];
-  const shards = shardsByCase(plan, MAX_CHILDREN);
-  const row = async (planned: PlannedCase) => {
-    const { patientId, label } = planned;
-    const job = record.jobs[shards.get(planned.caseId) ?? -1];
-    const report = (await currentReport(planned, plan, store)) ?? noReport(planned, plan, job);
-    return evaluatedCase(report, {
-      labelVersion: labelVersion(label),
-      ...(patientId === null ? {} : { patientId }),
-    });
-  };
-  const loaded = pMapIterable(plan.cases, row, { concurrency: AT_ONCE });
-  for await (const one of loaded) rows.push(one);
+  for (const part of plan.parts.keys()) rows.push(...(await rowsOfPart(part, plan, record, store)));
   return rows;
+}
+
+async function rowsOfPart(
+  part: number,
+  plan: EvaluationPlan,
+  record: EvaluationRecord,
+  store: S3Store,
+): Promise<EvaluatedCase[]> {
+  const key = cloudKeys.evaluationRows(plan.request.dataset, plan.evaluationId, part);
+  const kept = await findJson(store, key, EvaluationRows);
+  if (kept) return kept.cases;
+  const total = plan.parts.reduce((sum, { cases }) => sum + cases, 0);
+  const found = pMapIterable(
+    plannedCases(store, plan, [part]),
+    async (planned) => {
+      const row = await rowOf(planned, plan, record, store);
+      return keepsScores(row.caseId, total) ? row : { ...row, scores: [] };
+    },
+    { concurrency: AT_ONCE },
+  );
+  const cases: EvaluatedCase[] = [];
+  for await (const row of found) cases.push(row);
+  await putJson(store, key, EvaluationRows.parse({ schemaVersion: 1, cases }), 0);
+  return cases;
+}
+
+async function rowOf(
+  planned: PlannedCase,
+  plan: EvaluationPlan,
+  record: EvaluationRecord,
+  store: S3Store,
+): Promise<EvaluatedCase> {
+  const { patientId, label, child } = planned;
+  const job = child === null ? undefined : record.jobs[shardOfChild(child, MAX_CHILDREN)];
+  const report = (await currentReport(planned, plan, store)) ?? noReport(planned, plan, job);
+  return evaluatedCase(report, {
+    labelVersion: labelVersion(label),
+    ...(patientId === null ? {} : { patientId }),
+  });
 }
 
 /** The report that belongs to this plan: of its run, and compared with its label. */

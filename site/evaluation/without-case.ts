@@ -2,11 +2,12 @@ import { provenance } from '../../adapters/provenance.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { Evaluation } from '../../core/contract/evaluation.ts';
 import { summarise } from '../../core/evaluation/summarise.ts';
-import { EvaluationPlan } from '../contract/evaluation.ts';
+import { putJson } from '../../core/json.ts';
+import { EvaluationPlan, EvaluationRows, type PlannedCase } from '../contract/evaluation.ts';
 import { cloudKeys } from '../contract/keys.ts';
 import { findJson } from '../records.ts';
 import { writeEvaluation } from './finish.ts';
-import { writePlan } from './records.ts';
+import { plannedCases, writePlan, writePlanPart } from './records.ts';
 import { readEvaluation } from './rows.ts';
 
 /**
@@ -21,11 +22,30 @@ export async function rewriteEvaluation(
   caseId: string,
 ): Promise<void> {
   const plan = await findJson(store, cloudKeys.evaluationPlan(dataset, id), EvaluationPlan);
-  const kept = plan?.cases.filter((one) => one.caseId !== caseId);
-  if (plan && kept!.length < plan.cases.length) await writePlan(store, { ...plan, cases: kept! });
+  if (plan) await rewriteParts(store, plan, caseId);
   const evaluation = await readEvaluation(store, dataset, id);
   if (!evaluation) return;
   await writeEvaluation(await withoutCase(evaluation, caseId, store), store);
+}
+
+/** The plan's parts that name the case, and the rows that were made of them. */
+async function rewriteParts(store: S3Store, plan: EvaluationPlan, caseId: string): Promise<void> {
+  const { evaluationId: id, request } = plan;
+  const { dataset } = request;
+  const parts = [...plan.parts];
+  for (const part of parts.keys()) {
+    const all: PlannedCase[] = [];
+    for await (const one of plannedCases(store, plan, [part])) all.push(one);
+    const kept = all.filter((one) => one.caseId !== caseId);
+    if (kept.length === all.length) continue;
+    await writePlanPart(store, { dataset, id, part }, kept);
+    parts[part] = { ...parts[part]!, cases: kept.length };
+    const key = cloudKeys.evaluationRows(dataset, id, part);
+    const rows = await findJson(store, key, EvaluationRows);
+    const cases = rows?.cases.filter((one) => one.caseId !== caseId);
+    if (rows) await putJson(store, key, { ...rows, cases }, 0);
+  }
+  await writePlan(store, { ...plan, parts });
 }
 
 async function withoutCase(

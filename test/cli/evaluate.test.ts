@@ -1,5 +1,5 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -107,6 +107,37 @@ describe('sammix evaluate with a model', () => {
       ...evaluation.cases[0],
       seconds: again.evaluation.cases[0]!.seconds,
     });
+  });
+
+  it('takes over what a run has made of the same images, and nothing else', async () => {
+    const folder = await temporaryFolder();
+    const dataset = await nnUNet(folder, ['a', 'b']);
+    const [results, out, anew] = ['run', 'out', 'anew'].map((name) => path.join(folder, name));
+    const images = path.join(dataset, 'imagesTr');
+    const runArgs = ['--bundle', TINY_BUNDLE, '--threads', '1', '--quiet'];
+    expect(
+      spawnSync(process.execPath, [BIN, 'run', images, '--out', results!, ...runArgs]).status,
+    ).toBe(0);
+    const madeAt = (await stat(path.join(results!, 'a/mask.nii.gz'))).mtimeMs;
+    // A case of another run is not taken.
+    await rm(path.join(results!, 'b/cam.nii.gz'));
+    const reused = await evaluate(dataset, out!, { reuse: results! });
+    const fresh = await evaluate(dataset, anew!);
+    const values = ({ evaluation }: { evaluation: Evaluation }) =>
+      evaluation.cases.map(({ caseId, status, metrics }) => ({ caseId, status, metrics }));
+    expect(values(reused)).toEqual(values(fresh));
+    // How long the graphs took is that of the run where the mask is.
+    const seconds = async (file: string): Promise<number> => {
+      const report = CaseReport.parse(await json(file, 'report.json'));
+      return report.status === 'segmented' ? report.timings.segmentSeconds : Number.NaN;
+    };
+    const pair = (name: string) =>
+      Promise.all([`${results}/${name}`, `${out}/cases/${name}`].map(seconds));
+    const [[before, after], [ofDamaged, ofAnew]] = [await pair('a'), await pair('b')];
+    expect(after).toBe(before);
+    expect(ofAnew).not.toBe(ofDamaged);
+    expect((await stat(path.join(results!, 'a/mask.nii.gz'))).mtimeMs).toBe(madeAt);
+    await expect(evaluate(dataset, out!, { reuse: '/nope' })).rejects.toThrow(/--reuse/);
   });
 
   it(

@@ -181,9 +181,9 @@ describe.skipIf(!existsSync(PYTHON))('sammix train with its trainer', () => {
         ...[path.join(ROOT, 'cli/bin.mjs'), 'train', root, '--target', 'spleen+lesion'],
         ...['--out', out, '--start-from', startFrom, '--python', PYTHON, '--device', 'cpu'],
       ];
-      const stopped = await interrupted([...args, '--steps', '45'], /step 20 /);
+      const stopped = await interrupted([...args, '--steps', '45'], /^step \d/m);
       expect(stopped).toMatchObject({ code: 130 });
-      expect(stopped.text).toMatch(/stopped at step 2\d; the same command goes on/);
+      expect(stopped.text).toMatch(/stopped at step \d+; the same command goes on/);
       expect(existsSync(path.join(out, 'bundle.json'))).toBe(false);
 
       const other = trainCommand(root, options(out, { startFrom, steps: 9 }), told().progress);
@@ -193,7 +193,7 @@ describe.skipIf(!existsSync(PYTHON))('sammix train with its trainer', () => {
       const given = options(out, { startFrom, steps: 45, python: PYTHON, device: 'cpu' });
       const { result, text, exitCode } = await trainCommand(root, given, progress);
       expect(exitCode).toBe(0);
-      expect(lines.join('\n')).toMatch(/going on at step 2\d with/);
+      expect(lines.join('\n')).toMatch(/going on at step \d+ with/);
       expect(result).toMatchObject({ state: 'done', name: 'sammix-spleen-lesion' });
       expect(text).toContain(`sammix run SCANS --bundle '${out}' --out results`);
       const page = await readFile(path.join(out, 'training/report.html'), 'utf8');

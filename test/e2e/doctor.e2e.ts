@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { chmod, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import {
@@ -13,19 +13,23 @@ import {
 import { BudgetsClient, DeleteBudgetCommand } from '@aws-sdk/client-budgets';
 import { CreateVpcCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { silentProgress } from '../../cli/progress.ts';
 import { examine } from '../../cli/site/doctor.ts';
 import { openSite } from '../../cli/site/open-site.ts';
 import { registerBundle } from '../../cli/site/register.ts';
+import { submitCases } from '../../cli/site/submit.ts';
 import { putJson } from '../../core/json.ts';
 import { CANARY_DATASET, canaryCase, canarySeeds } from '../../site/contract/canary.ts';
 import { budgetName } from '../../site/contract/config.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
+import { requestsOf } from '../../site/cost/workload.ts';
 import type { Finding } from '../../site/doctor/finding.ts';
 import { readLatest } from '../../site/runs.ts';
 import { loadSite } from '../../site/site-file.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
-import { json, until } from './cases.ts';
+import { json, phantom, segmented, until } from './cases.ts';
 import type { Deployment } from './deployment.ts';
 import { ACCOUNT, become, type Emulator, ROOT } from './emulator.ts';
 import { closeWorld, openWorld } from './world.ts';
@@ -39,6 +43,7 @@ const SETTINGS = {
   compute: { vcpusPerJob: 1, slicesPerSlab: 8 },
   evaluation: { canaryCases: 2 },
   segmentImage: { from: 'dockerfile' },
+  training: null,
 };
 
 /** An account where a site can be deployed. */
@@ -57,6 +62,9 @@ beforeAll(async () => {
   await deployment.writeSite('north', SETTINGS);
 });
 
+// Whatever a test that failed has planted is gone.
+beforeEach(() => account());
+
 afterAll(closeWorld);
 
 const account = (changes: object = {}): Promise<void> =>
@@ -72,6 +80,23 @@ async function faults(settings?: object): Promise<Finding[]> {
 
 const named = (found: readonly Finding[]): string[] =>
   found.map((one) => `${one.check} ${one.verdict}`);
+
+interface Request {
+  /** Access key. */
+  readonly by: string | null;
+  readonly on: 'key' | 'bucket';
+  readonly method: string;
+  readonly path: string;
+}
+
+/** All that S3 was asked so far. */
+async function requests(): Promise<Request[]> {
+  const text = await readFile(path.join(work, 's3-calls.log'), 'utf8');
+  return text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+}
 
 /** The command as users run it. */
 async function doctor(): Promise<{ code: number; printed: string }> {
@@ -294,6 +319,36 @@ describe('sammix site doctor, after the deployment', () => {
     const budget = { AccountId: ACCOUNT, BudgetName: budgetName('north') };
     await new BudgetsClient({}).send(new DeleteBudgetCommand(budget));
     expect(named(await deployed())).toEqual(['budget problem']);
+  });
+
+  it('made as many requests for an upload as sammix estimate counts', async () => {
+    const { image } = await phantom(work, 'counted', 1);
+    const before = (await requests()).length;
+    await submitCases(site, [image], { dataset: 'liver' }, silentProgress);
+    const { report } = await segmented(site, 'counted');
+    await until('its account', () => site.stat(cloudKeys.reported(report.runId ?? '')));
+    const own = [`${report.runId}`, '/cases/liver/counted/', '/incoming/', '/models/'];
+    const made = (await requests())
+      .slice(before)
+      .filter(
+        ({ by, path: at }) =>
+          by !== emulator.administrator.accessKeyId && own.some((part) => at.includes(part)),
+      );
+    const reads = made.filter(({ on, method }) => on === 'key' && /GET|HEAD/.test(method)).length;
+    const lists = (await requests())
+      .slice(before)
+      .filter(({ by, on }) => by !== emulator.administrator.accessKeyId && on === 'bucket').length;
+    const writes = made.filter(
+      ({ on, method }) => on === 'key' && /PUT|POST|DELETE/.test(method),
+    ).length;
+    const told = requestsOf({ slices: report.slices.length, slicesPerSlab: 8, slicesPerJob: 512 });
+    console.log(
+      `requests of an upload: ${writes} writes, ${lists} lists, ${reads} reads; told ${JSON.stringify(told)}`,
+    );
+    // The upload itself is the test's own; every call here is a function's first, which reads a little more.
+    expect(Math.abs(writes + lists + 1 - told.writes)).toBeLessThanOrEqual(3);
+    expect(reads).toBeLessThanOrEqual(1.25 * told.reads);
+    expect(reads).toBeGreaterThan(0.75 * told.reads);
   });
 
   it('says what it may not look at', async () => {

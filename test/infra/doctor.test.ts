@@ -28,6 +28,12 @@ describe('the doctor and the template', () => {
     expect({ split: of('PipelineSplit'), assemble: of('PipelineAssemble') }).toEqual(AT_ONCE);
   });
 
+  it('keeps every message for the fourteen days that the limits count on', () => {
+    const days = properties('AWS::SQS::Queue').map(({ MessageRetentionPeriod: s }) => s / 86_400);
+    expect(days.length).toBeGreaterThan(8);
+    expect(new Set(days)).toEqual(new Set([14]));
+  });
+
   it('agree with the table of costs on what an idle site has', () => {
     const count = (type: string) => properties(type).length;
     expect({

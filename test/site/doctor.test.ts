@@ -177,7 +177,7 @@ describe('before a deployment', () => {
       'problem',
       { quotas: quotas({ 'L-DB2E81BA': 3 }) },
       {},
-      /one job takes 4/,
+      /the smallest instance takes 4/,
       /L-DB2E81BA --desired-value 16/,
     ],
     [

@@ -13,10 +13,16 @@ import {
 import type { SQSEvent } from 'aws-lambda';
 import { mockClient } from 'aws-sdk-client-mock';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { S3Store } from '../../adapters/s3-store.ts';
 import { toJsonBytes } from '../../core/json.ts';
 import type { EnvironmentOf, EvaluateStartEnv } from '../../site/contract/env.ts';
-import { EvaluationPlan, type EvaluationRequested } from '../../site/contract/evaluation.ts';
+import {
+  EvaluationPlan,
+  type EvaluationRequested,
+  type PlannedCase,
+} from '../../site/contract/evaluation.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
+import { casesOfChild, plannedCases } from '../../site/evaluation/records.ts';
 import { TINY_BUNDLE } from '../support/case.ts';
 
 const CASES = 25_000;
@@ -133,7 +139,19 @@ describe('the function that starts evaluations', () => {
       [0, 1, 2].map((shard) => `evaluate-${id}-${shard}`),
     );
     const plan = written.get(cloudKeys.evaluationPlan('liver', id ?? ''));
-    const { cases } = EvaluationPlan.parse(JSON.parse(Buffer.from(plan ?? []).toString()));
+    // The head that every child reads grows by a line for a thousand cases.
+    expect(plan?.length).toBeLessThan(4000);
+    const head = EvaluationPlan.parse(JSON.parse(Buffer.from(plan ?? []).toString()));
+    const store = new S3Store({
+      client: new S3Client({ region: 'eu-central-1' }),
+      bucket: 'bucket',
+    });
+    const cases: PlannedCase[] = [];
+    for await (const one of plannedCases(store, head)) cases.push(one);
+    expect(cases.map(({ child }) => child)).toEqual(Array.from({ length: CASES }, (_, n) => n));
+    for (const child of [0, 999, 1000, 24_999])
+      expect(await casesOfChild(store, head, child)).toEqual([cases[child]]);
+    expect(await casesOfChild(store, head, CASES)).toEqual([]);
     expect(new Set(cases.map(({ runId }) => runId)).size).toBe(CASES);
     const names = Array.from({ length: CASES }, (_, n) => nameOf(n));
     expect(cases.map(({ caseId }) => caseId)).toEqual(names);

@@ -2,8 +2,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { History } from '../../core/contract/evaluation.ts';
 import { CaseReport } from '../../core/contract/report.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
-import { readEvaluationRecord, readPlan } from '../../site/evaluation/records.ts';
-import { readLatestEvaluation } from '../../site/evaluation/rows.ts';
+import { plannedCases, readEvaluationRecord, readPlan } from '../../site/evaluation/records.ts';
+import { evaluatedRows, readLatestEvaluation } from '../../site/evaluation/rows.ts';
 import { phantomFile } from '../support/case.ts';
 import type { MemoryBucket } from '../support/memory-bucket.ts';
 import { EvaluationWorld, SIZE, type SubmittedShard } from './evaluation-world.ts';
@@ -43,9 +43,14 @@ describe('an evaluation at a site', () => {
     expect(evaluation.createdAt).toBe('2026-01-04T03:00:00Z');
     const folder = cloudKeys.evaluation('liver', first);
     expect(site.bucket.keys(`${folder}/`)).toEqual(
-      ['cases.csv', 'evaluation.html', 'evaluation.json', 'plan.json'].map(
-        (file) => `${folder}/${file}`,
-      ),
+      [
+        'cases.csv',
+        'evaluation.html',
+        'evaluation.json',
+        'plan.json',
+        'plan/0.json',
+        'rows/0.json',
+      ].map((file) => `${folder}/${file}`),
     );
     const history = History.parse(await site.json(cloudKeys.evaluationHistory('liver')));
     expect(history.entries.map(({ evaluationId }) => evaluationId)).toEqual([first]);
@@ -148,7 +153,9 @@ describe('an evaluation at a site', () => {
     const [id = ''] = await world.evaluate(again);
     for (const key of world.bucket.keys('work/')) await world.store.remove(key);
     await world.store.remove(imageKey('c1.nii'));
-    const { image } = (await readPlan(world.store, id)).plan.cases[0]!;
+    const { plan } = await readPlan(world.store, id);
+    const { value: first } = await plannedCases(world.store, plan).next();
+    const { image } = first!;
     world.bucket.forget(image!.key, image!.version);
     await world.finishAll();
     const { cases } = await world.evaluation(id);
@@ -188,6 +195,18 @@ describe('an evaluation at a site', () => {
     await expect(world.end(shard, 'FAILED')).rejects.toThrow();
     await world.store.put(plan, kept);
     expect(await world.end(shard, 'FAILED')).toContain('evaluated');
+  });
+
+  it('goes on with the rows that an aggregation before it has read', async () => {
+    const world = measured();
+    const before = await world.evaluation(first);
+    for (const key of world.bucket.keys('cases/liver/').filter(isReport))
+      await world.store.remove(key);
+    const { plan, record } = await readPlan(world.store, first);
+    expect(await evaluatedRows(plan, record, world.store)).toEqual(before.cases);
+    await world.store.remove(cloudKeys.evaluationRows('liver', first, 0));
+    const anew = await evaluatedRows(plan, record, world.store);
+    expect(anew.map(({ status }) => status)).toEqual(anew.map(() => 'failed'));
   });
 
   it('starts once, however often it is asked, and submits after a failure what is missing', async () => {

@@ -70,10 +70,10 @@ async function bootstrapVersion(at: At): Promise<number | null> {
 }
 
 async function newestGpuImage(at: At): Promise<{ id: string; name: string } | null> {
-  const found = await parameter(NEWEST_IMAGE, at);
-  if (found === null) return null;
-  const { image_id: id, image_name: name } = JSON.parse(found) as Record<string, string>;
-  return { id: id ?? '', name: name ?? '' };
+  const id = await parameter(`${NEWEST_IMAGE}/image_id`, at);
+  return id === null
+    ? null
+    : { id, name: (await parameter(`${NEWEST_IMAGE}/image_name`, at)) ?? 'without a name' };
 }
 
 async function functionCalls(at: At): Promise<{ limit: number; unreserved: number }> {

@@ -1,4 +1,5 @@
 import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
+import { fromExtended } from '../../contract/panel.ts';
 import { faultText } from '../../errors.ts';
 import { metricOf, NONE, numberInsert, numberText, percentText } from '../../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../../page/html.ts';
@@ -35,10 +36,23 @@ const statusCell = (status: EvaluatedCase['status']): Insert =>
     ? html`<span class="chip review">${STATUS[status].name}</span>`
     : STATUS[status].name;
 
+/** A page with more rows is slow to open; `cases.csv` has them all. */
+const MOST_ROWS = 2000;
+
+/** All cases, or the worst of them where they are many: failed ones first, then by Dice. */
+function listedCases({ cases }: Evaluation): readonly EvaluatedCase[] {
+  if (cases.length <= MOST_ROWS) return cases;
+  const badness = (one: EvaluatedCase): number => fromExtended(metricOf(one, 'dice') ?? -1);
+  const worst = new Set([...cases].sort((a, b) => badness(a) - badness(b)).slice(0, MOST_ROWS));
+  return cases.filter((one) => worst.has(one));
+}
+
 /** Every case in one table; script makes it sort and filter, without it the table is whole. */
 export function caseSection(evaluation: Evaluation, link: CaseLink): SafeHtml {
-  const { cases } = evaluation;
-  return html`<section class="sheet" aria-labelledby="cases"><h2 id="cases">All cases</h2>
+  const cases = listedCases(evaluation);
+  const areAll = cases.length === evaluation.cases.length;
+  return html`<section class="sheet" aria-labelledby="cases"><h2 id="cases">${areAll ? 'All cases' : 'The worst cases'}</h2>
+${!areAll && html`<p>The ${cases.length} worst of ${evaluation.cases.length} cases; cases.csv has all.</p>`}
 <p>Protocol “volume”. ∞ stands for a distance that is infinite because one of mask and label is empty;
 ${NONE} for a number that is not defined. Select a case for its own report.</p>
 ${filters(evaluation)}

@@ -107,6 +107,7 @@ function slicesSection(evaluation: Evaluation): SafeHtml {
       ])
     : [];
   return html`<section aria-labelledby="slices"><h2 id="slices">Slices and classifier</h2>
+${evaluation.scoredCases !== undefined && html`<p>The classifier’s numbers are those of ${evaluation.scoredCases} cases, drawn by their names.</p>`}
 <div class="plots"><div class="plot">${slicesTable(evaluation)}
 ${classifierTable(evaluation)}</div>
 ${plots.map(plotFigure)}</div></section>`;

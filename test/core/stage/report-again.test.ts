@@ -39,6 +39,7 @@ const newStore = async (): Promise<DirStore> => new DirStore(await temporaryFold
 async function attempt(
   store: DirStore,
   given?: LabelInput,
+  keepEdited = true,
 ): Promise<{ readonly outcome: CaseOutcome; readonly computed: number }> {
   let computed = 0;
   const { manifest, digest } = bundle;
@@ -62,7 +63,7 @@ async function attempt(
     {
       ...{ store, unbufferedStore: store, slabs, provenance },
       bundle: async () => ({ manifest, digest }),
-      ...{ slicesPerSlab: 8, force: false, exclusive: true },
+      ...{ slicesPerSlab: 8, force: false, exclusive: true, keepEdited },
       endsTheRun: () => false,
       peakMemoryMiB: () => null,
     },
@@ -141,6 +142,16 @@ describe('a mask that a person has corrected', () => {
     const kept = await attempt(store, LABEL);
     expect(kept.outcome.state).toBe('kept');
     expect(segmented(await attempt(store)).maskEdited).toBe(true);
+  });
+
+  it('is drawn again where the model is what is measured', async () => {
+    const store = await newStore();
+    const before = segmented(await attempt(store, LABEL));
+    await edit(store, 11);
+    await attempt(store, LABEL);
+    const { outcome, computed } = await attempt(store, LABEL, false);
+    expect(computed).toBe(20);
+    expect(lasting(segmented({ outcome }))).toEqual(lasting(before));
   });
 
   it('is kept and told of where it does not lie on its image any more', async () => {

@@ -24,6 +24,7 @@ import cloudformation_gaps
 import container
 import iam_checks
 import lambda_functions
+import s3_calls
 import site_events
 from settings import ACCOUNT, Settings
 
@@ -62,6 +63,7 @@ def main() -> None:
     batch_jobs.install(settings)
     site_events.install(settings)
     account.install(settings)
+    s3_calls.install(settings)
     for loop in (lambda_functions.poll_queues, site_events.watch_clock):
         threading.Thread(target=loop, args=(settings,), daemon=True).start()
 

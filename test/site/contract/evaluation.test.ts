@@ -1,15 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  casesOfChild,
   EvaluationId,
-  type EvaluationPlan,
   EvaluationRequest,
   evaluateJobName,
   evaluationId,
-  type PlannedCase,
+  partsOfChild,
   partsOfJobName,
-  shardsByCase,
+  shardOfChild,
   shardsOf,
 } from '../../../site/contract/evaluation.ts';
 
@@ -21,47 +19,43 @@ const REQUEST = EvaluationRequest.parse({
   requestedAt: '2026-01-04T03:00:00.123Z',
 });
 
-function planOf(works: readonly PlannedCase['work'][], casesPerJob: number) {
-  const cases = works.map((work, n) => ({ caseId: `c${n}`, work })) as PlannedCase[];
-  return { cases, casesPerJob } as EvaluationPlan;
-}
-
 describe('the jobs of a plan', () => {
-  it('are as few array jobs as 25 000 cases need, the last child with the rest', () => {
-    const plan = planOf(Array(25_000).fill('compute'), 1);
-    expect(shardsOf(plan, 10_000)).toEqual([
+  it('are as few array jobs as 25 000 children need, the last with the rest', () => {
+    expect(shardsOf({ children: 25_000 }, 10_000)).toEqual([
       { firstChild: 0, children: 10_000 },
       { firstChild: 10_000, children: 10_000 },
       { firstChild: 20_000, children: 5_000 },
     ]);
-    const packed = planOf(Array(25_000).fill('compute'), 8);
-    expect(shardsOf(packed, 10_000)).toEqual([{ firstChild: 0, children: 3_125 }]);
-    expect(casesOfChild(planOf(Array(17).fill('compute'), 8), 2)).toHaveLength(1);
+    expect(shardsOf({ children: 3_125 }, 10_000)).toEqual([{ firstChild: 0, children: 3_125 }]);
+    expect(shardsOf({ children: 0 }, 10_000)).toEqual([]);
   });
 
-  it('take every case that is to be computed exactly once, and no other', () => {
-    const works = fc.array(fc.constantFrom('reuse', 'compute', 'impossible'), { maxLength: 60 });
+  it('have every child in exactly one array job', () => {
     fc.assert(
-      fc.property(
-        works,
-        fc.integer({ min: 1, max: 9 }),
-        fc.integer({ min: 2, max: 5 }),
-        (w, n, max) => {
-          const plan = planOf(w as PlannedCase['work'][], n);
-          const shardOf = shardsByCase(plan, max);
-          const taken = shardsOf(plan, max).flatMap(({ firstChild, children }, shard) =>
-            Array.from({ length: children }, (_, child) =>
-              casesOfChild(plan, firstChild + child),
-            ).flatMap((cases) => {
-              expect(cases.length).toBeGreaterThan(0);
-              for (const { caseId } of cases) expect(shardOf.get(caseId)).toBe(shard);
-              return cases;
-            }),
-          );
-          expect(taken).toEqual(plan.cases.filter(({ work }) => work === 'compute'));
-        },
-      ),
+      fc.property(fc.integer({ min: 0, max: 99 }), fc.integer({ min: 2, max: 9 }), (n, max) => {
+        const taken = shardsOf({ children: n }, max).flatMap(({ firstChild, children }, shard) =>
+          Array.from({ length: children }, (_, child) => {
+            expect(shardOfChild(firstChild + child, max)).toBe(shard);
+            return firstChild + child;
+          }),
+        );
+        expect(taken).toEqual(Array.from({ length: n }, (_, child) => child));
+      }),
     );
+  });
+
+  it('find a child whose cases lie in two parts, with one between that has nothing to compute', () => {
+    const parts = [
+      { cases: 4, children: [0, 3] as [number, number] },
+      { cases: 4, children: null },
+      { cases: 4, children: [3, 5] as [number, number] },
+    ];
+    expect([0, 3, 5, 6].map((child) => partsOfChild({ parts }, child))).toEqual([
+      [0],
+      [0, 2],
+      [2],
+      [],
+    ]);
   });
 });
 
