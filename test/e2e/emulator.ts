@@ -130,6 +130,7 @@ async function trainFolder(work: string): Promise<string> {
   await mkdir(path.join(folder, 'bin'), { recursive: true });
   await symlink(path.join(TRAINER, 'sammix_train'), path.join(folder, 'sammix_train'));
   await symlink(path.join(TRAINER, 'Dockerfile'), path.join(folder, 'Dockerfile'));
+  await symlink(path.join(TRAINER, '.venv'), path.join(folder, '.venv'));
   const python = `#!/bin/sh\nexport PYTHONDONTWRITEBYTECODE=1\nexec "${TRAINER_PYTHON}" "$@"\n`;
   await writeFile(path.join(folder, 'bin', 'python'), python, { mode: 0o755 });
   return folder;

@@ -35,7 +35,9 @@ export function isolationTests(at: () => At): void {
       // Each for its own reason: no endpoint, the endpoint's policy, no route.
       for (const service of ['sqs', 'batch', 'cloudformation'])
         expect(network).toContainEqual(
-          expect.objectContaining({ verdict: `denied: the network has no endpoint for ${service}` }),
+          expect.objectContaining({
+            verdict: `denied: the network has no endpoint for ${service}`,
+          }),
         );
       expect(network).toContainEqual(
         expect.objectContaining({

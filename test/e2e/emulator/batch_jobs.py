@@ -97,7 +97,7 @@ def run_attempt(settings: Settings, job: Any, attempt: int) -> tuple[int, str]:
         return run_process(settings, job, attempt, name, folder, words, environment)
     attempts = os.path.join(settings.verdicts(), f"attempts-{job.job_name}.jsonl")
     with open(attempts, "a", encoding="utf-8") as record, Gate(settings, job) as gate:
-        words = confined(words, image, volumes, settings.port, gate.path, record.fileno())
+        words = confined(words, folder, image, volumes, settings.port, gate.path, record.fileno())
         return run_process(
             settings, job, attempt, name, folder, words, environment, (record.fileno(),)
         )

@@ -41,7 +41,7 @@ def read_image(folder: str) -> Image:
     return Image(environment, user, owned)
 
 
-def missing(folders: list[str]) -> str | None:
+def missing() -> str | None:
     """Why this machine cannot confine jobs as ECS does; None where it can."""
     if os.geteuid() != 0:
         return "jobs are not confined: that takes root"
@@ -51,18 +51,42 @@ def missing(folders: list[str]) -> str | None:
     network = "ip link set lo up && ip route add local 0.0.0.0/0 dev lo"
     if subprocess.run(["unshare", "--mount", "--net", "sh", "-c", network], check=False).returncode:
         return "jobs are not confined: the kernel gives no namespaces of its network"
-    nobody = ["setpriv", "--reuid", "10001", "--regid", "10001", "--clear-groups", "test", "-r"]
-    for folder in folders:
-        if subprocess.run([*nobody, os.path.join(folder, "Dockerfile")], check=False).returncode:
-            return "jobs are not confined: nobody but root can read this checkout"
     return None
 
 
+def exposed(folder: str, user: int) -> list[str]:
+    """What the folder of an image stands for by links, and its programs, where its user cannot get there.
+
+    A checkout or an interpreter may lie in the home of whoever runs this. An image has its own.
+    """
+    links = [os.path.join(folder, name) for name in os.listdir(folder)]
+    found = [os.path.realpath(link) for link in links if os.path.islink(link)]
+    node = os.path.realpath(shutil.which("node") or "/usr/bin/node")
+    found.append(os.path.dirname(os.path.dirname(node)))
+    for environment in list(found):
+        try:
+            with open(os.path.join(environment, "pyvenv.cfg"), encoding="utf-8") as stream:
+                home = re.search(r"^home = (.*)$", stream.read(), re.MULTILINE)
+        except OSError:
+            continue
+        if home:
+            found.append(os.path.dirname(os.path.realpath(home.group(1))))
+    as_user = ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups", "test", "-r"]
+    return [one for one in found if subprocess.run([*as_user, one], check=False).returncode]
+
+
 def confined(
-    words: list[str], image: Image, writable: list[str], port: int, gate: str, record: int
+    words: list[str],
+    folder: str,
+    image: Image,
+    writable: list[str],
+    port: int,
+    gate: str,
+    record: int,
 ) -> list[str]:
-    """The command in a container."""
+    """The command in a container of the image that the folder stands for."""
     folders = [word for folder in writable for word in ("--writable", folder)]
+    folders += [word for one in exposed(folder, image.user) for word in ("--exposed", one)]
     jail = [sys.executable, "-B", JAIL, "--user", str(image.user), "--port", str(port)]
     ways = ["--gate", gate, "--record", str(record)]
     return ["unshare", "--mount", "--net", *jail, *ways, *folders, "--", *words]

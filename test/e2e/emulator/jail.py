@@ -1,6 +1,6 @@
 """Runs one command as a container of ECS does, in the namespaces that `unshare --mount --net` has made.
 
-    jail.py --user UID --port PORT --gate SOCKET --record FD [--writable DIR ...] -- COMMAND...
+    jail.py --user UID --port PORT --gate SOCKET --record FD [--writable DIR ...] [--exposed PATH ...] -- COMMAND...
 
 The root is read-only but for the volumes; the user is the image's. Of the network there is what listens on
 PORT of this machine's own name, which is the emulator's gate (network_gate.py); every other address is
@@ -42,6 +42,7 @@ def main() -> int:
     parser.add_argument("--gate", required=True)
     parser.add_argument("--record", type=int, required=True)
     parser.add_argument("--writable", action="append", default=[])
+    parser.add_argument("--exposed", action="append", default=[])
     parser.add_argument("command", nargs="+")
     arguments = parser.parse_args()
     make_network()
@@ -49,7 +50,7 @@ def main() -> int:
     record = os.fdopen(arguments.record, "w", encoding="utf-8")
     start(note_attempts, record, arguments.port)
     start(forward, arguments.port, arguments.gate)
-    make_root(arguments.writable)
+    make_root(arguments.writable, arguments.exposed)
     return run(arguments.command, arguments.user)
 
 
@@ -65,11 +66,38 @@ def make_network() -> None:
     subprocess.run(["ip", "route", "add", "local", "0.0.0.0/0", "dev", "lo"], check=True)
 
 
-def make_root(writable: list[str]) -> None:
+def make_root(writable: list[str], exposed: list[str]) -> None:
     subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    expose(exposed)
     for folder in writable:
         subprocess.run(["mount", "--bind", folder, folder], check=True)
     subprocess.run(["mount", "-o", "remount,ro,bind", "/"], check=True)
+
+
+def expose(paths: list[str]) -> None:
+    """Lays an empty folder over each that is closed to others, and in it nothing but these paths."""
+    for closed in {closed_above(path) for path in paths}:
+        inside = [path for path in paths if closed_above(path) == closed]
+        kept = [os.open(path, os.O_PATH) for path in inside]
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", closed], check=True)
+        for path, at in zip(inside, kept, strict=True):
+            source = f"/proc/{os.getpid()}/fd/{at}"
+            os.makedirs(path if os.path.isdir(source) else os.path.dirname(path), exist_ok=True)
+            if not os.path.isdir(source):
+                open(path, "w", encoding="utf-8").close()
+            # As it is said: by its name the source would be the empty folder that lies over it now.
+            subprocess.run(["mount", "-c", "--bind", source, path], check=True)
+            os.close(at)
+
+
+def closed_above(path: str) -> str:
+    """The highest folder above a path that others may not pass."""
+    parts = path.split(os.sep)
+    for depth in range(2, len(parts)):
+        folder = os.sep.join(parts[:depth])
+        if not os.stat(folder).st_mode & 0o001:
+            return folder
+    return os.path.dirname(path)
 
 
 def run(command: list[str], user: int) -> int:
@@ -144,7 +172,7 @@ def describe(packet: bytes, port: int) -> str | None:
 def name_asked(query: bytes) -> str:
     labels, at = [], 12
     while at < len(query) and query[at]:
-        labels.append(query[at + 1 : at + 1 + query[at]].decode("ascii", "replace"))
+        labels.append(query[at + 1 : at + 1 + query[at]].decode("utf-8", "replace"))
         at += 1 + query[at]
     return ".".join(labels)
 

@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--image", action="append", default=[])
     arguments = parser.parse_args()
     images = dict(pair.split("=", 1) for pair in arguments.image)
-    softer = container.missing(list(images.values()))
+    softer = container.missing()
     settings = Settings(
         port=arguments.port,
         work=os.path.abspath(arguments.work),

@@ -68,13 +68,11 @@ class Endpoints:
 
 
 def account_of(access_key: str) -> str:
-    """Whose credentials these are: ours where the emulator has made them."""
-    from moto.iam.models import iam_backends
+    """Whose credentials these are: ours where they are of a role that the emulator has given out."""
     from moto.sts.models import sts_backends
 
-    if sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key):
-        return ACCOUNT
-    return ACCOUNT if access_key in iam_backends[ACCOUNT]["aws"].access_keys else "another account"
+    role = sts_backends[ACCOUNT]["aws"].get_assumed_role_from_access_key(access_key)
+    return ACCOUNT if role else "another account"
 
 
 class Gate(socketserver.ThreadingUnixStreamServer):

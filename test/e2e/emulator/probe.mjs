@@ -45,14 +45,18 @@ const ATTEMPTS = {
   'send to a queue': () =>
     send(
       new SQSClient(settings),
-      new SendMessageCommand({ QueueUrl: `${process.env.AWS_ENDPOINT_URL}/1/q`, MessageBody: '{}' }),
+      new SendMessageCommand({
+        QueueUrl: `${process.env.AWS_ENDPOINT_URL}/1/q`,
+        MessageBody: '{}',
+      }),
     ),
   'start a job': () =>
     send(
       new BatchClient(settings),
       new SubmitJobCommand({ jobName: 'a', jobQueue: 'b', jobDefinition: 'c' }),
     ),
-  'describe the stack': () => send(new CloudFormationClient(settings), new DescribeStacksCommand({})),
+  'describe the stack': () =>
+    send(new CloudFormationClient(settings), new DescribeStacksCommand({})),
   'list the bucket of another site': () =>
     send(s3, new ListObjectsV2Command({ Bucket: other, MaxKeys: 1 })),
   'put a scan into the bucket of another site': () => put(other, 'incoming/liver/images/a.nii'),
