@@ -22,10 +22,10 @@ export const slabsOf = ({ slices, slicesPerSlab }: Volume): number =>
 export const jobsOf = (volume: Volume): number =>
   Math.ceil(slabsOf(volume) / Math.max(1, Math.floor(volume.slicesPerJob / volume.slicesPerSlab)));
 
-/** Claim, slabs, manifest, state; what is read is the bundle's manifest, the scan and the claim. */
+/** Claim, slabs, manifest, state; read are the event's mark, the scan, and the claim before and after. */
 export const splitRequests = (volume: Volume): Requests => ({
   writes: 6 + slabsOf(volume),
-  reads: 3,
+  reads: 4,
 });
 
 /** Each job reads record, manifest, bundle and graphs; each slab is looked for, read, and written twice. */
