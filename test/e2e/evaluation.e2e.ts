@@ -88,7 +88,10 @@ describe('the evaluations of a deployed site', () => {
     // All scans have as many slabs: what the first attempt did was not done again, wherever it was stopped.
     const slabsPerCase = [0, 1].map((child) => {
       const done = jobs.filter(({ index }) => index === child).map(({ slabsDone }) => slabsDone);
-      return done.reduce((sum, slabs) => sum + slabs, 0) / planned.filter((one) => one.child === child).length;
+      return (
+        done.reduce((sum, slabs) => sum + slabs, 0) /
+        planned.filter((one) => one.child === child).length
+      );
     });
     expect(slabsPerCase[0]).toBeGreaterThan(0);
     expect(slabsPerCase[0]).toBe(slabsPerCase[1]);
