@@ -146,7 +146,9 @@ describe('sammix site doctor, before the deployment', () => {
   });
 
   it('finds a key that lets no service in', async () => {
-    const { KeyMetadata } = await new KMSClient({}).send(new CreateKeyCommand({}));
+    const { KeyMetadata } = await new KMSClient({}).send(
+      new CreateKeyCommand({ KeyUsage: 'ENCRYPT_DECRYPT' }),
+    );
     const encryption = { mode: 'existing-key', keyArn: KeyMetadata?.Arn };
     const [key, ...others] = await faults({ encryption });
     expect(others).toEqual([]);
