@@ -28,12 +28,15 @@ export function define(command: Command): void {
         await report(command, async (progress) => {
           const site = await openSite(name, options);
           const done = await promoteBundle(site, prefix, options, progress);
-          const exitCode = done.decision?.promoted === false ? EXIT.refused : EXIT.ok;
-          return { ...ok(done, promotionText(done)), exitCode };
+          return { ...ok(done, promotionText(done)), exitCode: exitCodeOf(done) };
         });
       },
     );
 }
+
+/** Of a candidate that nobody has waited for, nothing is wrong yet. */
+export const exitCodeOf = ({ decision }: Pick<Promotion, 'decision'>): number =>
+  decision?.promoted === false ? EXIT.refused : EXIT.ok;
 
 export interface PromoteOptions {
   readonly dataset: string;

@@ -51,9 +51,49 @@ describe('sammix view', () => {
     expect(bytes.equals(await readFile(path.join(cases.input, 'plain.nii')))).toBe(true);
     // The page is given names of files, not where they lie.
     expect(JSON.stringify(index)).not.toContain(cases.root);
+    // Nor any file that the run did not name, whatever the address says.
+    for (const path of [
+      'cases/1/sources.json',
+      'cases/1/../../plain.nii',
+      'cases/1/%2e%2e/plain.nii',
+    ])
+      expect((await fetch(new URL(path, url))).status, path).toBe(404);
     const ended = new Promise((resolve) => child.on('close', resolve));
     child.kill('SIGINT');
     expect(await ended).toBe(0);
+  });
+});
+
+describe('an image of two files', () => {
+  it('is served whole, as often as it is asked for', async () => {
+    const folder = await temporaryFolder();
+    await cp(path.join(cases.out, 'plain'), path.join(folder, 'plain'), { recursive: true });
+    const shape = [3, 4, 5];
+    const affine = [
+      [-1, 0, 0, 5],
+      [0, -2, 0, 6],
+      [0, 0, 3, -7],
+      [0, 0, 0, 1],
+    ] as const;
+    const voxels = Int16Array.from({ length: 60 }, (_, n) => n * 7 - 200);
+    const { headerBytes, imageBytes } = encodePair({ shape, affine }, voxels);
+    const image = path.join(folder, 'ct.hdr');
+    await writeFile(image, headerBytes);
+    await writeFile(path.join(folder, 'ct.img'), imageBytes);
+    const child = spawn(process.execPath, [BIN, 'view', folder, '--image', image, '--json']);
+    let printed = '';
+    for await (const chunk of child.stdout) {
+      printed += chunk;
+      if (printed.endsWith('}\n')) break;
+    }
+    const { url } = JSON.parse(printed);
+    const index = ViewIndex.parse(await (await fetch(new URL('cases.json', url))).json());
+    const whole = Buffer.from(encodeNifti({ shape, affine }, voxels));
+    for (const time of ['first', 'second']) {
+      const answer = await fetch(new URL(index.cases[0]!.image!.url, url));
+      expect(whole.equals(Buffer.from(await answer.arrayBuffer())), time).toBe(true);
+    }
+    child.kill('SIGINT');
   });
 });
 
