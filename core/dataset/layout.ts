@@ -48,7 +48,8 @@ const LABEL_END = new RegExp(`^(.+)${SPLIT}(${LABEL_WORDS})$`, 'i');
 /** Not `liver`: the Decathlon's images are called `liver_7`. */
 const LABEL_START = new RegExp(`^(?:${WORD.label}|lbl)(${SPLIT}(?=.)|(?=\\d))`, 'i');
 const IMAGE_END = new RegExp(`^(.+)${SPLIT}(?:${WORD.image})$`, 'i');
-const IMAGE_START = new RegExp(`^(?:${WORD.image})(${SPLIT}(?=.)|(?=\\d))`, 'i');
+/** NIH calls its scans `PANCREAS_0001`, their labels `label0001`. */
+const IMAGE_START = new RegExp(`^(?:${WORD.image}|pancreas)(${SPLIT}(?=.)|(?=\\d))`, 'i');
 
 /** Drawn beside livers: labels where the case they belong to is there as well. */
 const OTHER_STRUCTURE =

@@ -53,6 +53,20 @@ describe('layouts of public datasets', () => {
     ['FLARE 21', { 'train_images/train_000_0000.nii.gz': 'train_masks/train_000.nii.gz' }],
     ['BTCV', { 'RawData/Training/img/img0001.nii.gz': 'RawData/Training/label/label0001.nii.gz' }],
     [
+      'NIH Pancreas-CT',
+      {
+        'images/PANCREAS_0001.nii.gz': 'labels/label0001.nii.gz',
+        'images/PANCREAS_0002.nii.gz': 'labels/label0002.nii.gz',
+      },
+    ],
+    [
+      'Decathlon, pancreas',
+      {
+        'imagesTr/pancreas_001.nii.gz': 'labelsTr/pancreas_001.nii.gz',
+        'imagesTr/pancreas_010.nii.gz': 'labelsTr/pancreas_010.nii.gz',
+      },
+    ],
+    [
       'KiTS',
       {
         'case_00000/imaging.nii.gz': 'case_00000/segmentation.nii.gz',
