@@ -287,5 +287,5 @@ export const leftOutLines = (leftOut: readonly LeftOut[]): string[] =>
     const shown = paths
       .slice(0, 3)
       .map((file) => path.join(path.basename(path.dirname(file)), path.basename(file)));
-    return `not taken: ${count} ${meaning} (${shown.join(', ')}${count > 3 ? ', ...' : ''})`;
+    return `not taken: ${meaning}: ${count} (${shown.join(', ')}${count > 3 ? ', ...' : ''})`;
   });

@@ -41,6 +41,9 @@ export interface Seen {
 const IMAGE = /\.(nii|nii\.gz|hdr|hdr\.gz)$/i;
 const IMG = /\.img(\.gz)?$/i;
 
+/** Files that describe a data set: read where they say something, and no scan that could be missing. */
+const DESCRIPTION = /^(dataset(_description)?|splits_final)\.json$|^patients\.csv$|dseg\.tsv$/i;
+
 /** Deeper than any dataset; below it a mount is meant that nobody wanted searched. */
 const MAX_DEPTH = 16;
 
@@ -113,7 +116,7 @@ async function see(
     const header = name.toLowerCase().replace(IMG, '');
     if (!siblings.has(`${header}.hdr`) && !siblings.has(`${header}.hdr.gz`))
       leave('header-missing');
-  } else seen.others.push(full);
+  } else if (!DESCRIPTION.test(name)) seen.others.push(full);
 }
 
 /** Of a case: its report says by whom it was made. */
