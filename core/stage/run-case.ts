@@ -97,8 +97,11 @@ async function runStages(
   const look = ports.exclusive ? 'bytes' : 'sizes';
   const done = ports.force ? undefined : await segmentedBefore(store, keys, run.runId, look);
   const isTheModels = !done?.maskEdited || ports.keepEdited;
-  if (done && isTheModels && isComparedWith(done, label?.version))
+  if (done && isTheModels && isComparedWith(done, label?.version)) {
+    // Whoever wrote the report may have been stopped before its work was removed.
+    if (ports.exclusive) await removeWork(store, keys);
     return { state: 'kept', report: done };
+  }
   // At a site another run may be at work here, and nobody edits what lies there.
   if (ports.exclusive && !ports.force) {
     const edited =

@@ -123,6 +123,15 @@ describe('a case', () => {
     );
   });
 
+  it('leaves nothing of an attempt that was stopped after its report either', async () => {
+    const store = await newStore();
+    await attempt(store);
+    const outputs = await keysIn(store);
+    await store.put(keys.slab(2), new Uint8Array(8));
+    expect((await attempt(store)).state).toBe('kept');
+    expect(await keysIn(store)).toEqual(outputs);
+  });
+
   it('keeps the mask that its own run has finished when a later attempt fails', async () => {
     const store = await newStore();
     await attempt(store);
