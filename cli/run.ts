@@ -2,7 +2,7 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { lockFolder } from '../adapters/dir-lock.ts';
 import { metricValue } from '../core/contract/panel.ts';
-import { organVolumeMl, type RunSummary } from '../core/contract/report.ts';
+import { codesToReview, organVolumeMl, type RunSummary } from '../core/contract/report.ts';
 import { faultText } from '../core/errors.ts';
 import { putJson } from '../core/json.ts';
 import { summarise, summaryCsv } from '../core/stage/summary.ts';
@@ -138,8 +138,8 @@ export function caseLine({ report, resumed, seconds }: LocalOutcome, out: string
   if (report.comparison)
     parts.push(`Dice ${metricValue(report.comparison.panel, 'dice').toFixed(3)}`);
   if (fault) parts.push(fault);
-  const review = report.flags.filter((flag) => flag.severity === 'review');
-  if (review.length > 0) parts.push(`look at: ${review.map((flag) => flag.code).join(', ')}`);
+  const toReview = codesToReview(report.flags);
+  if (toReview.length > 0) parts.push(`look at: ${toReview.join(', ')}`);
   parts.push(duration(seconds * 1000));
   return `done   ${caseId}: ${parts.join(', ')} -> ${path.join(out, caseId)}`;
 }

@@ -220,8 +220,9 @@ export const organVolumeMl = ({
 }): number | null => (isNoAbdomen(flags) ? null : volumeMl);
 
 /** Codes of the flags that ask for a look. */
-export const codesToReview = (flags: readonly Flagged[]): QualityFlag['code'][] =>
-  flags.filter(({ severity }) => severity === 'review').map(({ code }) => code);
+export const codesToReview = <Code extends string>(
+  flags: readonly { readonly code: Code; readonly severity: QualityFlag['severity'] }[],
+): Code[] => flags.filter(({ severity }) => severity === 'review').map(({ code }) => code);
 
 /** Why the volume of a case must not be taken as it stands; null where no flag speaks against it. */
 export function volumeDoubt(flags: readonly Flagged[]): string | null {

@@ -2,7 +2,13 @@ import * as z from 'zod';
 import { BundleDisplay } from './bundle.ts';
 import { InputGeometry, Problem, SliceRecord } from './manifest.ts';
 import { ExtendedNumber, fromExtended } from './panel.ts';
-import { FailedReport, organVolumeMl, QualityFlag, SegmentedReport } from './report.ts';
+import {
+  codesToReview,
+  FailedReport,
+  organVolumeMl,
+  QualityFlag,
+  SegmentedReport,
+} from './report.ts';
 
 /**
  * What the viewer's page (`viewer/`) is given. Locally it fetches a `ViewIndex` as `cases.json`; in
@@ -110,12 +116,11 @@ export function viewFacts(
   if (report.status === 'failed')
     return { caseId, status, volumeMl: null, dice: null, reviewFlags: [] };
   const dice = report.comparison?.panel.metrics.find(({ name }) => name === 'dice');
-  const review = report.flags.filter((flag) => flag.severity === 'review');
   return {
     caseId,
     status,
     volumeMl: organVolumeMl(report),
     dice: dice ? fromExtended(dice.value) : null,
-    reviewFlags: review.map((flag) => flag.code),
+    reviewFlags: codesToReview(report.flags),
   };
 }

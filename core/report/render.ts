@@ -1,5 +1,6 @@
 import { targetOf } from '../contract/bundle.ts';
 import {
+  codesToReview,
   type FailedReport,
   organVolumeMl,
   type SegmentedReport,
@@ -122,7 +123,7 @@ ${message}. ${remedy}</li>
 }
 
 function headline(report: SegmentedReport): SafeHtml {
-  const review = report.flags.filter(({ severity }) => severity === 'review').length;
+  const review = codesToReview(report.flags).length;
   const shownMetrics = ['dice', 'hd95Mm'] as const;
   const metrics = shownMetrics.flatMap((name) => {
     const metric = report.comparison?.panel.metrics.find((entry) => entry.name === name);

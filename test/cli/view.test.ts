@@ -13,6 +13,15 @@ import { type Cases, runPhantoms } from '../viewer/cases.ts';
 
 const BIN = fileURLToPath(new URL('../../cli/bin.mjs', import.meta.url));
 
+const shape = [3, 4, 5];
+const affine = [
+  [-1, 0, 0, 5],
+  [0, -2, 0, 6],
+  [0, 0, 3, -7],
+  [0, 0, 0, 1],
+] as const;
+const voxels = Int16Array.from({ length: 60 }, (_, n) => n * 7 - 200);
+
 let cases: Cases;
 beforeAll(async () => {
   cases = await runPhantoms();
@@ -68,14 +77,6 @@ describe('an image of two files', () => {
   it('is served whole, as often as it is asked for', async () => {
     const folder = await temporaryFolder();
     await cp(path.join(cases.out, 'plain'), path.join(folder, 'plain'), { recursive: true });
-    const shape = [3, 4, 5];
-    const affine = [
-      [-1, 0, 0, 5],
-      [0, -2, 0, 6],
-      [0, 0, 3, -7],
-      [0, 0, 0, 1],
-    ] as const;
-    const voxels = Int16Array.from({ length: 60 }, (_, n) => n * 7 - 200);
     const { headerBytes, imageBytes } = encodePair({ shape, affine }, voxels);
     const image = path.join(folder, 'ct.hdr');
     await writeFile(image, headerBytes);
@@ -163,13 +164,6 @@ describe('findCases', () => {
 });
 
 describe('singleFile', () => {
-  const affine = [
-    [-1, 0, 0, 5],
-    [0, -2, 0, 6],
-    [0, 0, 3, -7],
-    [0, 0, 0, 1],
-  ] as const;
-  const voxels = Int16Array.from({ length: 60 }, (_, n) => n * 7 - 200);
   const all = async (stream: AsyncIterable<Uint8Array>): Promise<Buffer> => {
     const chunks: Uint8Array[] = [];
     for await (const chunk of stream) chunks.push(chunk);
@@ -177,7 +171,7 @@ describe('singleFile', () => {
   };
 
   it('undoes gzip of one and of many members', async () => {
-    const plain = encodeNifti({ shape: [3, 4, 5], affine }, voxels);
+    const plain = encodeNifti({ shape, affine }, voxels);
     const parts = [plain.subarray(0, 100), plain.subarray(100)].map((part) => gzipSync(part));
     for (const packed of [gzipSync(plain), Buffer.concat(parts)])
       expect((await all(singleFile(once(packed), 'x'))).equals(plain)).toBe(true);
@@ -185,7 +179,7 @@ describe('singleFile', () => {
   });
 
   it.each([1, 2] as const)('puts a pair of NIfTI-%i together', async (version) => {
-    const spec = { shape: [3, 4, 5], affine, version };
+    const spec = { shape, affine, version };
     const { headerBytes, imageBytes } = encodePair(spec, voxels);
     const joined = await all(singleFile(once(headerBytes), 'x', once(gzipSync(imageBytes))));
     expect(joined.equals(encodeNifti(spec, voxels))).toBe(true);
