@@ -23,6 +23,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./check.ts'),
   },
   {
+    name: 'label',
+    description: 'say which slices of a data set to label next',
+    load: () => import('./label.ts'),
+  },
+  {
     name: 'train',
     description: 'fit a bundle to your own labels, of the liver or of another organ',
     load: () => import('./train.ts'),

@@ -47,7 +47,7 @@ const ENDING = /\.nii(\.gz)?$/i;
 const CHANNEL = /_(\d{4})$/;
 
 /** Case id -> file; of several channels the first. */
-async function casesIn(folder: string): Promise<Map<string, string>> {
+export async function casesIn(folder: string): Promise<Map<string, string>> {
   const names = (await readdir(folder).catch((): string[] => [])).sort();
   const found = new Map<string, string>();
   for (const name of names) {
@@ -62,7 +62,7 @@ async function casesIn(folder: string): Promise<Map<string, string>> {
 }
 
 /** Undefined without a dataset.json. */
-async function namesOf(root: string): Promise<ClassTable | undefined> {
+export async function namesOf(root: string): Promise<ClassTable | undefined> {
   const file = path.join(root, 'dataset.json');
   if (!(await exists(file))) return undefined;
   const table = datasetJsonTable(await readFile(file, 'utf8'), 'dataset.json');
@@ -70,7 +70,7 @@ async function namesOf(root: string): Promise<ClassTable | undefined> {
   return table;
 }
 
-async function patientsIn(root: string): Promise<(caseId: string) => string> {
+export async function patientsIn(root: string): Promise<(caseId: string) => string> {
   const file = path.join(root, 'patients.csv');
   if (!(await exists(file))) return (caseId) => caseId;
   const table = patientTable(await readFile(file, 'utf8'), file);
@@ -91,17 +91,28 @@ async function trainingSide(root: string): Promise<ReadonlySet<string> | undefin
   }
 }
 
-async function countSlices(file: string, { target, ignore }: TargetValues): Promise<SliceCounts> {
+async function countSlices(file: string, values: TargetValues): Promise<SliceCounts> {
+  const states = await sliceStates(file, values);
+  const count = (state: SliceState): number => states.filter((one) => one === state).length;
+  return { shown: count('shown'), empty: count('empty'), unlabelled: count('unlabelled') };
+}
+
+export type SliceState = keyof SliceCounts;
+
+/** What a label says of the target in each canonical slice. */
+export async function sliceStates(
+  file: string,
+  { target, ignore }: TargetValues,
+): Promise<SliceState[]> {
   const { size: fileBytes } = await stat(file);
   const reader = await openNifti(streamOf(file), { subject: file, fileBytes });
-  const counts = { shown: 0, empty: 0, unlabelled: 0 };
-  for await (const { hu } of reader.axialSlices()) {
+  const states: SliceState[] = [];
+  for await (const { index, hu } of reader.axialSlices()) {
     const found = valuesOf(hu);
-    if (found.some((value) => ignore.has(value))) counts.unlabelled++;
-    else if (found.some((value) => target.has(value))) counts.shown++;
-    else counts.empty++;
+    if (found.some((value) => ignore.has(value))) states[index] = 'unlabelled';
+    else states[index] = found.some((value) => target.has(value)) ? 'shown' : 'empty';
   }
-  return counts;
+  return states;
 }
 
 /** Distinct values, whole numbers; runs of equal values are long in labels. */
