@@ -17,6 +17,12 @@ export interface Served {
 /** Everything that the server hands out, by path below its secret: `''` is the page. */
 export type Routes = ReadonlyMap<string, Served>;
 
+/** What a page may ask to be done, by path below the secret: the body of a POST in, an answer out. */
+export type Actions = ReadonlyMap<string, (body: Uint8Array) => Promise<Uint8Array>>;
+
+/** A slice's mask as text is a tenth of it. */
+const LARGEST_BODY_BYTES = 32 * 2 ** 20;
+
 export interface ViewServer {
   /** With the secret in it: whoever has it, on this machine, may look. */
   readonly url: string;
@@ -36,10 +42,16 @@ const OWN_NAMES = /^(127\.0\.0\.1|localhost)(:\d{1,5})?$/;
  * @param port 0 takes a free one
  * @throws ConfigError (`port-in-use`)
  */
-export async function serveView(routes: Routes, port: number): Promise<ViewServer> {
+export async function serveView(
+  routes: Routes,
+  port: number,
+  actions: Actions = new Map(),
+): Promise<ViewServer> {
   const secret = randomBytes(18).toString('base64url');
   const server = createServer((request, response) => {
-    answer(secret, routes, request, response).catch((error: unknown) => fail(response, error));
+    answer(secret, { routes, actions }, request, response).catch((error: unknown) =>
+      fail(response, error),
+    );
   });
   await listen(server, port);
   return {
@@ -84,14 +96,16 @@ const HEADERS = {
 
 async function answer(
   secret: string,
-  routes: Routes,
+  { routes, actions }: { readonly routes: Routes; readonly actions: Actions },
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   for (const [name, value] of Object.entries(HEADERS)) response.setHeader(name, value);
   if (!OWN_NAMES.test(request.headers.host ?? '')) return refuse(response, 403);
-  if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405);
   const [given, route] = splitPath(request.url ?? '');
+  const action = sameText(given, secret) ? actions.get(route) : undefined;
+  if (request.method === 'POST' && action) return act(action, request, response);
+  if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405);
   // Routes are looked up as they stand: there is no path to walk out of.
   const served = sameText(given, secret) ? routes.get(route) : undefined;
   if (!served) return refuse(response, 404);
@@ -100,6 +114,33 @@ async function answer(
   if (request.method === 'HEAD') return void response.end();
   const bytes = await begun(served.open());
   await pipeline(Readable.from(bytes, { objectMode: false }), response);
+}
+
+async function act(
+  action: (body: Uint8Array) => Promise<Uint8Array>,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { origin, host } = request.headers;
+  // Browsers say which page asks: only the one that came from here may.
+  if (origin !== undefined && origin !== `http://${host}`) return refuse(response, 403);
+  const chunks: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength;
+    if (bytes > LARGEST_BODY_BYTES) return refuse(response, 413);
+    chunks.push(chunk);
+  }
+  try {
+    const answered = await action(Buffer.concat(chunks));
+    response.setHeader('Content-Type', 'application/octet-stream');
+    response.end(answered);
+  } catch (error) {
+    if (!(error instanceof SammixError)) throw error;
+    response.statusCode = 409;
+    response.setHeader('Content-Type', 'text/plain; charset=utf-8');
+    response.end(error.message);
+  }
 }
 
 /** The stream with its first chunk read, so that a file that is not there can still be answered 404. */

@@ -1,22 +1,22 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { build, type Plugin } from 'esbuild';
-import { viewerPage } from '../viewer/build.ts';
+import { labelPage, viewerPage } from '../viewer/build.ts';
 
 const ROOT = path.join(import.meta.dirname, '..');
 
-/** The viewer's page as it is now, instead of what would build it when it is served. */
+/** The pages as they are now, instead of what would build them when they are served. */
 const builtViewer: Plugin = {
   name: 'built-viewer',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /viewer\/build\.ts$/ }, () => ({ path: 'viewer', namespace: 'built' }));
     onLoad({ filter: /./, namespace: 'built' }, async () => {
-      const { html, sha256, contentSecurityPolicy } = await viewerPage();
-      const page = JSON.stringify({ sha256, contentSecurityPolicy });
-      const text = JSON.stringify(Buffer.from(html).toString('utf8'));
-      return {
-        contents: `export const viewerPage = async () => ({ ...${page}, html: Buffer.from(${text}) });`,
-      };
+      const pages = { viewerPage: await viewerPage(), labelPage: await labelPage() };
+      const exported = Object.entries(pages).map(([name, { html, ...rest }]) => {
+        const text = JSON.stringify(Buffer.from(html).toString('utf8'));
+        return `export const ${name} = async () => ({ ...${JSON.stringify(rest)}, html: Buffer.from(${text}) });`;
+      });
+      return { contents: exported.join('\n') };
     });
   },
 };

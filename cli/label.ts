@@ -2,13 +2,7 @@ import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { DirStore } from '../adapters/dir-store.ts';
 import { openRuntimeInThread } from '../adapters/onnx-thread.ts';
-import { ConfigError } from '../core/errors.ts';
-import {
-  type Candidate,
-  drawSlices,
-  type Proposed,
-  proposeSlices,
-} from '../core/labelling/propose.ts';
+import { drawSlices, type Proposed, proposeSlices } from '../core/labelling/propose.ts';
 import { SliceScorer } from '../core/labelling/score-slice.ts';
 import { counted } from '../core/page/format.ts';
 import { type OpenBundle, openBundle } from '../core/stage/open-bundle.ts';
@@ -22,16 +16,27 @@ import {
   report,
   withOutput,
 } from './command.ts';
+import { EXIT } from './exit-codes.ts';
+import { candidatesOf, saidLabelled } from './labelling/candidates.ts';
 import { type LabelCase, readLabelSet } from './labelling/label-set.ts';
 import { type CaseScores, caseScores, scoreStore } from './labelling/scores.ts';
+import { type LabellingOptions, openLabelling } from './labelling/server.ts';
 import type { Progress } from './progress.ts';
+import { openInBrowser, portNumber } from './view.ts';
 
 /** `sammix label` */
 export function define(command: Command): void {
   withOutput(command)
     .argument('<dataset>', "a data set in nnU-Net's layout: scans in imagesTr, labels in labelsTr")
     .requiredOption('--target <name>', 'the label, as dataset.json names it; a+b joins two')
-    .requiredOption('--propose <n>', 'how many slices', positiveInteger)
+    .option(
+      '--propose <n>',
+      'print that many slices to label next, and open no page',
+      positiveInteger,
+    )
+    .option('--slices <n>', 'how many labelled slices are the goal', positiveInteger, 50)
+    .option('--port <n>', 'port on this machine (default: a free one)', portNumber, 0)
+    .option('--open', "open the system's browser", false)
     .addOption(
       new Option('--order <how>', 'by what the model is unsure of, or at random')
         .choices(['next', 'random'])
@@ -46,6 +51,7 @@ export function define(command: Command): void {
       'after',
       `
 Examples:
+  $ sammix label scans --target spleen --open
   $ sammix label scans --target spleen --propose 15
   $ sammix label scans --target spleen --propose 15 --bundle my-bundle --json
 
@@ -53,12 +59,28 @@ A bundle of another target proposes slices that differ from each other; one of t
 Slices are counted from 0 at the feet. To try an order on a data set that is labelled already, say with
 --labelled which slices count (case:slice=shown or =empty), or --labelled none.`,
     )
-    .action(async (dataset: string, options: LabelCommandOptions) => {
-      await report(command, (progress) => labelCommand(dataset, options, progress));
+    .action(async (dataset: string, options: PageOptions) => {
+      await report(command, async (progress) => {
+        if (options.propose !== undefined)
+          return labelCommand(dataset, { ...options, propose: options.propose }, progress);
+        const { server, state, stop } = await openLabelling(dataset, options);
+        if (options.open) openInBrowser(server.url);
+        process.prependListener('SIGINT', () => {
+          stop().then(
+            () => process.exit(EXIT.ok),
+            () => process.exit(EXIT.storage),
+          );
+        });
+        const text = `${state.labelled} of ${state.goal} slices labelled; go on at ${server.url}\nCtrl-C stops it.`;
+        return ok({ url: server.url, labelled: state.labelled }, text);
+      });
     });
 }
 
 const list = (text: string): string[] => text.split(',').filter((part) => part !== '');
+
+type PageOptions = Omit<LabelCommandOptions, 'propose'> &
+  LabellingOptions & { readonly propose?: number; readonly open: boolean };
 
 export interface LabelCommandOptions {
   readonly target: string;
@@ -150,47 +172,4 @@ async function allScores(
   } finally {
     await (await runtime)?.close();
   }
-}
-
-type Labels = ReadonlyMap<string, 'shown' | 'empty'>;
-
-const keyOf = (caseId: string, slice: number): string => `${caseId}:${slice}`;
-
-/** `case:slice=shown`, `case:slice=empty`; `none`. */
-function saidLabelled(said: readonly string[], cases: readonly LabelCase[]): Labels {
-  const labels = new Map<string, 'shown' | 'empty'>();
-  if (said.join() === 'none') return labels;
-  const known = new Set(cases.map(({ caseId }) => caseId));
-  for (const text of said) {
-    const [, caseId, slice, state] = /^(.+):(\d+)=(shown|empty)$/.exec(text) ?? [];
-    if (caseId === undefined || !known.has(caseId))
-      throw new ConfigError({
-        code: 'bad-labelled',
-        subject: '--labelled',
-        expected: 'none, or slices of cases of the data set, e.g. case01:12=shown,case02:3=empty',
-        found: text,
-        remedy: 'Write them so, with commas between them.',
-      });
-    labels.set(keyOf(caseId, Number(slice)), state as 'shown' | 'empty');
-  }
-  return labels;
-}
-
-/** Each scored slice stands for those around it: what is labelled there, is labelled. */
-function candidatesOf(
-  { caseId, patient, states }: LabelCase,
-  { slices, step, scores }: CaseScores,
-  said: Labels | undefined,
-): Candidate[] {
-  const stateOf = (slice: number): 'shown' | 'empty' | null => {
-    if (said) return said.get(keyOf(caseId, slice)) ?? null;
-    const state = states?.[slice];
-    return state === undefined || state === 'unlabelled' ? null : state;
-  };
-  return scores.map((score) => {
-    const from = score.slice - Math.floor(step / 2);
-    const around = Array.from({ length: step }, (_, n) => stateOf(from + n));
-    const labelled = around.includes('shown') ? 'shown' : around.includes('empty') ? 'empty' : null;
-    return { caseId, patient, slices, score, labelled };
-  });
 }

@@ -24,7 +24,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'label',
-    description: 'say which slices of a data set to label next',
+    description: 'label slices in the browser, those first that teach the model most',
     load: () => import('./label.ts'),
   },
   {

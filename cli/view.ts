@@ -150,7 +150,7 @@ function caseRoutes(one: LocalCase, at: number): [string, Served][] {
   return routes;
 }
 
-function portNumber(text: string): number {
+export function portNumber(text: string): number {
   const port = integer(text);
   if (port <= 65535) return port;
   throw new InvalidArgumentError('It must be at most 65535.');
@@ -170,12 +170,12 @@ async function* seriesImage(given: string, series: NonNullable<LocalCase['series
   yield* imageStream(await findSeries(given, series, remedy));
 }
 
-const pageRoute = ({ html, contentSecurityPolicy }: ViewerPage): Served => ({
+export const pageRoute = ({ html, contentSecurityPolicy }: ViewerPage): Served => ({
   contentType: 'text/html; charset=utf-8',
   headers: { 'Content-Security-Policy': `${contentSecurityPolicy}; frame-ancestors 'none'` },
   open: () => once(html),
 });
 
-const once = async function* (bytes: Uint8Array): ByteStream {
+export const once = async function* (bytes: Uint8Array): ByteStream {
   yield bytes;
 };

@@ -38,13 +38,29 @@ NIFTI-Reader-JS (MIT, (c) RII-UTHSCSA), fflate (MIT, (c) Arjun Barrett), zod (MI
 `;
 
 /** Builds the page from its sources: a quarter of a second, so nothing built is kept anywhere. */
-export async function viewerPage(): Promise<ViewerPage> {
+export const viewerPage = (): Promise<ViewerPage> =>
+  pageOf({ shell: 'page.html', script: 'main.ts', styles: ['page.css', 'panels.css'] });
+
+/** The page of `sammix label`. */
+export const labelPage = (): Promise<ViewerPage> =>
+  pageOf({
+    shell: 'label/page.html',
+    script: 'label/main.ts',
+    styles: ['page.css', 'label/page.css'],
+  });
+
+interface Sources {
+  readonly shell: string;
+  readonly script: string;
+  readonly styles: readonly string[];
+}
+
+async function pageOf(sources: Sources): Promise<ViewerPage> {
   const source = (file: string): Promise<string> => readFile(path.join(SOURCE, file), 'utf8');
   const [shell, script, ...styles] = await Promise.all([
-    source('page.html'),
-    bundledScript(),
-    source('page.css'),
-    source('panels.css'),
+    source(sources.shell),
+    bundledScript(sources.script),
+    ...sources.styles.map(source),
   ]);
   const contentSecurityPolicy = policy(script);
   const parts: Readonly<Record<string, string>> = {
@@ -62,9 +78,9 @@ export async function viewerPage(): Promise<ViewerPage> {
   };
 }
 
-async function bundledScript(): Promise<string> {
+async function bundledScript(entry: string): Promise<string> {
   const { outputFiles } = await build({
-    entryPoints: [path.join(SOURCE, 'main.ts')],
+    entryPoints: [path.join(SOURCE, entry)],
     bundle: true,
     minify: true,
     format: 'esm',

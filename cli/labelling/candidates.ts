@@ -1,0 +1,47 @@
+import { ConfigError } from '../../core/errors.ts';
+import type { Candidate } from '../../core/labelling/propose.ts';
+import type { LabelCase } from './label-set.ts';
+import type { CaseScores } from './scores.ts';
+
+export type Labels = ReadonlyMap<string, 'shown' | 'empty'>;
+
+const keyOf = (caseId: string, slice: number): string => `${caseId}:${slice}`;
+
+/** `case:slice=shown`, `case:slice=empty`; `none`. */
+export function saidLabelled(said: readonly string[], cases: readonly LabelCase[]): Labels {
+  const labels = new Map<string, 'shown' | 'empty'>();
+  if (said.join() === 'none') return labels;
+  const known = new Set(cases.map(({ caseId }) => caseId));
+  for (const text of said) {
+    const [, caseId, slice, state] = /^(.+):(\d+)=(shown|empty)$/.exec(text) ?? [];
+    if (caseId === undefined || !known.has(caseId))
+      throw new ConfigError({
+        code: 'bad-labelled',
+        subject: '--labelled',
+        expected: 'none, or slices of cases of the data set, e.g. case01:12=shown,case02:3=empty',
+        found: text,
+        remedy: 'Write them so, with commas between them.',
+      });
+    labels.set(keyOf(caseId, Number(slice)), state as 'shown' | 'empty');
+  }
+  return labels;
+}
+
+/** Each scored slice stands for those around it: what is labelled there, is labelled. */
+export function candidatesOf(
+  { caseId, patient, states }: LabelCase,
+  { slices, step, scores }: CaseScores,
+  said: Labels | undefined,
+): Candidate[] {
+  const stateOf = (slice: number): 'shown' | 'empty' | null => {
+    if (said) return said.get(keyOf(caseId, slice)) ?? null;
+    const state = states?.[slice];
+    return state === undefined || state === 'unlabelled' ? null : state;
+  };
+  return scores.map((score) => {
+    const from = score.slice - Math.floor(step / 2);
+    const around = Array.from({ length: step }, (_, n) => stateOf(from + n));
+    const labelled = around.includes('shown') ? 'shown' : around.includes('empty') ? 'empty' : null;
+    return { caseId, patient, slices, score, labelled };
+  });
+}
