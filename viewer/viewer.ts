@@ -66,7 +66,7 @@ export class Viewer {
     scene: Scene,
     report: Segmented,
     geometry: Geometry,
-    present: readonly LayerKey[],
+    present: ReadonlyMap<LayerKey, string>,
     around: Surroundings,
   ) {
     this.scene = scene;

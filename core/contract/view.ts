@@ -40,6 +40,10 @@ export const ViewCase = z.strictObject({
   label: ViewVolume.nullable(),
   /** A second mask to compare with, of another tool or an earlier bundle. */
   other: ViewVolume.nullable().optional(),
+  /** Masks of the case's other targets, named by them; absent where the case has one. */
+  beside: z.array(ViewVolume).optional(),
+  /** What the mask is of; absent for the liver alone. */
+  target: z.string().optional(),
   /** Address of `report.html`. */
   page: z.string().nullable().optional(),
   /** Why there is no image, and what to do. */
