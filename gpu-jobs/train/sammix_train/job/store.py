@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 STORAGE_ERRORS = (BotoCoreError, ClientError, Boto3Error)
-MISSING_CODES = ("404", "NoSuchKey", "NotFound")
+MISSING_CODES = ("404", "NoSuchKey", "NoSuchVersion", "NotFound")
 
 
 class BucketStore:
@@ -48,11 +48,12 @@ class BucketStore:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise
 
-    def download(self, key: str, path: Path) -> bool:
-        """Streams an object to a file; False when there is none."""
+    def download(self, key: str, path: Path, version: str | None = None) -> bool:
+        """Streams an object, or one version of it, to a file; False when there is none."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        extra = {"VersionId": version} if version else None
         try:
-            self._client.download_file(self.bucket, key, str(path))
+            self._client.download_file(self.bucket, key, str(path), ExtraArgs=extra)
         except ClientError as error:
             if error.response["Error"]["Code"] in MISSING_CODES:
                 return False
