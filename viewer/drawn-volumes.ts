@@ -26,9 +26,9 @@ export interface ViewLayer {
   readonly rgb: readonly [number, number, number];
 }
 
-/** Blue, vermillion and yellow of the set of the reports' layers, and a light grey. */
+/** A blue that shows on grey tissue, then vermillion and yellow of the reports' set, and a light grey. */
 const BESIDE_RGB = [
-  [0, 114, 178],
+  [70, 130, 255],
   [213, 94, 0],
   [240, 228, 66],
   [230, 230, 230],

@@ -114,7 +114,7 @@ function layersOf(chosen: ViewCase, volumes: Loaded): ReadonlyMap<LayerKey, stri
   const nameOf = ({ key, name }: ViewLayer): string => {
     const at = besideAt(key);
     if (at >= 0) return chosen.beside?.[at]?.name ?? name;
-    return key === 'mask' && chosen.target !== undefined ? `Mask of the ${chosen.target}` : name;
+    return key === 'mask' && chosen.beside?.length ? (chosen.target ?? name) : name;
   };
   return new Map(
     VIEW_LAYERS.flatMap((layer) => (volumes[layer.key] ? [[layer.key, nameOf(layer)]] : [])),

@@ -48,16 +48,32 @@ class BucketStore:
             if error.response["Error"]["Code"] != "PreconditionFailed":
                 raise
 
-    def download(self, key: str, path: Path, version: str | None = None) -> bool:
-        """Streams an object, or one version of it, to a file; False when there is none."""
+    def download(self, key: str, path: Path) -> bool:
+        """Streams an object to a file; False when there is none."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        extra = {"VersionId": version} if version else None
         try:
-            self._client.download_file(self.bucket, key, str(path), ExtraArgs=extra)
+            self._client.download_file(self.bucket, key, str(path))
         except ClientError as error:
             if error.response["Error"]["Code"] in MISSING_CODES:
                 return False
             raise
+        return True
+
+    def download_version(self, key: str, version: str, path: Path) -> bool:
+        """Streams one version of an object to a file; False when it is not there any more.
+
+        One request, which needs `s3:GetObjectVersion` alone: `download_file` would ask for more.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            found = self._client.get_object(Bucket=self.bucket, Key=key, VersionId=version)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in MISSING_CODES:
+                return False
+            raise
+        with path.open("wb") as file:
+            for chunk in found["Body"].iter_chunks(1 << 20):
+                file.write(chunk)
         return True
 
     def download_folder(self, prefix: str, folder: Path) -> int:

@@ -46,7 +46,7 @@ def download_uploads(store: BucketStore, uploads: dict, folder: Path) -> int:
 
 
 def _download(store: BucketStore, pinned: dict, path: Path) -> None:
-    if not store.download(pinned["key"], path, pinned["version"]):
+    if not store.download_version(pinned["key"], pinned["version"], path):
         # a name may be a patient's: it is not said
         raise RequestError("dataset: expected an upload in its pinned version, found it removed")
 
