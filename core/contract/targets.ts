@@ -18,6 +18,17 @@ export const LabelMap = z.strictObject({
 });
 export type LabelMap = z.infer<typeof LabelMap>;
 
+/** Of the eroded masks; see `core/measure/liver-to-spleen.ts`. */
+export const LiverToSpleen = z.strictObject({
+  liverMeanHu: z.number(),
+  spleenMeanHu: z.number().positive(),
+  /** Liver over spleen. */
+  ratio: z.number(),
+  /** Liver minus spleen. */
+  differenceHu: z.number(),
+});
+export type LiverToSpleen = Readonly<z.infer<typeof LiverToSpleen>>;
+
 export const TargetsReport = z.strictObject({
   schemaVersion: z.literal(1),
   status: z.literal('several-targets'),
@@ -27,6 +38,8 @@ export const TargetsReport = z.strictObject({
     .array(z.strictObject({ target: z.string(), folder: z.string(), report: CaseReport }))
     .min(1),
   labelMap: LabelMap.optional(),
+  /** Where the case has both. */
+  liverToSpleen: LiverToSpleen.optional(),
 });
 export type TargetsReport = z.infer<typeof TargetsReport>;
 export type TargetOfCase = TargetsReport['targets'][number];

@@ -1,5 +1,5 @@
 import { codesToReview, organVolumeMl, type SegmentedReport } from '../contract/report.ts';
-import type { LabelMap, TargetOfCase, TargetsReport } from '../contract/targets.ts';
+import type { LabelMap, LiverToSpleen, TargetOfCase, TargetsReport } from '../contract/targets.ts';
 import { faultText } from '../errors.ts';
 import { capital, counted, NONE, numberText, wordList } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
@@ -19,7 +19,7 @@ export function renderTargetsReport(
   report: TargetsReport,
   overlays: readonly (Uint8Array | null)[],
 ): string {
-  const { caseId, targets, labelMap } = report;
+  const { caseId, targets, labelMap, liverToSpleen } = report;
   const names = wordList(targets.map(({ target }) => target));
   return page(
     `Report of ${names}: ${caseId}`,
@@ -32,6 +32,7 @@ export function renderTargetsReport(
 <section aria-labelledby="targets"><h2 id="targets">Targets</h2>
 ${targetTable(targets)}
 ${labelMap && labelMapNote(labelMap)}
+${liverToSpleen && ratioNote(liverToSpleen)}
 </section>
 ${targets.map((one, at) => targetSection(one, overlays[at] ?? null))}
 </main>`,
@@ -68,6 +69,11 @@ function facts(report: SegmentedReport): Insert[] {
 const labelMapNote = ({ file, classes, overlapVoxels }: LabelMap): SafeHtml =>
   html`<p><code>${file}</code> holds all of them: 0 none, ${wordList(classes.map(({ value, target }) => `${value} ${target}`))}.
 ${overlapVoxels === 0 ? 'The masks do not overlap.' : `${counted(overlapVoxels, 'voxel')} lay in more than one mask and went to the target with the lower number.`}</p>`;
+
+const ratioNote = (found: LiverToSpleen): SafeHtml =>
+  html`<p>Liver to spleen, both without their outermost voxels: ${numberText(found.liverMeanHu, 1)} HU to
+${numberText(found.spleenMeanHu, 1)} HU, ratio <strong>${numberText(found.ratio, 2)}</strong>, difference ${numberText(found.differenceHu, 1)} HU.
+Fat in the liver lowers both, but only a scan without contrast tells it.</p>`;
 
 const NOTHING_SHOWN: ReadonlySet<number> = new Set();
 

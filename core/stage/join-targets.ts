@@ -1,6 +1,7 @@
 import { runKeys } from '../contract/keys.ts';
 import { type LabelMap, type TargetOfCase, TargetsReport } from '../contract/targets.ts';
 import { toJsonBytes, usableJson } from '../json.ts';
+import { liverToSpleen } from '../measure/liver-to-spleen.ts';
 import type { BlobStore } from '../ports.ts';
 
 /** The joined report of a case; undefined where there is none, or that of a single target. */
@@ -20,12 +21,17 @@ export async function joinTargets(
   store: BlobStore,
 ): Promise<TargetsReport> {
   const keys = runKeys(caseId);
+  const measures = targets.flatMap(({ report }) =>
+    report.status === 'segmented' ? (report.measures ?? []) : [],
+  );
+  const ratio = liverToSpleen(measures);
   const joined: TargetsReport = {
     schemaVersion: 1,
     status: 'several-targets',
     caseId,
     targets: [...targets],
     ...(labelMap && { labelMap }),
+    ...(ratio && { liverToSpleen: ratio }),
   };
   const { renderTargetsReport } = await import('../report/targets-page.ts');
   const pictures = await Promise.all(

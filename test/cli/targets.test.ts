@@ -112,6 +112,7 @@ describe('two bundles', () => {
     ]);
     expect(joined.targets[1]!.report).toEqual(await reportOf('both', 'spleen'));
     const page = (await bytesOf('both', 'report.html')).toString();
+    expect(joined.liverToSpleen !== undefined).toBe(page.includes('Liver to spleen'));
     for (const id of ['target-liver', 'target-spleen']) expect(page).toContain(`id="${id}"`);
     const ids = [...page.matchAll(/ id="([^"]+)"/g)].map(([, id]) => id);
     expect(new Set(ids).size, 'ids are unique').toBe(ids.length);
