@@ -10,6 +10,7 @@ import {
   type LabelOptions,
   labelChoice,
   labelInput,
+  labelOfTarget,
   NO_LABELS,
   seeingLabels,
   unusableLabel,
@@ -30,6 +31,8 @@ export interface CollectOptions extends LabelOptions {
 export interface CaseLabel {
   readonly file: string | null;
   read(): Promise<LabelInput>;
+  /** As one of several targets reads it; undefined where nothing says that it holds that target. */
+  readFor(target: string): Promise<LabelInput | undefined>;
 }
 
 export interface LabelCase extends CaseInput {
@@ -102,8 +105,14 @@ export function caseLabel(
   { caseId }: CaseInput,
   choice: LabelChoice,
 ): CaseLabel | undefined {
-  if (file !== undefined) return { file, read: () => labelInput(file, choice) };
-  return doubt && { file: null, read: async () => unusableLabel(caseId, doubt) };
+  if (file !== undefined)
+    return {
+      file,
+      read: () => labelInput(file, choice),
+      readFor: (target) => labelOfTarget(file, choice, target),
+    };
+  const unusable = async () => unusableLabel(caseId, doubt!);
+  return doubt && { file: null, read: unusable, readFor: unusable };
 }
 
 async function labelsOfRows(

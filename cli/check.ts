@@ -1,7 +1,7 @@
 import { readFile as readWhole } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
-import type { LeftOutFiles } from '../core/contract/report.ts';
+import type { LeftOutFiles } from '../core/contract/summary.ts';
 import { SammixError } from '../core/errors.ts';
 import { type PreflightResult, preflight } from '../core/volume/preflight.ts';
 import { problemOfFault } from '../core/volume/problem.ts';

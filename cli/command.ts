@@ -91,10 +91,24 @@ function progressFor(quiet: boolean): Progress {
 export const PROVIDERS = { auto: ['cuda', 'cpu'], cuda: ['cuda'], cpu: ['cpu'] } as const;
 export type Device = keyof typeof PROVIDERS;
 
-/** The options of every command that runs the model on this machine. */
-export const withModel = (command: Command): Command =>
+const ONE_BUNDLE = new Option(
+  '-b, --bundle <dir>',
+  'a model bundle (default: the one that comes with sammix)',
+);
+
+const SEVERAL_BUNDLES = new Option(
+  '-b, --bundle <dir>',
+  'a model bundle, or "liver" for the one that comes with sammix; repeat it for more targets',
+).argParser((given: string, before: readonly string[] = []) => [...before, given]);
+
+/**
+ * The options of every command that runs the model on this machine.
+ *
+ * @param several whether it takes a bundle for each of several targets
+ */
+export const withModel = (command: Command, { several = false } = {}): Command =>
   command
-    .option('-b, --bundle <dir>', 'a model bundle (default: the one that comes with sammix)')
+    .addOption(several ? SEVERAL_BUNDLES : ONE_BUNDLE)
     .addOption(
       new Option('-t, --threads <n>', 'threads for the model')
         .argParser(threadCount)

@@ -3,12 +3,15 @@ import { collectCases, type LabelCase } from './cases.ts';
 import type { Finished } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { leftOutCounts } from './inputs.ts';
-import { isDone, planRun } from './local.ts';
+import { isDone, type RunToBe } from './local.ts';
 import type { Progress } from './progress.ts';
 import type { RunOptions } from './run.ts';
+import { planRuns } from './run-targets.ts';
 
 interface PlannedCase {
   readonly caseId: string;
+  /** Where the run has several. */
+  readonly target?: string;
   readonly image: string;
   readonly label: string | null;
   /** `keep` what lies in the output folder, `segment` it, or `refuse` what cannot be opened. */
@@ -28,9 +31,10 @@ export async function dryRun(
 ): Promise<Finished> {
   const { cases, leftOut, notes } = await collectCases(paths, options, { labelsBeside: false });
   for (const note of notes) progress.line(note);
-  const run = await planRun(options);
+  const runs = await planRuns(options);
   const planned: PlannedCase[] = [];
-  for (const [at, input] of cases.entries()) {
+  const todo = cases.flatMap((input, at) => runs.map((run) => ({ input, at, run })));
+  for (const { input, at, run } of todo) {
     progress.begin(input.caseId, `[${at + 1}/${cases.length}]`);
     const done = options.force
       ? { done: false, reason: null }
@@ -38,12 +42,12 @@ export async function dryRun(
           (done) => ({ done, reason: null }),
           (error: unknown) => ({ done: false, reason: reasonOf(error) }),
         );
-    const one = plannedCase(input, done);
+    const one = plannedCase(input, run, done);
     planned.push(one);
     progress.line(lineOf(one));
   }
   const result = {
-    bundleDigest: run.bundle.digest,
+    bundleDigest: runs[0]!.bundle.digest,
     cases: planned,
     leftOut: leftOutCounts(leftOut),
   };
@@ -57,9 +61,11 @@ export async function dryRun(
 
 const plannedCase = (
   input: LabelCase,
+  { folder, bundle }: RunToBe,
   { done, reason }: { readonly done: boolean; readonly reason: string | null },
 ): PlannedCase => ({
   caseId: input.caseId,
+  ...(folder !== undefined && { target: bundle.manifest.target.name }),
   image: input.image,
   label: typeof input.label?.file === 'string' ? input.label.file : null,
   action: reason !== null ? 'refuse' : done ? 'keep' : 'segment',
@@ -71,7 +77,9 @@ function reasonOf(error: unknown): string {
   throw error;
 }
 
-const lineOf = ({ action, caseId, image, label, reason }: PlannedCase): string =>
-  action === 'refuse'
-    ? `REFUSE  ${caseId}: ${reason}`
-    : `${action.padEnd(7)} ${caseId}: ${image}${label === null ? '' : `, label ${label}`}`;
+function lineOf({ action, caseId, target, image, label, reason }: PlannedCase): string {
+  const name = target === undefined ? caseId : `${caseId}, ${target}`;
+  return action === 'refuse'
+    ? `REFUSE  ${name}: ${reason}`
+    : `${action.padEnd(7)} ${name}: ${image}${label === null ? '' : `, label ${label}`}`;
+}

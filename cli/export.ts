@@ -4,11 +4,13 @@ import { DirStore } from '../adapters/dir-store.ts';
 import { targetOf } from '../core/contract/bundle.ts';
 import { runKeys } from '../core/contract/keys.ts';
 import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
+import type { TargetsReport } from '../core/contract/targets.ts';
 import { CaseSources } from '../core/contract/view.ts';
 import { ConfigError } from '../core/errors.ts';
 import { getJson, usableJson } from '../core/json.ts';
 import { maskMesh, stlFile } from '../core/mask/mesh.ts';
 import type { ByteStream } from '../core/ports.ts';
+import { readTargets } from '../core/stage/join-targets.ts';
 import { canonicalAffine } from '../core/volume/canonical.ts';
 import { readLabel } from '../core/volume/label.ts';
 import type { Derivation } from '../dicom/derived.ts';
@@ -71,6 +73,8 @@ export async function exportCommand(
 ): Promise<string> {
   const store = new DirStore(path.dirname(path.resolve(folder)));
   const keys = runKeys(path.basename(path.resolve(folder)));
+  const targets = await readTargets(store, keys.prefix);
+  if (targets) throw severalTargets(folder, targets);
   const done = await getJson(store, keys.report, CaseReport);
   if (done.status === 'failed') throw nothingToExport(folder, 'a case that failed');
   const maskFile = mask ?? path.join(store.root, keys.mask);
@@ -136,6 +140,15 @@ async function meshOf(maskFile: string, done: SegmentedReport): Promise<Uint8Arr
   const mesh = maskMesh(mask, canonicalAffine(geometry));
   return mesh && stlFile(mesh, `${targetOf(done.bundle)} ${done.runId}`);
 }
+
+const severalTargets = (subject: string, { targets }: TargetsReport): ConfigError =>
+  new ConfigError({
+    code: 'several-targets',
+    subject,
+    expected: 'the folder of one target',
+    found: `a case of ${targets.length} targets`,
+    remedy: `Name one of ${targets.map(({ folder }) => path.join(subject, folder)).join(', ')}.`,
+  });
 
 const nothingToExport = (subject: string, found: string): ConfigError =>
   new ConfigError({

@@ -11,25 +11,28 @@ import {
   parametersOf,
   type RunIdentity,
 } from '../core/contract/manifest.ts';
-import type { CaseReport, SegmentedReport } from '../core/contract/report.ts';
+import type { CaseReport } from '../core/contract/report.ts';
 import {
   BundleError,
   DEFECT,
   DefectError,
   InputError,
-  SammixError,
+  type SammixError,
   StorageError,
 } from '../core/errors.ts';
+import type { LabelInput } from '../core/stage/compare.ts';
 import { finishedReport } from '../core/stage/finished-report.ts';
 import { type OpenBundle, openBundle } from '../core/stage/open-bundle.ts';
 import { type CaseOutcome, type CaseToRun, runCase } from '../core/stage/run-case.ts';
-import { SlabQueue } from '../core/stage/slab-queue.ts';
+import type { SplitTarget } from '../core/stage/split.ts';
 import { imageName, imageVersion, openImage } from './case-image.ts';
 import type { CaseLabel } from './cases.ts';
 import { DEFAULT_BUNDLE, type Device, PROVIDERS } from './command.ts';
+import { writeSegmentation } from './dicom-seg.ts';
 import { isWithin, sha256Of } from './files.ts';
 import type { CaseInput } from './inputs.ts';
 import { type Progress, printDefect } from './progress.ts';
+import { slabQueue } from './slab-queue.ts';
 import { recordSources } from './sources.ts';
 
 /** How a command that runs the model on this machine was called. */
@@ -66,6 +69,16 @@ export interface LocalRun {
   /** Measure masks that a person has corrected, instead of drawing them again. */
   readonly keepEdited: boolean;
   readonly progress: Progress;
+  /** The folder of its results in that of a case; undefined where a case has one target. */
+  readonly folder?: string;
+}
+
+/** What the other targets of a case have to do with one of them. */
+export interface Beside {
+  /** Runs that are to be split in the same reading. */
+  readonly also: () => Promise<readonly SplitTarget[]>;
+  /** The run was in another's `also`. */
+  readonly alreadySplit: boolean;
 }
 
 export interface LocalOutcome {
@@ -76,7 +89,17 @@ export interface LocalOutcome {
 }
 
 /** What decides whether a case is done already. */
-export type RunToBe = Pick<LocalRun, 'store' | 'bundle' | 'parameters'>;
+export type RunToBe = Pick<LocalRun, 'store' | 'bundle' | 'parameters' | 'folder'>;
+
+export const keysOf = ({ folder }: Pick<LocalRun, 'folder'>, caseId: string): RunKeys =>
+  runKeys(folder === undefined ? caseId : `${caseId}/${folder}`);
+
+/** The label of a case as its only target reads it, or as one of several. */
+export const labelOf = (
+  { bundle, folder }: Pick<LocalRun, 'bundle' | 'folder'>,
+  label: CaseLabel | undefined,
+): Promise<LabelInput | undefined> | undefined =>
+  folder === undefined ? label?.read() : label?.readFor(bundle.manifest.target.name);
 
 const openBundleOf = ({ bundle = DEFAULT_BUNDLE }: ModelOptions): Promise<OpenBundle> =>
   openBundle(new DirStore(bundle), bundle);
@@ -98,8 +121,8 @@ export async function isDone(
   label: CaseLabel | undefined,
 ): Promise<boolean> {
   const { runId: id } = await identify(run, input);
-  const labelVersion = (await label?.read())?.version;
-  const keys = runKeys(input.caseId);
+  const labelVersion = (await labelOf(run, label))?.version;
+  const keys = keysOf(run, input.caseId);
   return (await finishedReport(run.store, keys, id, labelVersion, 'bytes')) !== undefined;
 }
 
@@ -150,10 +173,11 @@ export async function runLocally(
   run: LocalRun,
   input: CaseInput,
   label: CaseLabel | undefined,
+  beside?: Beside,
 ): Promise<LocalOutcome> {
   const startedMs = performance.now();
-  const left = await run.store.stat(runKeys(input.caseId).manifest);
-  const first = await attempt(run, input, label);
+  const left = await run.store.stat(keysOf(run, input.caseId).manifest);
+  const first = await attempt(run, input, label, beside);
   // What an earlier run left may be damaged. It went with the failure: the case is done from its start.
   const last = left && mayBeOfLeftovers(first) ? await attempt(run, input, label) : first;
   if (last.defect !== undefined) printDefect(last.defect);
@@ -175,9 +199,10 @@ async function attempt(
   run: LocalRun,
   input: CaseInput,
   label: CaseLabel | undefined,
+  beside?: Beside,
 ): Promise<Attempt> {
   const store = new WriteBehindStore(run.store);
-  const one = caseToRun(run, input, label);
+  const one = caseToRun(run, input, label, beside);
   let defect: unknown;
   try {
     // Only this process writes here: what an earlier one left half-written is of no more use.
@@ -190,6 +215,7 @@ async function attempt(
       slabs: slabQueue(run, one, store),
       slicesPerSlab: run.slicesPerSlab,
       force: run.force,
+      alreadySplit: beside?.alreadySplit ?? false,
       keepEdited: run.keepEdited,
       exclusive: true,
       endsTheRun: (error) => endsTheRun(run, error),
@@ -202,32 +228,14 @@ async function attempt(
     });
     if (outcome.state === 'interrupted') throw new Error('no local run stops its slabs');
     await store.flush();
-    if (outcome.state !== 'failed') await writeSegmentation(run, one.keys, input, outcome.report);
+    if (outcome.state !== 'failed' && run.dicomSeg)
+      await writeSegmentation(run, one.keys, input, outcome.report, (error) =>
+        endsTheRun(run, error),
+      );
     return { ...outcome, defect };
   } finally {
     // Nothing may be written after the caller has been told how the case ended.
     await store.flush();
-  }
-}
-
-/** The DICOM-SEG of a case that came from DICOM, unless an equal run has left it. */
-async function writeSegmentation(
-  run: LocalRun,
-  keys: RunKeys,
-  input: CaseInput,
-  done: SegmentedReport,
-): Promise<void> {
-  const { store, dicomSeg } = run;
-  if (!input.dicom || !dicomSeg) return;
-  if (done.volumeMl === 0 || (await store.stat(keys.dicomSeg))) return;
-  try {
-    const { segmentationOf } = await import('./export.ts');
-    const made = await segmentationOf(input, store.read(keys.mask), done);
-    if (made) await store.put(keys.dicomSeg, made);
-  } catch (error) {
-    // The mask and its report stand: what cannot be written as DICOM costs that file alone.
-    if (!(error instanceof SammixError) || endsTheRun(run, error)) throw error;
-    run.progress.line(`no DICOM-SEG of ${input.caseId}: ${error.message}`);
   }
 }
 
@@ -242,39 +250,18 @@ const endsTheRun = ({ store }: LocalRun, error: SammixError): boolean =>
 export const isDefect = (report: CaseReport): boolean =>
   report.status === 'failed' && report.fault.code === DEFECT;
 
-function slabQueue(
-  { bundle: { manifest }, runtime, progress }: LocalRun,
-  { keys, caseId }: CaseToRun,
-  store: WriteBehindStore,
-): SlabQueue {
-  let kept = 0;
-  return new SlabQueue(keys, {
-    store,
-    model: async () => {
-      const { infer, backend } = await runtime;
-      return { manifest, infer, backend };
-    },
-    onSlab: ({ reused, records }) => {
-      if (reused) kept += records.slices.length;
-      else if (kept > 0) {
-        progress.line(`goes on ${caseId}: ${kept} slices were done before`);
-        kept = 0;
-      }
-    },
-    onProgress: ({ done, slices, kept }) => {
-      progress.update(done, slices, { kept });
-      // Loaded while the graphs run: the drawing library takes longer to load than to draw.
-      import('../core/report/render.ts').catch(() => undefined);
-    },
-  });
-}
-
-const caseToRun = (run: LocalRun, input: CaseInput, label: CaseLabel | undefined): CaseToRun => ({
+const caseToRun = (
+  run: LocalRun,
+  input: CaseInput,
+  label: CaseLabel | undefined,
+  beside?: Beside,
+): CaseToRun => ({
   caseId: input.caseId,
   inputName: imageName(input),
-  keys: runKeys(input.caseId),
+  keys: keysOf(run, input.caseId),
   identify: () => identify(run, input),
-  label: async () => label?.read(),
+  label: async () => labelOf(run, label),
+  ...(beside && { also: beside.also }),
   open: async ({ input: { version } }) => {
     const { imageSource, ...image } = await openImage(input);
     return {

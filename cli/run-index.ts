@@ -1,23 +1,25 @@
 import path from 'node:path';
 import { provenance } from '../adapters/provenance.ts';
 import { bundleDisplay } from '../core/contract/bundle.ts';
-import { runKeys } from '../core/contract/keys.ts';
-import type { LocalOutcome, LocalRun } from './local.ts';
+import { keysOf, type LocalRun } from './local.ts';
+import type { TargetOutcome } from './run-targets.ts';
 
-/** `index.html` over all cases of a run. */
+/** `index.html` over all cases and targets of a run. */
 export async function writeRunIndex(
-  { store, bundle }: LocalRun,
-  outcomes: readonly LocalOutcome[],
+  runs: readonly LocalRun[],
+  outcomes: readonly TargetOutcome[],
   cases: number,
 ): Promise<void> {
+  const { store } = runs[0]!;
   // Loaded when needed: the charting library costs more to load than a short command runs.
   const { runPage } = await import('../core/report/run-page.ts');
   const rows = await Promise.all(
-    outcomes.map(async ({ report, resumed, seconds }) => {
-      const keys = runKeys(report.caseId);
+    outcomes.map(async ({ report, target, folder, resumed, seconds }) => {
+      const keys = keysOf(folder === undefined ? {} : { folder }, report.caseId);
       const drawn = report.status === 'segmented' && (await store.stat(keys.thumbnail));
       return {
         report,
+        ...(target !== undefined && { target }),
         thumbnailPng: drawn ? await store.get(keys.thumbnail) : null,
         reportHref: `${encodeURIComponent(report.caseId)}/report.html`,
         seconds: resumed ? null : seconds,
@@ -28,7 +30,7 @@ export async function writeRunIndex(
     name: path.basename(path.resolve(store.root)),
     createdAt: new Date().toISOString(),
     sammixVersion: provenance(null).sammixVersion,
-    bundle: bundleDisplay(bundle.manifest, bundle.digest),
+    bundles: runs.map(({ bundle }) => bundleDisplay(bundle.manifest, bundle.digest)),
     cases,
   });
   await store.put('index.html', Buffer.from(page));

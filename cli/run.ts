@@ -2,27 +2,21 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { lockFolder } from '../adapters/dir-lock.ts';
 import { metricValue } from '../core/contract/panel.ts';
-import { codesToReview, organVolumeMl, type RunSummary } from '../core/contract/report.ts';
+import { codesToReview, organVolumeMl } from '../core/contract/report.ts';
+import type { RunSummary } from '../core/contract/summary.ts';
 import { faultText } from '../core/errors.ts';
 import { putJson } from '../core/json.ts';
-import { summarise, summaryCsv } from '../core/stage/summary.ts';
+import { summarise, summariseTargets, summaryCsv } from '../core/stage/summary.ts';
 import { type CollectOptions, collectCases } from './cases.ts';
 import { folderName, report, share, withModel, withOutput } from './command.ts';
 import { dryRun } from './dry-run.ts';
 import { EXIT } from './exit-codes.ts';
 import { leftOutCounts } from './inputs.ts';
 import { withLabels } from './labels.ts';
-import {
-  closeRun,
-  isDefect,
-  type LocalOutcome,
-  type LocalRun,
-  type ModelOptions,
-  openRun,
-  runLocally,
-} from './local.ts';
+import { closeRun, isDefect, type LocalRun, type ModelOptions } from './local.ts';
 import { duration, type Progress, TimeLeft } from './progress.ts';
 import { writeRunIndex } from './run-index.ts';
+import { openRuns, refuseOtherLayout, runTargets, type TargetOutcome } from './run-targets.ts';
 import type { LeftOut } from './walk.ts';
 
 /** `sammix run` */
@@ -32,10 +26,15 @@ export function define(command: Command): void {
     .requiredOption('-o, --out <dir>', 'folder for masks, reports and the summary', folderName)
     .option('-l, --label <path>', 'a label file, or a folder of labels: adds Dice and distances')
     .option('--pairs <csv>', 'columns image,label: which label belongs to which image');
-  withOutput(withModel(withLabels(command)))
+  withOutput(withModel(withLabels(command), { several: true }))
     .option('--no-postprocess', 'keep every component and hole of the drawn mask')
     .option('--threshold <p>', "draw voxels above this probability (default: the bundle's)", share)
     .option('--probability', 'also write probability.nii.gz, 8 bits, on the grid of the input')
+    .option(
+      '--label-map',
+      'also write labels.nii.gz: all targets in one volume, counted from 1',
+      false,
+    )
     .option('--no-dicom-seg', 'write no DICOM-SEG for cases that came from DICOM')
     .option('--dry-run', 'say what would be done with each case, and do nothing', false)
     .addHelpText(
@@ -46,8 +45,10 @@ Examples:
   $ sammix run study.zip --out results
   $ sammix run imagesTr --label labelsTr --out results
   $ sammix run scans --out results --json > summary.json
+  $ sammix run scans --out results --bundle liver --bundle my-spleen --label-map
 
-Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/index.html, <out>/summary.{csv,json}
+Results:  <out>/<case>/{mask.nii.gz,report.json,report.html,overlay.png}, <out>/index.html, <out>/summary.{csv,json};
+          with several bundles <out>/<case>/<target>/..., and <out>/<case>/report.{html,json} over all targets
 Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writable, 130 interrupted`,
     )
     .action(async (inputs: string[], options: RunOptions) => {
@@ -59,12 +60,15 @@ Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writa
     });
 }
 
-export interface RunOptions extends ModelOptions, CollectOptions {
+export interface RunOptions extends Omit<ModelOptions, 'bundle'>, CollectOptions {
   readonly out: string;
+  /** Several make a mask for each of their targets. */
+  readonly bundle?: string | readonly string[];
+  readonly labelMap?: boolean;
   readonly dryRun?: boolean;
 }
 
-/** `sammix run`: every case to a mask and a report, and a summary of them all. */
+/** `sammix run`: every case to a mask and a report for each target, and a summary of them all. */
 export async function runCommand(
   paths: readonly string[],
   options: RunOptions,
@@ -72,30 +76,35 @@ export async function runCommand(
 ): Promise<{ summary: RunSummary; exitCode: number }> {
   const { cases, leftOut, notes } = await collectCases(paths, options, { labelsBeside: false });
   for (const note of notes) progress.line(note);
-  const run = await openRun(options, progress);
-  const outcomes: LocalOutcome[] = [];
+  const runs = await openRuns(options, progress);
+  const { store } = runs[0]!;
+  const outcomes: TargetOutcome[] = [];
   let release = async (): Promise<void> => undefined;
   try {
     release = await lockFolder(options.out);
     // First of all: an output that cannot be written is found before hours of work, not after.
-    await run.store.sweep('', { deep: false });
-    await writeSummary(run, outcomes, leftOut);
+    await store.sweep('', { deep: false });
+    await refuseOtherLayout(runs, cases);
+    await writeSummary(runs, outcomes, leftOut);
     const left = new TimeLeft();
     for (const [at, input] of cases.entries()) {
       progress.begin(input.caseId, `[${at + 1}/${cases.length}${left.text(cases.length - at)}]`);
-      const outcome = await runLocally(run, input, input.label);
-      outcomes.push(outcome);
-      left.add({ resumed: outcome.resumed, ms: outcome.seconds * 1000 });
-      progress.line(caseLine(outcome, options.out));
+      const done = await runTargets(runs, input, options.labelMap ?? false);
+      outcomes.push(...done);
+      left.add({
+        resumed: done.every(({ resumed }) => resumed),
+        ms: done.reduce((sum, { seconds }) => sum + seconds * 1000, 0),
+      });
+      for (const outcome of done) progress.line(caseLine(outcome, options.out));
       // After every case, so that an interrupted run leaves a summary of what is done.
-      await writeSummary(run, outcomes, leftOut);
+      await writeSummary(runs, outcomes, leftOut);
     }
-    await writeRunIndex(run, outcomes, cases.length);
+    await writeRunIndex(runs, outcomes, cases.length);
   } finally {
-    await closeRun(run);
+    for (const run of runs) await closeRun(run);
     await release();
   }
-  const summary = summaryOf(run, outcomes, leftOut);
+  const summary = summaryOf(runs, outcomes, leftOut);
   progress.line(summaryLine(summary, options.out));
   const wrong = outcomes.some(
     ({ report }) => report.status === 'failed' || report.comparisonFault !== null,
@@ -104,28 +113,41 @@ export async function runCommand(
   return { summary, exitCode: wrong ? EXIT.someCasesFailed : EXIT.ok };
 }
 
-const summaryOf = (
-  run: LocalRun,
-  outcomes: readonly LocalOutcome[],
+function summaryOf(
+  runs: readonly LocalRun[],
+  outcomes: readonly TargetOutcome[],
   leftOut: readonly LeftOut[],
-): RunSummary => ({
-  ...summarise(outcomes, run.bundle.digest),
-  leftOut: leftOutCounts(leftOut),
-});
-
-async function writeSummary(
-  run: LocalRun,
-  outcomes: readonly LocalOutcome[],
-  leftOut: readonly LeftOut[],
-): Promise<void> {
-  const summary = summaryOf(run, outcomes, leftOut);
-  await putJson(run.store, 'summary.json', summary);
-  await run.store.put('summary.csv', Buffer.from(summaryCsv(summary)));
+): RunSummary {
+  const summary =
+    runs.length === 1
+      ? summarise(outcomes, runs[0]!.bundle.digest)
+      : summariseTargets(
+          outcomes,
+          runs.map(({ bundle: { manifest, digest } }) => ({
+            target: manifest.target.name,
+            bundleDigest: digest,
+          })),
+        );
+  return { ...summary, leftOut: leftOutCounts(leftOut) };
 }
 
-/** One case in one line. */
-export function caseLine({ report, resumed, seconds }: LocalOutcome, out: string): string {
-  const { caseId } = report;
+async function writeSummary(
+  runs: readonly LocalRun[],
+  outcomes: readonly TargetOutcome[],
+  leftOut: readonly LeftOut[],
+): Promise<void> {
+  const { store } = runs[0]!;
+  const summary = summaryOf(runs, outcomes, leftOut);
+  await putJson(store, 'summary.json', summary);
+  await store.put('summary.csv', Buffer.from(summaryCsv(summary)));
+}
+
+/** One case, or one target of it, in one line. */
+export function caseLine(
+  { report, target, folder, resumed, seconds }: TargetOutcome,
+  out: string,
+): string {
+  const caseId = target === undefined ? report.caseId : `${report.caseId}, ${target}`;
   if (report.status === 'failed') return `FAILED ${caseId}: ${faultText(report.fault)}`;
   const fault = report.comparisonFault && `NOT COMPARED: ${faultText(report.comparisonFault)}`;
   if (resumed) {
@@ -141,7 +163,7 @@ export function caseLine({ report, resumed, seconds }: LocalOutcome, out: string
   const toReview = codesToReview(report.flags);
   if (toReview.length > 0) parts.push(`look at: ${toReview.join(', ')}`);
   parts.push(duration(seconds * 1000));
-  return `done   ${caseId}: ${parts.join(', ')} -> ${path.join(out, caseId)}`;
+  return `done   ${caseId}: ${parts.join(', ')} -> ${path.join(out, report.caseId, folder ?? '')}`;
 }
 
 export function summaryLine(summary: RunSummary, out: string): string {

@@ -5,11 +5,21 @@ import { type RunKeys, runKeys } from '../core/contract/keys.ts';
 import { CaseSources, type ViewCase, ViewedReport, viewFacts } from '../core/contract/view.ts';
 import { ConfigError } from '../core/errors.ts';
 import { fromJsonBytes } from '../core/json.ts';
+import { readTargets } from '../core/stage/join-targets.ts';
 import { exists, isFile } from './files.ts';
 import { pairedImageOf } from './inputs.ts';
 import { visible } from './progress.ts';
 
-type ViewFile = 'report' | 'overlay' | 'mask' | 'cam' | 'image' | 'label' | 'other' | 'page';
+type ViewFile =
+  | 'report'
+  | 'overlay'
+  | 'mask'
+  | 'cam'
+  | 'image'
+  | 'label'
+  | 'other'
+  | 'beside'
+  | 'page';
 
 /** A case's files on this machine, absolute; null where there is none. */
 export interface LocalCase {
@@ -26,6 +36,8 @@ export interface LocalCase {
   readonly label: string | null;
   /** A second mask to compare with. */
   readonly other: string | null;
+  /** Masks of the case's other targets. */
+  readonly beside: readonly { readonly target: string; readonly file: string }[];
   /** `report.html` */
   readonly page: string | null;
 }
@@ -46,15 +58,16 @@ const CASE_FOLDERS = ['', 'cases'];
  * @throws ConfigError where there is none, or files are named for several cases
  */
 export async function findCases(dir: string, options: SourceOptions): Promise<LocalCase[]> {
-  const folders = (await isFile(path.join(dir, 'report.json'))) ? [dir] : await caseFolders(dir);
-  if (folders.length === 0) throw noCases(dir);
+  const found = (await isFile(path.join(dir, 'report.json'))) ? [dir] : await caseFolders(dir);
+  if (found.length === 0) throw noCases(dir);
+  const folders = (await Promise.all(found.map(targetsIn))).flat();
   const named = options.image ?? options.label ?? (await fileOf(options.other));
-  if (folders.length > 1 && named !== undefined) throw oneFileForMany(dir, folders.length);
+  if (found.length > 1 && named !== undefined) throw oneFileForMany(dir, found.length);
   const cases: LocalCase[] = [];
   const damaged: ConfigError[] = [];
   for (const folder of folders)
     try {
-      cases.push(await readCase(path.resolve(folder), options));
+      cases.push(await readCase(folder, options));
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       damaged.push(error);
@@ -83,10 +96,39 @@ async function caseFolders(dir: string): Promise<string[]> {
   return found.sort();
 }
 
-async function readCase(folder: string, options: SourceOptions): Promise<LocalCase> {
+/** What is shown as one: the results of a case, or of one of its targets. */
+interface ResultFolder {
+  /** Absolute. */
+  readonly folder: string;
+  readonly caseId: string;
+  readonly target?: string;
+  readonly beside: LocalCase['beside'];
+}
+
+/** A folder for each target of a case that has several. */
+async function targetsIn(given: string): Promise<ResultFolder[]> {
+  const folder = path.resolve(given);
   const caseId = path.basename(folder);
+  const joined = await readTargets(new DirStore(path.dirname(folder)), caseId);
+  if (!joined) return [{ folder, caseId, beside: [] }];
+  const masks = joined.targets.flatMap(({ target, folder: below, report }) => {
+    const file = path.join(folder, below, 'mask.nii.gz');
+    return report.status === 'failed' ? [] : [{ target, file }];
+  });
+  return joined.targets.map(({ target, folder: below }) => ({
+    folder: path.join(folder, below),
+    caseId: `${caseId}, ${target}`,
+    target,
+    beside: masks.filter((mask) => mask.target !== target),
+  }));
+}
+
+async function readCase(
+  { folder, caseId, target, beside }: ResultFolder,
+  options: SourceOptions,
+): Promise<LocalCase> {
   const store = new DirStore(path.dirname(folder));
-  const keys = runKeys(caseId);
+  const keys = runKeys(path.basename(folder));
   const report = parseReport(await store.get(keys.report), path.join(store.root, keys.report));
   const present = async (key: keyof RunKeys & ('mask' | 'cam' | 'overlay' | 'reportHtml')) => {
     const file = path.join(store.root, keys[key]);
@@ -104,6 +146,7 @@ async function readCase(folder: string, options: SourceOptions): Promise<LocalCa
     facts: {
       ...viewFacts(report),
       caseId,
+      ...(target !== undefined && { target }),
       imageMissing: imageFound || report.status === 'failed' ? null : missingImage(image),
     },
     report: path.join(store.root, keys.report),
@@ -115,7 +158,9 @@ async function readCase(folder: string, options: SourceOptions): Promise<LocalCa
     pairedImage: (imageFound && series === undefined && (await pairedImageOf(image))) || null,
     series,
     label: label !== null && (await isFile(label)) ? path.resolve(label) : null,
-    other: options.other === undefined ? null : await otherMask(options.other, caseId),
+    other:
+      options.other === undefined ? null : await otherMask(options.other, path.basename(folder)),
+    beside,
     page: await present('reportHtml'),
   };
 }

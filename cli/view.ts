@@ -104,6 +104,7 @@ function viewCase(one: LocalCase, at: number): ViewCase {
     image: volume(one.image, 'image'),
     label: volume(one.label, 'label'),
     other: volume(one.other, 'other'),
+    beside: one.beside.map(({ target }, n) => ({ url: place(at, `beside${n}`), name: target })),
     page: one.page === null ? null : place(at, 'report.html'),
   };
 }
@@ -125,6 +126,14 @@ function caseRoutes(one: LocalCase, at: number): [string, Served][] {
     routes.push([
       place(at, 'overlay.png'),
       { contentType: 'image/png', open: () => readFile(overlay) },
+    ]);
+  for (const [n, { file }] of one.beside.entries())
+    routes.push([
+      place(at, `beside${n}`),
+      {
+        contentType: 'application/octet-stream',
+        open: () => singleFile(readFile(file), path.basename(file)),
+      },
     ]);
   for (const key of ['mask', 'cam', 'image', 'label', 'other'] as const) {
     const file = one[key];

@@ -240,6 +240,8 @@ export function trainJob(
     environment,
     grants: [
       onPrefixes(storage.data, 's3:GetObject', PREFIX.training, PREFIX.models),
+      // Labelled uploads, in the versions that the record of a training names.
+      onPrefixes(storage.data, 's3:GetObjectVersion', PREFIX.incoming),
       onPrefixes(storage.data, 's3:PutObject', PREFIX.trainingRuns),
       // A bundle that is there stays as it is, the active one above all.
       writesOnce(storage.data, PREFIX.trainedBundles),

@@ -3,12 +3,12 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import type { EnvironmentOf, TrainEnv } from '../site/contract/env.ts';
-import { JOB_NAME, PREFIX } from '../site/contract/keys.ts';
+import { JOB_NAME, PREFIX, TRAINING_UPLOADS } from '../site/contract/keys.ts';
 import { gpuPricesOf } from '../site/cost/gpu-prices.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import { type GpuJob, trainJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';
-import { type Grant, onPrefixes, seesWhatIsMissing } from './grants.ts';
+import { type Grant, onKeys, onPrefixes, seesWhatIsMissing } from './grants.ts';
 import { NodeFunction } from './node-function.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Storage } from './storage.ts';
@@ -52,6 +52,9 @@ export class Training extends Construct {
       environment,
       grants: [
         onPrefixes(storage.data, 's3:GetObject', PREFIX.training, PREFIX.models, PREFIX.handled),
+        // Of uploads that are to be learnt from: which versions there are, by the pointers of their labels.
+        onPrefixes(storage.data, 's3:GetObject', PREFIX.incoming, PREFIX.cases),
+        onKeys(storage.data, 's3:PutObject', TRAINING_UPLOADS),
         onPrefixes(storage.data, 's3:GetObjectVersion', PREFIX.trainingRequests),
         onPrefixes(
           storage.data,

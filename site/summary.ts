@@ -1,6 +1,7 @@
 import { pMapIterable } from 'p-map';
 import type { S3Store } from '../adapters/s3-store.ts';
-import { CaseReport, type SummaryRow } from '../core/contract/report.ts';
+import { CaseReport } from '../core/contract/report.ts';
+import type { SummaryRow } from '../core/contract/summary.ts';
 import { getJson, putJson } from '../core/json.ts';
 import { summariseRows, summaryCsv, toRow } from '../core/stage/summary.ts';
 import { casesBelow, cloudKeys, parseLatest } from './contract/keys.ts';

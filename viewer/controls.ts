@@ -89,15 +89,25 @@ export class WindowControl {
   }
 }
 
-const KEYS: Readonly<Record<LayerKey, string>> = { mask: 'm', label: 'l', other: 't', cam: 'c' };
+/** Masks of other targets have none. */
+const KEYS: Readonly<Partial<Record<LayerKey, string>>> = {
+  mask: 'm',
+  label: 'l',
+  other: 't',
+  cam: 'c',
+};
 
 /** Rows of the layers at hand: on or off, and how much shows through. */
 export class LayerControls {
   private readonly boxes = new Map<LayerKey, HTMLInputElement>();
 
-  constructor(present: readonly LayerKey[], change: (key: LayerKey, state: LayerState) => void) {
-    const rows = VIEW_LAYERS.filter(({ key }) => present.includes(key)).map((layer) =>
-      this.row(layer, change),
+  /** @param present the layers at hand, and what they are called */
+  constructor(
+    present: ReadonlyMap<LayerKey, string>,
+    change: (key: LayerKey, state: LayerState) => void,
+  ) {
+    const rows = VIEW_LAYERS.filter(({ key }) => present.has(key)).map((layer) =>
+      this.row({ ...layer, name: present.get(layer.key)! }, change),
     );
     byId('layer-rows').replaceChildren(...rows);
   }
@@ -134,7 +144,8 @@ export class LayerControls {
     this.boxes.set(key, box);
     const swatch = element('span', { class: 'swatch', 'aria-hidden': 'true' });
     swatch.style.background = hexOf(layer);
-    const name = element('label', {}, box, swatch, layer.name, ' ', element('kbd', {}, KEYS[key]));
+    const letter = KEYS[key] === undefined ? [] : [' ', element('kbd', {}, KEYS[key])];
+    const name = element('label', {}, box, swatch, layer.name, ...letter);
     return element('div', { class: 'layer', title: layer.meaning }, name, slider);
   }
 }

@@ -10,7 +10,12 @@ import { LAYERS } from '../core/draw/layers.ts';
 import { camFile, maskFile } from './layers.ts';
 import { imageFile, niftiFile, type Volume } from './volume.ts';
 
-export type LayerKey = 'mask' | 'other' | 'cam' | 'label';
+/** Masks of the case's other targets. */
+export const BESIDE_KEYS = ['beside0', 'beside1', 'beside2', 'beside3'] as const;
+/** Which of the other targets a layer is of; -1 for a layer of another kind. */
+export const besideAt = (key: string): number => (BESIDE_KEYS as readonly string[]).indexOf(key);
+
+export type LayerKey = 'mask' | 'other' | 'cam' | 'label' | (typeof BESIDE_KEYS)[number];
 export type WindowHu = readonly [low: number, high: number];
 
 /** A layer as the page names and colours it. */
@@ -21,13 +26,27 @@ export interface ViewLayer {
   readonly rgb: readonly [number, number, number];
 }
 
-/** The reports' layers, and a second mask, which only the viewer has: bluish green of the same set. */
+/** A blue that shows on grey tissue, then vermillion and yellow of the reports' set, and a light grey. */
+const BESIDE_RGB = [
+  [70, 130, 255],
+  [213, 94, 0],
+  [240, 228, 66],
+  [230, 230, 230],
+] as const;
+
+/** The reports' layers, and what only the viewer has: a second mask, and those of other targets. */
 export const VIEW_LAYERS: readonly ViewLayer[] = [
   ...(['mask', 'label', 'cam'] as const).map((key) => {
     const { name, meaning, rgb } = LAYERS.find((layer) => layer.key === key)!;
     return { key, name, meaning, rgb };
   }),
   { key: 'other', name: 'Other mask', meaning: 'to compare with the result', rgb: [0, 158, 115] },
+  ...BESIDE_KEYS.map((key, at) => ({
+    key,
+    name: 'Another target',
+    meaning: 'the result for another target',
+    rgb: BESIDE_RGB[at]!,
+  })),
 ];
 
 export const CROSS_MM = 0.8;

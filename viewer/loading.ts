@@ -1,13 +1,21 @@
-import type { ViewCase } from '../core/contract/view.ts';
+import type { ViewCase, ViewVolume } from '../core/contract/view.ts';
 import { DTYPES } from '../core/volume/dtype.ts';
 import { assertSameGrid } from '../core/volume/lattice.ts';
-import type { LayerKey } from './drawn-volumes.ts';
+import { BESIDE_KEYS, besideAt, type LayerKey } from './drawn-volumes.ts';
 import type { Segmented } from './viewer.ts';
 import { fetchVolume, halvedInPlane, type Volume, voxelsOf } from './volume.ts';
 
 export type Loaded = Record<LayerKey | 'image', Volume | null>;
 
-const KEYS = ['image', 'mask', 'cam', 'label', 'other'] as const;
+const KEYS = ['image', 'mask', 'cam', 'label', 'other', ...BESIDE_KEYS] as const;
+type Key = (typeof KEYS)[number];
+
+/** Masks of further targets than there are colours for are not shown. */
+const sourceOf = (chosen: ViewCase, key: Key): ViewVolume | null => {
+  const at = besideAt(key);
+  if (at >= 0) return chosen.beside?.[at] ?? null;
+  return chosen[key as Exclude<Key, (typeof BESIDE_KEYS)[number]>] ?? null;
+};
 
 /**
  * All volumes of a case at once: the browser shares the line between them.
@@ -21,10 +29,10 @@ export async function loadVolumes(
 ): Promise<Loaded> {
   const expected = expectedBytes(report);
   const received = new Map<string, readonly [got: number, of: number]>();
-  for (const key of KEYS) if (chosen[key]) received.set(key, [0, expected[key]]);
-  const loaded: Loaded = { image: null, mask: null, cam: null, label: null, other: null };
-  const load = async (key: (typeof KEYS)[number]): Promise<void> => {
-    const source = chosen[key];
+  for (const key of KEYS) if (sourceOf(chosen, key)) received.set(key, [0, expected[key]]);
+  const loaded = Object.fromEntries(KEYS.map((key) => [key, null])) as Loaded;
+  const load = async (key: Key): Promise<void> => {
+    const source = sourceOf(chosen, key);
     if (!source) return;
     loaded[key] = await fetchVolume(source, (got, total) => {
       received.set(key, [got, Math.max(got, total ?? expected[key])]);
@@ -37,10 +45,11 @@ export async function loadVolumes(
 }
 
 /** Of plain files, as a laptop sends them, which says no length. */
-function expectedBytes({ geometry }: Segmented): Record<(typeof KEYS)[number], number> {
+function expectedBytes({ geometry }: Segmented): Record<Key, number> {
   const voxels = geometry.shape.reduce((count, size) => count * size, 1);
   const { bytes } = DTYPES[geometry.dtype as keyof typeof DTYPES];
-  return { image: voxels * bytes, mask: voxels, label: voxels, other: voxels, cam: voxels / 500 };
+  const masks = Object.fromEntries(KEYS.map((key) => [key, voxels])) as Record<Key, number>;
+  return { ...masks, image: voxels * bytes, cam: voxels / 500 };
 }
 
 /** The volume where it lies on the mask's grid; otherwise nothing, and a hint why. */
@@ -81,13 +90,10 @@ export function fitted(
     voxelsOf(mask) > voxels || Math.max(...inPlaneOf(mask)) > sideVoxels;
   while (tooLarge(fits) && Math.min(...inPlaneOf(fits.mask)) > 32) {
     const half = (one: Volume | null): Volume | null => one && halvedInPlane(one);
-    fits = {
-      ...fits,
-      image: half(fits.image),
-      mask: halvedInPlane(fits.mask),
-      label: half(fits.label),
-      other: half(fits.other),
-    };
+    const halved = Object.fromEntries(
+      KEYS.map((key) => [key, key === 'cam' ? fits.cam : half(fits[key])]),
+    ) as Loaded;
+    fits = { ...halved, mask: halved.mask! };
     times *= 2;
   }
   if (times > 1) {

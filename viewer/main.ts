@@ -4,6 +4,7 @@ import { type Address, chosenCase, loadIndex, readAddress, writeAddress } from '
 import { caseBeside, showCaseList } from './case-list.ts';
 import { FIRST_WINDOW_HU } from './controls.ts';
 import { byId, element } from './dom.ts';
+import { besideAt, type LayerKey, VIEW_LAYERS, type ViewLayer } from './drawn-volumes.ts';
 import { showFailure } from './failed.ts';
 import { showFlags } from './flags.ts';
 import { listenToKeys } from './keyboard.ts';
@@ -45,12 +46,12 @@ async function start(): Promise<void> {
   await showCase(report, chosen, address, openCase);
 }
 
-function showTitle(index: ViewIndex, { caseId, volumeMl, dice, page }: ViewCase): void {
+function showTitle(index: ViewIndex, { caseId, target, volumeMl, dice, page }: ViewCase): void {
   document.title = `${caseId} – sammix viewer`;
   byId('title').textContent = caseId;
   const facts = [
     index.title,
-    volumeMl === null ? null : `liver ${volumeMl.toFixed(0)} ml`,
+    volumeMl === null ? null : `${target ?? 'liver'} ${volumeMl.toFixed(0)} ml`,
     dice === null ? null : `Dice ${dice.toFixed(3)}`,
   ];
   byId('facts').textContent = facts.filter((fact) => fact !== null).join(' · ');
@@ -89,20 +90,16 @@ async function showCase(
   const { mask } = loaded;
   if (!mask) throw new Error('There is no mask of this case: run it again.');
   const hints = chosen.imageMissing === null ? [] : [chosen.imageMissing];
-  const onGrid = (key: 'image' | 'label' | 'other') => onGridOf(mask, loaded[key], hints);
-  const volumes = {
-    mask,
-    cam: loaded.cam,
-    image: onGrid('image'),
-    label: onGrid('label'),
-    other: onGrid('other'),
-  };
+  const onGrid = Object.entries(loaded).map(([key, volume]) =>
+    key === 'mask' || key === 'cam' ? [key, volume] : [key, onGridOf(mask, volume, hints)],
+  );
+  const volumes = { ...(Object.fromEntries(onGrid) as Loaded), mask };
   say('Drawing …', 'busy');
   // Drawing blocks the page: what it says should be on the screen before.
   await new Promise((resolve) => setTimeout(resolve));
   const drawn = fitted(volumes, cardLimits(card), hints);
   const scene = await Scene.open(canvas, mask.geometry, drawn, FIRST_WINDOW_HU);
-  const viewer = new Viewer(scene, report, mask.geometry, layersOf(volumes), {
+  const viewer = new Viewer(scene, report, mask.geometry, layersOf(chosen, volumes), {
     moved: keepSlice,
     say: (text) => say(text, text === '' ? '' : 'hint'),
     openCase,
@@ -112,8 +109,17 @@ async function showCase(
   byId('fallback').hidden = true;
 }
 
-const layersOf = (volumes: Omit<Loaded, 'image'>) =>
-  (['mask', 'label', 'other', 'cam'] as const).filter((key) => volumes[key] !== null);
+/** The layers at hand by name; of several targets each mask is named by its own. */
+function layersOf(chosen: ViewCase, volumes: Loaded): ReadonlyMap<LayerKey, string> {
+  const nameOf = ({ key, name }: ViewLayer): string => {
+    const at = besideAt(key);
+    if (at >= 0) return chosen.beside?.[at]?.name ?? name;
+    return key === 'mask' && chosen.beside?.length ? (chosen.target ?? name) : name;
+  };
+  return new Map(
+    VIEW_LAYERS.flatMap((layer) => (volumes[layer.key] ? [[layer.key, nameOf(layer)]] : [])),
+  );
+}
 
 /** So that a reload, a bookmark or a shared address comes back to the slice. */
 let writing: ReturnType<typeof setTimeout> | undefined;

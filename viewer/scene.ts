@@ -3,6 +3,7 @@ import { indexAt, positionOf } from '../core/volume/canonical.ts';
 import type { Geometry } from '../core/volume/geometry.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
 import {
+  BESIDE_KEYS,
   background,
   CROSS_MM,
   camImage,
@@ -18,14 +19,9 @@ import type { Volume } from './volume.ts';
 export type View = 'axial' | 'coronal' | 'sagittal' | 'planes' | 'render';
 
 /** What is drawn of one case; without an image the mask's grid stands in, black. */
-export interface CaseVolumes {
-  readonly image: Volume | null;
+export type CaseVolumes = Readonly<Record<LayerKey | 'image', Volume | null>> & {
   readonly mask: Volume;
-  readonly cam: Volume | null;
-  readonly label: Volume | null;
-  /** A second mask to compare with. */
-  readonly other: Volume | null;
-}
+};
 
 /** Where the reader looks: canonical voxel index, and what the image shows there. */
 export interface Look {
@@ -43,6 +39,10 @@ export const FIRST_STATE: Readonly<Record<LayerKey, LayerState>> = {
   mask: { visible: true, opacity: 0.5 },
   label: { visible: true, opacity: 0.5 },
   other: { visible: true, opacity: 0.5 },
+  beside0: { visible: true, opacity: 0.5 },
+  beside1: { visible: true, opacity: 0.5 },
+  beside2: { visible: true, opacity: 0.5 },
+  beside3: { visible: true, opacity: 0.5 },
   cam: { visible: false, opacity: 0.45 },
 };
 
@@ -64,7 +64,7 @@ const SLICE_TYPES: Readonly<Record<View, SLICE_TYPE>> = {
 const BONE_HU: WindowHu = [180, 1200];
 
 /** Masks in the order in which they are laid over the image; the result is on top. */
-const MASKS = ['label', 'other', 'mask'] as const;
+const MASKS = ['label', ...BESIDE_KEYS, 'other', 'mask'] as const;
 
 /** How far the picture can be enlarged, and how far shrunk. */
 const ZOOM_LIMITS = [0.5, 24] as const;

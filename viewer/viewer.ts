@@ -1,3 +1,4 @@
+import { targetOf } from '../core/contract/bundle.ts';
 import { maskVoxelsPerSlice } from '../core/contract/report.ts';
 import type { ViewedReport } from '../core/contract/view.ts';
 import { letterboxFor } from '../core/slice/letterbox.ts';
@@ -66,7 +67,7 @@ export class Viewer {
     scene: Scene,
     report: Segmented,
     geometry: Geometry,
-    present: readonly LayerKey[],
+    present: ReadonlyMap<LayerKey, string>,
     around: Surroundings,
   ) {
     this.scene = scene;
@@ -209,7 +210,7 @@ export class Viewer {
     const voxels = this.voxelsPerSlice[this.index[2]] ?? 0;
     const parts = [
       `slice ${this.index[axis]} of 0–${this.count(axis) - 1}`,
-      record && `P(liver) ${record.probability.toFixed(2)}`,
+      record && `P(${targetOf(this.report.bundle)}) ${record.probability.toFixed(2)}`,
       record && `mask ${((voxels * column * row) / 100).toFixed(1)} cm²`,
       this.valueHu === null ? null : `${Math.round(this.valueHu)} HU at the cross`,
     ];

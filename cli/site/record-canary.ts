@@ -72,7 +72,11 @@ async function measure(
   const { report } = await runLocally(
     run,
     { caseId: canaryCase(seed), image },
-    { file: labelFile, read: () => labelInput(labelFile, {}) },
+    {
+      file: labelFile,
+      read: () => labelInput(labelFile, {}),
+      readFor: () => labelInput(labelFile, {}),
+    },
   );
   if (report.status === 'failed' || !report.comparison)
     throw new Error(`the synthetic scan ${seed} could not be segmented and compared`);

@@ -3,7 +3,8 @@ import { BundleDisplay } from './bundle.ts';
 import { FaultSchema } from './fault.ts';
 import { HuSummary } from './manifest.ts';
 import { CaseStatus, ExtendedNumber, METRIC_DEFINITIONS, type MetricName } from './panel.ts';
-import { LeftOutFiles, PaperMeans } from './report.ts';
+import { PaperMeans } from './report.ts';
+import { LeftOutFiles } from './summary.ts';
 
 /**
  * `evaluation.json`: a labelled dataset measured with one bundle, or with masks made elsewhere.

@@ -40,6 +40,10 @@ export const ViewCase = z.strictObject({
   label: ViewVolume.nullable(),
   /** A second mask to compare with, of another tool or an earlier bundle. */
   other: ViewVolume.nullable().optional(),
+  /** Masks of the case's other targets, named by them; absent where the case has one. */
+  beside: z.array(ViewVolume).optional(),
+  /** What the mask is of; absent for the liver alone. */
+  target: z.string().optional(),
   /** Address of `report.html`. */
   page: z.string().nullable().optional(),
   /** Why there is no image, and what to do. */
@@ -75,7 +79,7 @@ export const ViewedReport = z.discriminatedUnion('status', [
       voxelsPerSlice: true,
     }).shape,
     geometry: z.object(InputGeometry.pick({ shape: true, dtype: true }).shape),
-    bundle: z.object(BundleDisplay.pick({ windowHu: true, sliceSizePx: true }).shape),
+    bundle: z.object(BundleDisplay.pick({ windowHu: true, sliceSizePx: true, target: true }).shape),
     slices: z.array(
       z.object(
         SliceRecord.pick({ index: true, probability: true, box: true, maskVoxels: true }).shape,
@@ -111,7 +115,7 @@ export type CaseSources = z.infer<typeof CaseSources>;
 /** What the page's case list says of a case. */
 export function viewFacts(
   report: ViewedReport,
-): Pick<ViewCase, 'caseId' | 'status' | 'volumeMl' | 'dice' | 'reviewFlags'> {
+): Pick<ViewCase, 'caseId' | 'status' | 'target' | 'volumeMl' | 'dice' | 'reviewFlags'> {
   const { caseId, status } = report;
   if (report.status === 'failed')
     return { caseId, status, volumeMl: null, dice: null, reviewFlags: [] };
@@ -119,6 +123,7 @@ export function viewFacts(
   return {
     caseId,
     status,
+    ...(report.bundle.target !== undefined && { target: report.bundle.target }),
     volumeMl: organVolumeMl(report),
     dice: dice ? fromExtended(dice.value) : null,
     reviewFlags: codesToReview(report.flags),

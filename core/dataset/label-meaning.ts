@@ -167,6 +167,9 @@ const ignoredOf = (tables: readonly ClassTable[]): number[] =>
     classes.filter(({ name }) => plain(name) === 'ignore').flatMap(({ values }) => values),
   );
 
+/** Whether two names of a class mean the same: case, spaces and marks between words do not count. */
+export const isSameName = (a: string, b: string): boolean => plain(a) === plain(b);
+
 const plain = (name: string): string =>
   name
     .normalize('NFKC')

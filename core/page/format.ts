@@ -84,3 +84,7 @@ export const metricOf = (
 ): ExtendedNumber | null => one.metrics?.[name] ?? null;
 
 export const capital = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}`;
+
+/** `liver`, `liver and spleen`, `liver, spleen and left kidney`. */
+export const wordList = (words: readonly string[]): string =>
+  words.length < 2 ? (words[0] ?? '') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)!}`;

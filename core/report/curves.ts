@@ -39,12 +39,16 @@ export interface CurveFigure {
   readonly svg: SafeHtml;
 }
 
-/** The curves over the slices, from inferior (left) to superior (right). */
-export function curveFigures(report: SegmentedReport): CurveFigure[] {
+/**
+ * The curves over the slices, from inferior (left) to superior (right).
+ *
+ * @param of tells the curves of one report on a page from those of another
+ */
+export function curveFigures(report: SegmentedReport, of = ''): CurveFigure[] {
   return [gatePanel(report), areaPanel(report), agreementPanel(report)].map((panel, n) => ({
     title: panel.title,
     summary: panel.summary,
-    svg: drawPanel(panel, report.slices.length, `c${n}`),
+    svg: drawPanel(panel, report.slices.length, `${of}c${n}`),
   }));
 }
 

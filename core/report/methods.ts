@@ -39,10 +39,12 @@ function cleanUp({ largestComponent3d, fillHoles }: SegmentedReport['parameters'
   return steps.length > 0 && `Of the volume ${steps.join(' and ')}.`;
 }
 
-/** The same with its references, as a section of a page. */
-export const methodsSection = (report: SegmentedReport): SafeHtml =>
+/** The same with its references, as a section of a page; a paragraph for each of several targets. */
+export const methodsSection = (reports: readonly SegmentedReport[]): SafeHtml =>
   html`<section aria-labelledby="methods"><h2 id="methods">Methods, to copy</h2>
-<blockquote class="methods"><p>${methodsText(report)}</p>
-<p>${REFERENCES.map((text, at) => html`[${at + 1}] ${text}<br>`)}</p></blockquote>
-<p class="note">Leave out or correct what does not hold, the last sentence above all. Licences of the training data: ${report.bundle.licences.join('; ') || 'none stated'}.</p>
+<blockquote class="methods">${reports.map(
+    (report) => html`<p>${methodsText(report)}</p>
+`,
+  )}<p>${REFERENCES.map((text, at) => html`[${at + 1}] ${text}<br>`)}</p></blockquote>
+<p class="note">Leave out or correct what does not hold, the last sentence above all. Licences of the training data: ${[...new Set(reports.flatMap(({ bundle }) => bundle.licences))].join('; ') || 'none stated'}.</p>
 </section>`;

@@ -31,7 +31,7 @@ import { targetMeasuresTables } from './target-measures.ts';
 export { chooseGallerySlices, chooseMontageSlices, MONTAGE_SLICES } from '../draw/chosen-slices.ts';
 export { renderGalleryPng, renderOverlayPng, renderThumbnailPng } from '../draw/overlay.ts';
 
-const CAUTION =
+export const CAUTION =
   'The mask is drawn by a model and\nhas not been checked by a person. Do not use it for diagnosis or treatment.';
 
 /** `report.html` of a segmented case: one file without script, font, image or link from outside. */
@@ -50,21 +50,12 @@ export function renderCaseReport(
 ${headline(report)}
 </header>
 <main>
-${flagList(report, shown)}
+${flagSection(report, shown)}
 <section aria-labelledby="slices"><h2 id="slices">Slices</h2>
 ${montage(report, pictures)}
 </section>
 <section aria-labelledby="curves"><h2 id="curves">Curves over the slices</h2>
-<div class="curves">
-${curveFigures(report).map(
-  ({
-    title,
-    summary,
-    svg,
-  }) => html`<figure><h3>${title}</h3><div role="img" aria-label="${summary}">${svg}</div></figure>
-`,
-)}
-</div>
+${curves(report)}
 ${perSliceTable(report, shown)}
 </section>
 <section class="measures" aria-labelledby="numbers"><h2 id="numbers">Numbers</h2>
@@ -75,11 +66,23 @@ ${comparisonTable(report)}
 <section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>
 ${provenance(report)}
 </section>
-${methodsSection(report)}
+${methodsSection([report])}
 </main>`,
     { caution: CAUTION },
   );
 }
+
+/** @param of tells the curves of one report on a page from those of another */
+export const curves = (report: SegmentedReport, of = ''): SafeHtml => html`<div class="curves">
+${curveFigures(report, of).map(
+  ({
+    title,
+    summary,
+    svg,
+  }) => html`<figure><h3>${title}</h3><div role="img" aria-label="${summary}">${svg}</div></figure>
+`,
+)}
+</div>`;
 
 /** `report.html` of a case that failed: what is wrong with it and what to do. */
 export function renderFailureReport(report: FailedReport): string {
@@ -122,7 +125,8 @@ ${message}. ${remedy}</li>
   )}</ul></section>`;
 }
 
-function headline(report: SegmentedReport): SafeHtml {
+/** What a reader wants first: volume, agreement, and how many flags ask for a look. */
+export function headline(report: SegmentedReport): SafeHtml {
   const review = codesToReview(report.flags).length;
   const shownMetrics = ['dice', 'hd95Mm'] as const;
   const metrics = shownMetrics.flatMap((name) => {
@@ -156,9 +160,12 @@ function volumeRange({ volumeMl, flags, bundle: { volumeLimits } }: SegmentedRep
   ];
 }
 
-function flagList({ flags }: SegmentedReport, shown: ReadonlySet<number>): Insert {
-  return html`<section aria-labelledby="flags"><h2 id="flags">Flags</h2>
-${
+const flagSection = (report: SegmentedReport, shown: ReadonlySet<number>): SafeHtml =>
+  html`<section aria-labelledby="flags"><h2 id="flags">Flags</h2>
+${flagList(report, shown)}</section>`;
+
+/** @param shown slices whose pictures are on the page: they are linked */
+export const flagList = ({ flags }: SegmentedReport, shown: ReadonlySet<number>): SafeHtml =>
   flags.length === 0
     ? html`<p class="finding">No automatic check raised a flag. The checks are hints, not a clearance.</p>`
     : html`<ul class="findings">${flags.map(
@@ -170,6 +177,4 @@ ${
         }) => html`<li class="finding ${severity}"><span class="chip ${severity}">${SEVERITY[severity]}: ${code}</span>
 ${message}${slices.length > 0 && html` ${slices.length === 1 ? 'Slice' : 'Slices'} ${sliceRanges(slices, shown)}.`}</li>
 `,
-      )}</ul>`
-}</section>`;
-}
+      )}</ul>`;

@@ -18,6 +18,7 @@ import {
   numberInsert,
   numberText,
   timeInsert,
+  wordList,
 } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page } from '../page/page.ts';
@@ -29,6 +30,8 @@ import { volumePlot } from './volume-plot.ts';
 /** A case of a run, as its folder holds it. */
 export interface RunPageRow {
   readonly report: CaseReport;
+  /** Where the run has several targets: which of them the row is of. */
+  readonly target?: string;
   /** `thumbnail.png`; null for failed cases and those of before it was kept. */
   readonly thumbnailPng: Uint8Array | null;
   /** Of the case's `report.html`, relative to the page. */
@@ -42,11 +45,12 @@ export interface RunPageFacts {
   readonly name: string;
   readonly createdAt: string;
   readonly sammixVersion: string;
-  readonly bundle: {
+  /** One for each target. */
+  readonly bundles: readonly {
     readonly name: string;
     readonly digest: string;
     readonly target?: string | undefined;
-  };
+  }[];
   /** Cases of the run, those that are still to come among them. */
   readonly cases: number;
 }
@@ -59,18 +63,20 @@ const CAUTION =
  * it links to the cases' own reports. The same rows give the same bytes.
  */
 export function runPage(rows: readonly RunPageRow[], facts: RunPageFacts): string {
-  const target = targetOf(facts.bundle);
-  const [first] = segmentedOf(rows);
-  const plot = volumePlot(target, volumesOf(rows));
+  const targets = facts.bundles.map(targetOf);
+  const firsts = targets.flatMap((target) => segmentedOf(rowsOf(rows, target))[0] ?? []);
+  const plots = targets.flatMap(
+    (target, at) => volumePlot(target, volumesOf(rowsOf(rows, target)), at) ?? [],
+  );
   return page(
     `Run: ${facts.name}`,
     html`<a class="skip" href="#main">Skip to the content</a>
 ${header(rows, facts)}
 <main id="main" tabindex="-1">
 ${failures(rows)}
-${caseTable(rows, target)}
-${plot && html`<section aria-labelledby="volumes"><h2 id="volumes">Volumes</h2>${plotGrid([plot])}</section>`}
-${first && methodsSection(first)}
+${caseTable(rows, targets)}
+${plots.length > 0 && html`<section aria-labelledby="volumes"><h2 id="volumes">Volumes</h2>${plotGrid(plots)}</section>`}
+${firsts.length > 0 && methodsSection(firsts)}
 </main>`,
     { caution: CAUTION, style: COHORT_STYLE + STYLE, script: SCRIPT },
   );
@@ -88,6 +94,13 @@ const isSegmented = ({ report }: RunPageRow): boolean => report.status === 'segm
 const segmentedOf = (rows: readonly RunPageRow[]): SegmentedReport[] =>
   rows.flatMap(({ report }) => (report.status === 'segmented' ? [report] : []));
 
+/** Of one of the run's targets; all where it has one. */
+const rowsOf = (rows: readonly RunPageRow[], target: string): readonly RunPageRow[] =>
+  rows.filter((row) => row.target === undefined || row.target === target);
+
+const caseCount = (rows: readonly RunPageRow[]): number =>
+  new Set(rows.map(({ report }) => report.caseId)).size;
+
 /** Of organs: a scan without an abdomen has none. */
 const volumesOf = (rows: readonly RunPageRow[]): number[] =>
   segmentedOf(rows).flatMap((report) => organVolumeMl(report) ?? []);
@@ -99,31 +112,32 @@ function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
   const segmented = segmentedOf(rows);
   const failed = rows.length - segmented.length;
   const flagged = segmented.filter(asksForALook).length;
-  const volumes = volumesOf(rows).sort((a, b) => a - b);
   const dice = segmented.flatMap((report) => {
     const value = metricOf(report, 'dice');
     return typeof value === 'number' ? [value] : [];
   });
-  const missing = facts.cases - rows.length;
+  const missing = facts.cases - caseCount(rows);
+  const targets = facts.bundles.map(targetOf);
   const tile = (value: Insert, name: string): SafeHtml =>
     html`<li><b>${value}</b><span>${name}</span></li>\n`;
   return html`<header>
-<h1>${capital(targetOf(facts.bundle))} segmentation: <bdi>${facts.name}</bdi></h1>
-<p class="note">Model <bdi>${facts.bundle.name}</bdi>, digest <code title="${facts.bundle.digest}">${digestText(facts.bundle.digest)}</code> · sammix ${facts.sammixVersion} · ${timeInsert(facts.createdAt)}</p>
-<p class="counts">${counted(rows.length, 'case')}: ${segmented.length} segmented, ${failed} failed${missing > 0 && `; ${missing} still to come`}.</p>
+<h1>${capital(wordList(targets))} segmentation: <bdi>${facts.name}</bdi></h1>
+<p class="note">${facts.bundles.map(({ name, digest }) => html`Model <bdi>${name}</bdi>, digest <code title="${digest}">${digestText(digest)}</code> · `)}sammix ${facts.sammixVersion} · ${timeInsert(facts.createdAt)}</p>
+<p class="counts">${counted(caseCount(rows), 'case')}${targets.length > 1 && `, ${counted(targets.length, 'target')} each`}: ${segmented.length} segmented, ${failed} failed${missing > 0 && `; ${missing} still to come`}.</p>
 <p><strong>Research use only; not a medical device.</strong></p>
 <ul class="facts">
-${tile(flagged, `${flagged === 1 ? 'case has' : 'cases have'} flags to review`)}${tile(failed, `${failed === 1 ? 'case' : 'cases'} failed`)}${
-  volumes.length > 0 &&
-  tile(
-    `${numberText(volumes[Math.floor((volumes.length - 1) / 2)], 0)} ml`,
-    `median ${targetOf(facts.bundle)} volume`,
-  )
-}${
+${tile(flagged, `${targets.length > 1 ? (flagged === 1 ? 'mask has' : 'masks have') : flagged === 1 ? 'case has' : 'cases have'} flags to review`)}${tile(failed, `${failed === 1 ? 'case' : 'cases'} failed`)}${targets.map(
+  (target) => {
+    const volumes = volumesOf(rowsOf(rows, target)).sort((a, b) => a - b);
+    if (volumes.length === 0) return null;
+    const median = volumes[Math.floor((volumes.length - 1) / 2)];
+    return tile(`${numberText(median, 0)} ml`, `median ${target} volume`);
+  },
+)}${
   dice.length > 0 &&
   tile(
     numberText(dice.reduce((sum, value) => sum + value, 0) / dice.length, 3),
-    `mean Dice of ${counted(dice.length, 'compared case')}`,
+    `mean Dice of ${counted(dice.length, targets.length > 1 ? 'compared mask' : 'compared case')}`,
   )
 }</ul>
 </header>`;
@@ -169,15 +183,20 @@ const ofSegmented =
   ({ report }) =>
     report.status === 'segmented' ? cell(report) : NONE;
 
-const columnsOf = (target: string): readonly Column[] => [
+const VOLUME = 'Volume, ml';
+
+const columnsOf = (targets: readonly string[]): readonly Column[] => [
+  ...(targets.length > 1
+    ? [{ title: 'Target', sort: 'text', cell: ({ target }: RunPageRow) => target } as const]
+    : []),
   { title: 'Status', sort: 'text', cell: (row) => statusCell(row) },
   {
-    title: 'Volume, ml',
+    title: VOLUME,
     sort: 'number',
     cell: ofSegmented((report) => numberText(organVolumeMl(report), 0)),
   },
   {
-    title: `Slices with ${target}`,
+    title: targets.length > 1 ? 'Slices with it' : `Slices with ${targets[0]}`,
     sort: 'number',
     cell: ofSegmented(({ voxelsPerSlice }) =>
       voxelsPerSlice ? voxelsPerSlice.filter((voxels) => voxels > 0).length : NONE,
@@ -211,10 +230,11 @@ const COMPARED: readonly Column[] = [
 const statusCell = (row: RunPageRow): Insert =>
   isSegmented(row) ? 'segmented' : html`<span class="chip review">failed</span>`;
 
-function caseTable(rows: readonly RunPageRow[], target: string): SafeHtml {
+function caseTable(rows: readonly RunPageRow[], targets: readonly string[]): SafeHtml {
   const compared = segmentedOf(rows).some(({ comparison }) => comparison !== null);
-  const known = columnsOf(target);
-  const columns = compared ? [...known.slice(0, 2), ...COMPARED, ...known.slice(2)] : known;
+  const known = columnsOf(targets);
+  const volumeAt = known.findIndex(({ title }) => title === VOLUME);
+  const columns = compared ? known.toSpliced(volumeAt + 1, 0, ...COMPARED) : known;
   return html`<section class="sheet" aria-labelledby="cases"><h2 id="cases">All cases</h2>
 <p>Select a case for its own report. ${NONE} stands for a number that is not defined.</p>
 ${filters(rows)}

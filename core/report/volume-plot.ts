@@ -6,8 +6,12 @@ import { dataTable } from '../page/table.ts';
 /** Bins of the volumes' histogram, about. */
 const BINS = 12;
 
-/** How many cases have which volume. */
-export function volumePlot(target: string, volumes: readonly number[]): Plot | null {
+/**
+ * How many cases have which volume.
+ *
+ * @param at tells the plots of a page's targets from each other
+ */
+export function volumePlot(target: string, volumes: readonly number[], at = 0): Plot | null {
   if (volumes.length < 2) return null;
   const [least, most] = [Math.min(...volumes), Math.max(...volumes)];
   const axis = scaleAround(least, most, { mostSteps: BINS, from: 0 });
@@ -18,13 +22,14 @@ export function volumePlot(target: string, volumes: readonly number[]): Plot | n
   }
   const from = (bin: number): number => axis.min + bin * axis.interval;
   return {
-    key: 'volumes',
+    key: at === 0 ? 'volumes' : `volumes-${at}`,
     title: `${capital(target)} volumes`,
     summary: `Cases by ${target} volume, from ${numberText(least, 0)} to ${numberText(most, 0)} ml, in steps of ${numberText(axis.interval, 0)} ml.`,
     svg: drawHistogram(
       target,
       axis.interval,
       counts.map((count, bin) => [from(bin), count] as const),
+      at === 0 ? 'vol' : `vol${at}`,
     ),
     data: dataTable(
       `Cases by ${target} volume, ml`,
@@ -41,6 +46,7 @@ function drawHistogram(
   target: string,
   stepMl: number,
   bins: readonly (readonly [fromMl: number, cases: number])[],
+  key: string,
 ): SafeHtml {
   return drawChart(
     {
@@ -62,6 +68,6 @@ function drawHistogram(
         },
       ],
     },
-    { key: 'vol', heightPx: 260 },
+    { key, heightPx: 260 },
   );
 }

@@ -5,28 +5,37 @@ import { UNSCALED } from '../volume/scaling.ts';
 import { letterboxFor } from './letterbox.ts';
 import { SliceShrinker } from './shrink.ts';
 
+/** How a model wants its slices. */
+export interface SliceView {
+  readonly windowHu: readonly [low: number, high: number];
+  readonly sizePx: number;
+}
+
 export interface PreparedSlice {
   /** Slice index k on the canonical grid. */
   readonly index: number;
   /**
-   * What the model sees: windowed to [0, 1] at full scale 65535, sizePx x sizePx, letterboxed. The
-   * buffer is used again for the next slice.
+   * What the models see, one for each view: windowed to [0, 1] at full scale 65535, sizePx x sizePx,
+   * letterboxed. The buffers are used again for the next slice.
    */
-  readonly square: Uint16Array;
+  readonly squares: readonly Uint16Array[];
 }
 
 /**
- * Makes every axial slice of a volume ready for the model and measures its intensities in the same
+ * Makes every axial slice of a volume ready for the models and measures its intensities in the same
  * pass. Slices stored as int16 in canonical order are shrunk as they lie in the file, whatever their
  * scaling and flips; all others are gathered to float32 first, which takes four times as long.
  */
 export class SlicePreparation {
-  readonly letterbox: Letterbox;
+  /** Of each view. */
+  readonly letterboxes: readonly Letterbox[];
   private readonly reader: NiftiReader;
   private readonly statistics: HuStatistics;
-  private readonly shrinker: SliceShrinker;
+  /** One a view; the slices are read into the plane of the first. */
+  private readonly shrinkers: readonly SliceShrinker[];
 
-  constructor(reader: NiftiReader, windowHu: readonly [number, number], sizePx: number) {
+  /** @param views at least one */
+  constructor(reader: NiftiReader, views: readonly SliceView[]) {
     const { grid, transform } = reader.geometry;
     const stored = reader.holdsInt16Slices;
     const { slope, inter } = stored ? reader.scaling : UNSCALED;
@@ -36,26 +45,31 @@ export class SlicePreparation {
       columnsFlipped: columnsFlipped!,
       rowsFlipped: rowsFlipped!,
     });
-    this.letterbox = letterboxFor(grid, sizePx);
-    this.shrinker = new SliceShrinker({
-      voxels: stored ? 'int16' : 'float32',
-      columns: grid.columns,
-      rows: grid.rows,
-      columnsFlipped: columnsFlipped!,
-      rowsFlipped: rowsFlipped!,
-      letterbox: this.letterbox,
-      lowVoxel: (windowHu[0] - inter) / slope,
-      unitPerVoxel: slope / (windowHu[1] - windowHu[0]),
-    });
+    this.letterboxes = views.map(({ sizePx }) => letterboxFor(grid, sizePx));
+    this.shrinkers = views.map(
+      ({ windowHu: [low, high] }, at) =>
+        new SliceShrinker({
+          voxels: stored ? 'int16' : 'float32',
+          columns: grid.columns,
+          rows: grid.rows,
+          columnsFlipped: columnsFlipped!,
+          rowsFlipped: rowsFlipped!,
+          letterbox: this.letterboxes[at]!,
+          lowVoxel: (low - inter) / slope,
+          unitPerVoxel: slope / (high - low),
+        }),
+    );
   }
 
   /** Each slice once, in the order of the file: ascending or descending. Throws as `axialSlices`. */
   async *slices(): AsyncGenerator<PreparedSlice, void, undefined> {
-    const { shrinker } = this;
+    const [first, ...others] = this.shrinkers;
+    const squares = this.shrinkers.map(({ square }) => square);
     const indices = this.reader.holdsInt16Slices ? this.measuredStored() : this.measured();
     for await (const index of indices) {
-      shrinker.shrink();
-      yield { index, square: shrinker.square };
+      for (const { plane } of others) plane.set(first!.plane);
+      for (const shrinker of this.shrinkers) shrinker.shrink();
+      yield { index, squares };
     }
   }
 
@@ -65,9 +79,10 @@ export class SlicePreparation {
   }
 
   private async *measuredStored(): AsyncGenerator<number, void, undefined> {
-    const voxels = this.shrinker.plane as Int16Array<ArrayBuffer>;
+    const [first] = this.shrinkers;
+    const voxels = first!.plane as Int16Array<ArrayBuffer>;
     for await (const index of this.reader.storedSlices(voxels)) {
-      const [least, greatest] = this.shrinker.extremes();
+      const [least, greatest] = first!.extremes();
       this.statistics.addStored({ voxels, least, greatest }, index);
       yield index;
     }
@@ -76,7 +91,7 @@ export class SlicePreparation {
   private async *measured(): AsyncGenerator<number, void, undefined> {
     for await (const { index, hu } of this.reader.axialSlices()) {
       this.statistics.add(hu, index);
-      this.shrinker.plane.set(hu);
+      this.shrinkers[0]!.plane.set(hu);
       yield index;
     }
   }

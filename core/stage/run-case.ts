@@ -11,7 +11,7 @@ import type { OpenBundle } from './open-bundle.ts';
 import { failedReport, reportCase, reportFailure } from './report.ts';
 import { editedBefore, reportAgain } from './report-again.ts';
 import type { SlabQueue } from './slab-queue.ts';
-import { type SplitInput, splitCase } from './split.ts';
+import { type SplitInput, type SplitTarget, splitCase } from './split.ts';
 
 /** What a case needs to be run: who it is, where its bytes are, and where its results go. */
 export interface CaseToRun {
@@ -28,6 +28,8 @@ export interface CaseToRun {
   ): Promise<
     Pick<SplitInput, 'source' | 'pairedSource' | 'fileBytes' | 'inputSha256' | 'sourceProblems'>
   >;
+  /** Other bundles' runs of the same image that are to be split too: one reading serves all. */
+  also?(): Promise<readonly SplitTarget[]>;
 }
 
 export interface RunCasePorts {
@@ -39,6 +41,8 @@ export interface RunCasePorts {
   readonly slicesPerSlab: number;
   /** Do the case again even where it is done. */
   readonly force: boolean;
+  /** True where this command has split the run already, beside another: `force` does not split it again. */
+  readonly alreadySplit?: boolean;
   /** Measure a mask that a person has corrected, instead of drawing it again; else it is drawn again. */
   readonly keepEdited?: boolean;
   /**
@@ -94,23 +98,16 @@ async function runStages(
   const run = await input.identify();
   attempt.run = run;
   const label = await input.label();
-  const look = ports.exclusive ? 'bytes' : 'sizes';
-  const done = ports.force ? undefined : await segmentedBefore(store, keys, run.runId, look);
-  const isTheModels = !done?.maskEdited || ports.keepEdited;
-  if (done && isTheModels && isComparedWith(done, label?.version)) {
+  const before = await doneBefore(keys, run.runId, label?.version, ports);
+  if (before.kept) {
     // Whoever wrote the report may have been stopped before its work was removed.
     if (ports.exclusive) await removeWork(store, keys);
-    return { state: 'kept', report: done };
+    return { state: 'kept', report: before.kept };
   }
-  // At a site another run may be at work here, and nobody edits what lies there.
-  if (ports.exclusive && !ports.force) {
-    const edited =
-      done || !ports.keepEdited ? undefined : await editedBefore(store, keys, run.runId);
-    const standing = (isTheModels ? done : undefined) ?? edited;
-    if (standing) {
-      attempt.stage = 'report';
-      return reportStanding({ standing, edited: edited !== undefined, label, run }, input, ports);
-    }
+  if (before.standing) {
+    attempt.stage = 'report';
+    const { standing, edited } = before;
+    return reportStanding({ standing, edited, label, run }, input, ports);
   }
 
   attempt.stage = 'split';
@@ -140,6 +137,52 @@ async function runStages(
   return { state: 'reported', report };
 }
 
+/** What an earlier attempt has left of a run. */
+interface DoneBefore {
+  /** All is done, with this very label. */
+  readonly kept?: SegmentedReport;
+  /** The mask stands; what is said of it is not up to date. */
+  readonly standing?: SegmentedReport;
+  /** A person has changed that mask. */
+  readonly edited: boolean;
+}
+
+type DonePorts = Pick<RunCasePorts, 'store' | 'exclusive' | 'force' | 'keepEdited'>;
+
+async function doneBefore(
+  keys: RunKeys,
+  runId: string,
+  labelVersion: string | undefined,
+  { store, exclusive, force, keepEdited }: DonePorts,
+): Promise<DoneBefore> {
+  if (force) return { edited: false };
+  const look = exclusive ? 'bytes' : 'sizes';
+  const done = await segmentedBefore(store, keys, runId, look);
+  const isTheModels = !done?.maskEdited || keepEdited;
+  if (done && isTheModels && isComparedWith(done, labelVersion))
+    return { kept: done, edited: false };
+  // At a site another run may be at work here, and nobody edits what lies there.
+  if (!exclusive) return { edited: false };
+  const edited = done || !keepEdited ? undefined : await editedBefore(store, keys, runId);
+  const standing = (isTheModels ? done : undefined) ?? edited;
+  return { ...(standing && { standing }), edited: edited !== undefined };
+}
+
+/** Whether `runCase` would read the image for its slices: the run is not done, nor split already. */
+export async function isToBeSplit(
+  {
+    keys,
+    run,
+    labelVersion,
+  }: { keys: RunKeys; run: RunIdentity; labelVersion: string | undefined },
+  ports: DonePorts,
+): Promise<boolean> {
+  const before = await doneBefore(keys, run.runId, labelVersion, ports);
+  if (before.kept) return false;
+  const left = ports.force ? undefined : await usableJson(ports.store, keys.manifest, CaseManifest);
+  return left?.run.runId !== run.runId;
+}
+
 interface Standing {
   readonly standing: SegmentedReport;
   readonly edited: boolean;
@@ -147,18 +190,15 @@ interface Standing {
   readonly run: RunIdentity;
 }
 
-/** The mask stands; what is said of it is not up to date. */
 async function reportStanding(
   { standing: done, edited, label, run }: Standing,
   input: CaseToRun,
-  { store, unbufferedStore, slicesPerSlab, ...ports }: RunCasePorts,
+  ports: RunCasePorts,
 ): Promise<CaseOutcome> {
   const { keys } = input;
+  const { store } = ports;
   const bundle = await ports.bundle();
-  const manifest = await splitCase(
-    { run, ...(await input.open(run)), bundle: bundle.manifest, keys, slicesPerSlab },
-    { store: unbufferedStore },
-  );
+  const manifest = (await splitBefore(run, keys, ports)) ?? (await splitNow(run, input, ports));
   const openImage = () => input.open(run);
   const report = await reportAgain(
     { done, edited, label, manifest, keys, bundle, openImage },
@@ -172,15 +212,35 @@ async function reportStanding(
 async function split(
   run: RunIdentity,
   input: CaseToRun,
-  { store, unbufferedStore, bundle, slabs, slicesPerSlab, force, exclusive }: RunCasePorts,
+  ports: RunCasePorts,
+): Promise<CaseManifest> {
+  const { slabs } = ports;
+  const left = await splitBefore(run, input.keys, ports);
+  if (!left) return splitNow(run, input, ports, (known, index) => slabs.add(known, index));
+  for (const { index } of left.slabs) slabs.add(left, index);
+  return left;
+}
+
+/** By an earlier attempt of the same run, or while another bundle's run was split. */
+async function splitBefore(
+  { runId }: RunIdentity,
+  keys: RunKeys,
+  { store, force, alreadySplit }: RunCasePorts,
+): Promise<CaseManifest | undefined> {
+  if (force && !alreadySplit) return undefined;
+  const left = await usableJson(store, keys.manifest, CaseManifest);
+  return left?.run.runId === runId ? left : undefined;
+}
+
+async function splitNow(
+  run: RunIdentity,
+  input: CaseToRun,
+  { store, unbufferedStore, bundle, slicesPerSlab, exclusive }: RunCasePorts,
+  onSlab?: SplitTarget['onSlab'],
 ): Promise<CaseManifest> {
   const { keys } = input;
-  const left = force ? undefined : await usableJson(store, keys.manifest, CaseManifest);
-  if (left?.run.runId === run.runId) {
-    for (const { index } of left.slabs) slabs.add(left, index);
-    return left;
-  }
-  if (exclusive) await removeWork(store, keys);
+  const also = (await input.also?.()) ?? [];
+  if (exclusive) for (const one of [{ keys }, ...also]) await removeWork(store, one.keys);
   return splitCase(
     {
       run,
@@ -188,7 +248,8 @@ async function split(
       bundle: (await bundle()).manifest,
       keys,
       slicesPerSlab,
-      onSlab: (known, index) => slabs.add(known, index),
+      ...(onSlab && { onSlab }),
+      also,
     },
     { store: unbufferedStore },
   );

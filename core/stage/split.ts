@@ -1,20 +1,28 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { BundleManifest } from '../contract/bundle.ts';
 import type { RunKeys } from '../contract/keys.ts';
-import type { CaseManifest, Problem, RunIdentity } from '../contract/manifest.ts';
+import type { CaseManifest, Letterbox, Problem, RunIdentity } from '../contract/manifest.ts';
 import { PreflightError } from '../errors.ts';
 import { putJson } from '../json.ts';
 import type { BlobStore, ByteStream } from '../ports.ts';
-import { SlicePreparation } from '../slice/prepare.ts';
+import { SlicePreparation, type SliceView } from '../slice/prepare.ts';
 import { describeGeometry } from '../volume/geometry.ts';
 import type { Grid } from '../volume/grid.ts';
-import { serialiseHeader, withoutText } from '../volume/header.ts';
+import { type NiftiHeader, serialiseHeader, withoutText } from '../volume/header.ts';
 import { findProblems } from '../volume/preflight.ts';
-import { openNifti } from '../volume/reader.ts';
+import { type NiftiReader, openNifti } from '../volume/reader.ts';
 import type { SegmentManifest } from './segment.ts';
 
-export interface SplitInput {
+/** One run of an image: whose model wants the slices, and where they go. */
+export interface SplitTarget {
   readonly run: RunIdentity;
+  readonly bundle: Pick<BundleManifest, 'preprocess'>;
+  readonly keys: RunKeys;
+  /** Told of every slab as soon as it can be read, while the next ones are being made. */
+  readonly onSlab?: (manifest: SegmentManifest, slabIndex: number) => void;
+}
+
+export interface SplitInput extends SplitTarget {
   readonly source: ByteStream;
   /** The `.img` of a `.hdr`/`.img` pair. */
   readonly pairedSource?: ByteStream;
@@ -24,19 +32,19 @@ export interface SplitInput {
   readonly inputSha256?: string;
   /** Found while the sources were made, e.g. of a DICOM series. */
   readonly sourceProblems?: readonly Problem[];
-  readonly bundle: Pick<BundleManifest, 'preprocess'>;
-  readonly keys: RunKeys;
   readonly slicesPerSlab: number;
-  /** Told of every slab as soon as it can be read, while the next ones are being made. */
-  readonly onSlab?: (manifest: SegmentManifest, slabIndex: number) => void;
+  /** Other bundles' runs of the same image, which the same reading serves. */
+  readonly also?: readonly SplitTarget[];
 }
 
 /**
  * Reads the volume once, as a stream, and writes slabs of slices ready for the model and a manifest
- * that says what the input was. Memory is one slab and a few slices where the axial axis is the
- * slowest in the file; other orientations hold the voxels of the file once.
+ * that says what the input was; of the runs in `also` too, whose models may want another window or
+ * size. Memory is two slabs a run and a few slices where the axial axis is the slowest in the file;
+ * other orientations hold the voxels of the file once.
  *
- * @throws InputError where the input is refused, PreflightError where it was read to its end first; what was written by then is in `keys.work`
+ * @throws InputError where the input is refused, PreflightError where it was read to its end first; what was written by then is in `keys.work`.
+ *   One of `also` that is refused gets no manifest: its own attempt reads anew, and says why.
  */
 export async function splitCase(
   input: SplitInput,
@@ -50,34 +58,71 @@ export async function splitCase(
     fileBytes: input.fileBytes,
     ...(input.pairedSource && { imageSource: hashed(input.pairedSource, hash) }),
   });
-  const { grid } = reader.geometry;
-  const { windowHu, sliceSizePx } = input.bundle.preprocess;
-  const preparation = new SlicePreparation(reader, windowHu, sliceSizePx);
-  const header = input.run.parameters.headerText ? reader.header : withoutText(reader.header);
-  const known: SegmentManifest = {
-    run: input.run,
-    geometry: describeGeometry(header, reader.geometry),
-    letterbox: preparation.letterbox,
-    slabs: slabsOf(grid, input.slicesPerSlab),
-  };
-  await writeSlabs(preparation, known, input, store);
+  const targets = [input, ...(input.also ?? [])];
+  const views = distinctViews(targets);
+  const preparation = new SlicePreparation(reader, views);
+  const slabs = slabsOf(reader.geometry.grid, input.slicesPerSlab);
+  const writers = targets.map((target) => {
+    const view = views.findIndex((one) => isViewOf(target, one));
+    const known = knownOf(target, reader, preparation.letterboxes[view]!, slabs);
+    return { target, known, view, writer: new SlabWriter(known, target, store) };
+  });
+  await writeSlabs(preparation, writers);
   const hu = preparation.intensities();
-  const problems = [...(input.sourceProblems ?? []), ...findProblems(reader, hu, windowHu)];
-  refuse(problems, subject);
-
-  const manifest: CaseManifest = {
+  const splitSeconds = (performance.now() - startedMs) / 1000;
+  const manifestOf = ({ target, known }: (typeof writers)[number]): CaseManifest => ({
     schemaVersion: 1,
-    inputSha256: hash?.digest('hex') ?? input.inputSha256!,
+    inputSha256: hash ? hash.copy().digest('hex') : input.inputSha256!,
     ...known,
     hu: hu.summary,
-    problems,
+    problems: [
+      ...(input.sourceProblems ?? []),
+      ...findProblems(reader, hu, target.bundle.preprocess.windowHu),
+    ],
     content: [...hu.content],
-    headerBase64: Buffer.from(serialiseHeader(header)).toString('base64'),
-    splitSeconds: (performance.now() - startedMs) / 1000,
-  };
-  await putJson(store, input.keys.manifest, manifest, 0);
-  return manifest;
+    headerBase64: Buffer.from(serialiseHeader(headerOf(target, reader))).toString('base64'),
+    splitSeconds,
+  });
+  const [own, ...others] = writers.map((one) => ({ ...one, manifest: manifestOf(one) }));
+  for (const { target, manifest } of others)
+    if (!manifest.problems.some(isError)) await putJson(store, target.keys.manifest, manifest, 0);
+  refuse(own!.manifest.problems, subject);
+  await putJson(store, input.keys.manifest, own!.manifest, 0);
+  return own!.manifest;
 }
+
+const isError = ({ severity }: Problem): boolean => severity === 'error';
+
+/** Bundles that want their slices alike share the shrinking. */
+function distinctViews(targets: readonly SplitTarget[]): SliceView[] {
+  const views: SliceView[] = [];
+  for (const target of targets)
+    if (!views.some((view) => isViewOf(target, view))) {
+      const { windowHu, sliceSizePx } = target.bundle.preprocess;
+      views.push({ windowHu, sizePx: sliceSizePx });
+    }
+  return views;
+}
+
+const isViewOf = (
+  { bundle: { preprocess } }: SplitTarget,
+  { windowHu, sizePx }: SliceView,
+): boolean => preprocess.sliceSizePx === sizePx && preprocess.windowHu.join() === windowHu.join();
+
+const headerOf = ({ run }: SplitTarget, { header }: NiftiReader): NiftiHeader =>
+  run.parameters.headerText ? header : withoutText(header);
+
+const knownOf = (
+  target: SplitTarget,
+  reader: NiftiReader,
+  letterbox: Letterbox,
+  slabs: CaseManifest['slabs'],
+): SegmentManifest => ({
+  run: target.run,
+  geometry: describeGeometry(headerOf(target, reader), reader.geometry),
+  letterbox,
+  slabs,
+});
 
 async function* hashed(source: ByteStream, hash: Hash | undefined): ByteStream {
   for await (const chunk of source) {
@@ -93,46 +138,75 @@ const slabsOf = (grid: Grid, slicesPerSlab: number): CaseManifest['slabs'] =>
     slices: Math.min(slicesPerSlab, grid.slices - index * slicesPerSlab),
   }));
 
-/** Slices come in ascending or descending order, so one slab at a time is being filled. */
+interface RunWriter {
+  readonly view: number;
+  readonly writer: SlabWriter;
+}
+
 async function writeSlabs(
   preparation: SlicePreparation,
-  known: SegmentManifest,
-  { keys, slicesPerSlab, onSlab }: SplitInput,
-  store: BlobStore,
+  writers: readonly RunWriter[],
 ): Promise<void> {
-  const { slabs } = known;
-  const plane = preparation.letterbox.sizePx ** 2;
-  const room = slabs[0]!.slices * plane;
-  // Two for the whole volume: one per slab would stay until the garbage collector's next long round.
-  let [filling, writing] = [new Uint16Array(room), new Uint16Array(room)];
-  let filled = 0;
-  let written: Promise<void> = Promise.resolve();
   try {
-    for await (const { index, square } of preparation.slices()) {
-      const slab = slabs[Math.floor(index / slicesPerSlab)]!;
-      filling.set(square, (index - slab.firstSlice) * plane);
-      filled += 1;
-      if (filled < slab.slices) continue;
-      // One write at a time, while the next slab is being decompressed.
-      await written;
-      const bytes = new Uint8Array(filling.buffer, 0, filled * plane * 2);
-      written = store
-        .put(keys.slab(slab.index), bytes, 'application/octet-stream')
-        .then(() => onSlab?.(known, slab.index));
-      // Awaited one slab later: without this a failure meanwhile would count as unhandled.
-      written.catch(() => undefined);
-      [filling, writing] = [writing, filling];
-      filled = 0;
-    }
+    for await (const { index, squares } of preparation.slices())
+      for (const { view, writer } of writers) await writer.add(index, squares[view]!);
   } finally {
     // Also where reading fails: nothing may be written after the caller has cleaned up.
-    await written;
+    const ends = await Promise.allSettled(writers.map(({ writer }) => writer.end()));
+    const failed = ends.find((end) => end.status === 'rejected');
+    // biome-ignore lint/correctness/noUnsafeFinally: a disk that is full is the cause of whatever else failed.
+    if (failed) throw failed.reason;
+  }
+}
+
+/** Slices come in ascending or descending order, so one slab at a time is being filled. */
+class SlabWriter {
+  private readonly known: SegmentManifest;
+  private readonly target: SplitTarget;
+  private readonly store: BlobStore;
+  private readonly plane: number;
+  private filling: Uint16Array<ArrayBuffer>;
+  private writing: Uint16Array<ArrayBuffer>;
+  private filled = 0;
+  private written: Promise<void> = Promise.resolve();
+
+  constructor(known: SegmentManifest, target: SplitTarget, store: BlobStore) {
+    this.known = known;
+    this.target = target;
+    this.store = store;
+    this.plane = known.letterbox.sizePx ** 2;
+    const room = known.slabs[0]!.slices * this.plane;
+    // Two for the whole volume: one per slab would stay until the garbage collector's next long round.
+    [this.filling, this.writing] = [new Uint16Array(room), new Uint16Array(room)];
+  }
+
+  async add(index: number, square: Uint16Array): Promise<void> {
+    const { slabs } = this.known;
+    const slab = slabs[Math.floor(index / slabs[0]!.slices)]!;
+    this.filling.set(square, (index - slab.firstSlice) * this.plane);
+    this.filled += 1;
+    if (this.filled < slab.slices) return;
+    // One write at a time, while the next slab is being decompressed.
+    await this.written;
+    const bytes = new Uint8Array(this.filling.buffer, 0, this.filled * this.plane * 2);
+    const { keys, onSlab } = this.target;
+    this.written = this.store
+      .put(keys.slab(slab.index), bytes, 'application/octet-stream')
+      .then(() => onSlab?.(this.known, slab.index));
+    // Awaited one slab later: without this a failure meanwhile would count as unhandled.
+    this.written.catch(() => undefined);
+    [this.filling, this.writing] = [this.writing, this.filling];
+    this.filled = 0;
+  }
+
+  end(): Promise<void> {
+    return this.written;
   }
 }
 
 /** The first error refuses the case; the failure's report lists all that was found. */
 function refuse(problems: CaseManifest['problems'], subject: string): void {
-  const error = problems.find((problem) => problem.severity === 'error');
+  const error = problems.find(isError);
   if (!error) return;
   const fault = {
     code: error.code,

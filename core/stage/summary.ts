@@ -1,17 +1,14 @@
 import { targetOf } from '../contract/bundle.ts';
 import type { TargetMeasures } from '../contract/measures.ts';
 import { metricValue, toExtended } from '../contract/panel.ts';
-import {
-  type CaseReport,
-  isNoAbdomen,
-  organVolumeMl,
-  type RunSummary,
-  type SummaryRow,
-} from '../contract/report.ts';
+import { type CaseReport, isNoAbdomen, organVolumeMl } from '../contract/report.ts';
+import type { RunSummary, SummaryRow } from '../contract/summary.ts';
 import { csvText } from '../evaluation/csv.ts';
 
 export interface SummarisedCase {
   readonly report: CaseReport;
+  /** Where the run has several targets. */
+  readonly target?: string;
   readonly resumed: boolean;
   readonly seconds: number;
 }
@@ -21,9 +18,7 @@ export const summarise = (cases: readonly SummarisedCase[], bundleDigest: string
   summariseRows(cases.map(toRow), bundleDigest);
 
 export function summariseRows(rows: readonly SummaryRow[], bundleDigest: string): RunSummary {
-  const compared = rows.flatMap((row) => (row.dice === null ? [] : [row.dice]));
   const failed = rows.filter((row) => row.status === 'failed').length;
-  const sum = compared.reduce((total, dice) => total + dice, 0);
   return {
     schemaVersion: 1,
     bundleDigest,
@@ -33,13 +28,42 @@ export function summariseRows(rows: readonly SummaryRow[], bundleDigest: string)
     skipped: rows.filter((row) => row.resumed).length,
     // The reason of a mask is that its label could not be used.
     notCompared: rows.filter((row) => row.status === 'segmented' && row.reason !== null).length,
+    ...meanDiceOf(rows),
+  };
+}
+
+/** A run of several targets: a row for each case and target; a mean over different organs is none. */
+export const summariseTargets = (
+  cases: readonly SummarisedCase[],
+  targets: readonly { readonly target: string; readonly bundleDigest: string }[],
+): RunSummary => {
+  const rows = cases.map(toRow);
+  return {
+    ...summariseRows(rows, targets[0]!.bundleDigest),
+    meanDice: null,
+    meanDiceFailuresAsZero: null,
+    targets: targets.map((one) => ({
+      ...one,
+      ...meanDiceOf(rows.filter(({ target }) => target === one.target)),
+    })),
+  };
+};
+
+function meanDiceOf(
+  rows: readonly SummaryRow[],
+): Pick<RunSummary, 'meanDice' | 'meanDiceFailuresAsZero'> {
+  const compared = rows.flatMap((row) => (row.dice === null ? [] : [row.dice]));
+  const failed = rows.filter((row) => row.status === 'failed').length;
+  const sum = compared.reduce((total, dice) => total + dice, 0);
+  return {
     meanDice: compared.length === 0 ? null : sum / compared.length,
     meanDiceFailuresAsZero: compared.length === 0 ? null : sum / (compared.length + failed),
   };
 }
 
-export function toRow({ report, resumed, seconds }: SummarisedCase): SummaryRow {
-  const row = { caseId: report.caseId, status: report.status, resumed, seconds };
+export function toRow({ report, target, resumed, seconds }: SummarisedCase): SummaryRow {
+  const { caseId, status } = report;
+  const row = { caseId, ...(target !== undefined && { target }), status, resumed, seconds };
   if (report.status === 'failed') {
     const { expected, found } = report.fault;
     const reason = `${report.fault.code}: expected ${expected}, found ${found}`;
@@ -102,8 +126,10 @@ const DECIMALS: Partial<Record<keyof SummaryRow, number>> = {
 const rounded = <Value>(column: keyof SummaryRow, value: Value): Value | number =>
   typeof value === 'number' ? Number(value.toFixed(DECIMALS[column] ?? 4)) : value;
 
-export const summaryCsv = (summary: RunSummary): string =>
-  csvText(
-    COLUMNS,
-    summary.cases.map((row) => COLUMNS.map((column) => rounded(column, row[column]))),
+export function summaryCsv(summary: RunSummary): string {
+  const columns = summary.targets ? [...COLUMNS, 'target' as const] : COLUMNS;
+  return csvText(
+    columns,
+    summary.cases.map((row) => columns.map((column) => rounded(column, row[column]))),
   );
+}

@@ -35,6 +35,11 @@ export const PREFIX = {
   viewer: 'viewer/',
 } as const;
 
+const UPLOADS_FILE = 'uploads.json';
+
+/** The records of the uploads of all trainings, as a role's resource. */
+export const TRAINING_UPLOADS = `${PREFIX.trainingRuns}*/${UPLOADS_FILE}`;
+
 /** Names of the Batch jobs begin so: rules match them, and the ends of jobs are told apart by them. */
 export const JOB_NAME = { segment: 'segment-', evaluate: 'evaluate-', train: 'train-' } as const;
 
@@ -113,6 +118,8 @@ export const cloudKeys = {
   trainingRequest: (id: string) => `${PREFIX.trainingRequests}${id}.json`,
   trainingReason: (id: string) => `${PREFIX.trainingRequests}${id}${REASON}`,
   trainingJob: (hash: string) => `${PREFIX.trainingJobs}${hash}.json`,
+  /** Which uploads a training learns from, in which versions. */
+  trainingUploads: (id: string) => `${PREFIX.trainingRuns}${id}/${UPLOADS_FILE}`,
   trainingResult: (id: string) => `${PREFIX.trainingRuns}${id}/result.json`,
   /** The run's record beside its results: what it cost, and its trace. */
   account: (dataset: string, caseId: string, runId: string) =>

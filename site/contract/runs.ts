@@ -1,7 +1,8 @@
 import * as z from 'zod';
 import { RunId, Sha256 } from '../../core/contract/ids.ts';
 import { InputIdentity, Parameters } from '../../core/contract/manifest.ts';
-import { GpuCost, Machine, SummaryRow } from '../../core/contract/report.ts';
+import { GpuCost, Machine } from '../../core/contract/report.ts';
+import { SummaryRow } from '../../core/contract/summary.ts';
 import { PREFIX } from './keys.ts';
 
 /** What functions and jobs tell each other in S3. The events that start them: site/contract/events.ts. */

@@ -4,6 +4,7 @@ import { Sha256 } from '../../core/contract/ids.ts';
 import { SEGMENT } from '../../core/contract/keys.ts';
 import { GpuCost } from '../../core/contract/report.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { BundleSetting } from './runs.ts';
 
 /**
  * Training at a site: a request, uploaded as `training/requests/<id>.json`, becomes a GPU job whose
@@ -85,6 +86,9 @@ const BaseCheckpoint = z.strictObject({
   licence: z.string().min(1),
 });
 
+/** What a training of uploads leaves to be chosen. */
+const CHOSEN_OF_UPLOADS = ['target', 'labels', 'seed', 'steps', 'minutes'];
+
 /** `training/requests/<id>.json` */
 export const TrainRequest = z
   .strictObject({
@@ -95,7 +99,15 @@ export const TrainRequest = z
       .regex(SEGMENT, 'letters, digits and ._+-, at most 128')
       .regex(/^(?!.*\.\.)/, 'no ".."'),
     /** A data set in nnU-Net's layout, see gpu-jobs/train/README.md. */
-    dataPrefix: DataPrefix,
+    dataPrefix: DataPrefix.optional(),
+    /** Instead of it: the site's own uploads of a dataset, those that have labels. */
+    dataset: z
+      .string()
+      .regex(SEGMENT, 'the name of a dataset')
+      .regex(/^(?!.*\.\.)/, 'no ".."')
+      .optional(),
+    /** Of uploads: the bundle that is fitted, the active one unless said. */
+    startFrom: BundleSetting.optional(),
     checkpoint: BaseCheckpoint.nullable().optional(),
     /** Side in pixels to which a slice is enlarged before the image encoder. */
     imageSize: z.int().positive().multipleOf(16).max(2048).nullable().optional(),
@@ -103,6 +115,25 @@ export const TrainRequest = z
     /** Whether to score the test patients too, and not only the validation patients. */
     measureTest: z.boolean().optional(),
   })
+  .refine(({ dataPrefix, dataset }) => (dataPrefix === undefined) !== (dataset === undefined), {
+    path: ['dataPrefix'],
+    message: 'a folder of training data, or a dataset of uploads',
+  })
+  .refine(({ dataset, startFrom }) => dataset !== undefined || startFrom === undefined, {
+    path: ['startFrom'],
+    message: 'none, unless uploads of a dataset are learnt from',
+  })
+  .refine(
+    ({ dataset, checkpoint, imageSize, config }) =>
+      dataset === undefined ||
+      (!checkpoint &&
+        !imageSize &&
+        Object.keys(config).every((key) => CHOSEN_OF_UPLOADS.includes(key))),
+    {
+      path: ['config'],
+      message: `of uploads only ${CHOSEN_OF_UPLOADS.join(', ')}: the bundle and few labels decide the rest`,
+    },
+  )
   .refine(({ imageSize, config }) => config.size !== 'lite_medsam' || (imageSize ?? 256) === 256, {
     path: ['imageSize'],
     message: '256, the only size of lite_medsam',
@@ -148,6 +179,32 @@ export function parseTrainRequest(text: string, expectedId: string): TrainReques
     throw refused(`the id ${JSON.stringify(parsed.data.id)} in a file named ${expectedId}.json`);
   return parsed.data;
 }
+
+const Version = z.strictObject({ key: z.string(), version: z.string() });
+
+/**
+ * `training/runs/<id>/uploads.json`: what a training of uploads learns from, written when it is accepted.
+ * A training that goes on after a failure has the same.
+ */
+export const TrainingUploads = z.strictObject({
+  schemaVersion: z.literal(1),
+  dataset: z.string(),
+  bundlePrefix: z.string(),
+  bundleDigest: Sha256,
+  /** The names of the labels' classes, where they were uploaded. */
+  datasetJson: Version.nullable(),
+  cases: z
+    .array(
+      z.strictObject({
+        caseId: z.string(),
+        patientId: z.string().nullable(),
+        image: Version,
+        label: Version,
+      }),
+    )
+    .min(1),
+});
+export type TrainingUploads = z.infer<typeof TrainingUploads>;
 
 /** `training/runs/<id>/result.json`: the trainer's own last word. */
 export const TrainResult = z.strictObject({

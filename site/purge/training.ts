@@ -70,7 +70,7 @@ async function isTableOf(
 }
 
 /** Of a request of any version of sammix, what it learns from. */
-const DataOf = z.object({ dataPrefix: z.string() });
+const DataOf = z.object({ dataPrefix: z.string().optional() });
 
 async function learntFrom(store: S3Store, folders: ReadonlySet<string>): Promise<LearntFrom[]> {
   if (folders.size === 0) return [];
@@ -94,11 +94,13 @@ async function learntFrom(store: S3Store, folders: ReadonlySet<string>): Promise
 
 /** Undefined where the request is not kept any more. */
 async function dataOf(
-  { requestKey: key, requestVersion: versionId }: TrainingRecord,
+  { id, requestKey: key, requestVersion: versionId }: TrainingRecord,
   store: S3Store,
 ): Promise<string | undefined> {
   try {
-    return fromJsonBytes(DataOf, await readVersion(store, { key, versionId })).dataPrefix;
+    const { dataPrefix } = fromJsonBytes(DataOf, await readVersion(store, { key, versionId }));
+    // Of uploads: the record of them, which names the case where it was among them.
+    return dataPrefix ?? `${PREFIX.trainingRuns}${id}/`;
   } catch (error) {
     if (error instanceof StorageError && error.code === 'blob-missing') return undefined;
     throw error;

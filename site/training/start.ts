@@ -16,6 +16,7 @@ import {
   writeTraining,
   writeTrainingReason,
 } from './records.ts';
+import { pinUploads } from './uploads.ts';
 
 interface TrainingPorts {
   readonly store: S3Store;
@@ -79,7 +80,11 @@ async function checkAndSubmit(request: Request, ports: TrainingPorts): Promise<T
     if (isSubmitted(found?.record, request)) return 'duplicate';
     const submit = ports.submit ?? refuse(notHere(request));
     if (found && isTaken(found.record)) refuse(idTaken(found.record));
-    parseTrainRequest(await textOf(request, ports.store), request.id);
+    const { dataset, ...wanted } = parseTrainRequest(
+      await textOf(request, ports.store),
+      request.id,
+    );
+    if (dataset !== undefined) await pinUploads({ ...wanted, dataset }, ports.store);
     return (await claimAndSubmit(request, { ...ports, submit })) ?? 'duplicate';
   } catch (error) {
     if (error instanceof StorageError && error.code === 'blob-missing') return 'withdrawn';

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { SEGMENT } from '../../core/contract/keys.ts';
 import { CaseManifest, HuSummary, InputGeometry } from '../../core/contract/manifest.ts';
-import { CaseReport, RunSummary } from '../../core/contract/report.ts';
+import { CaseReport } from '../../core/contract/report.ts';
+import { RunSummary } from '../../core/contract/summary.ts';
 import { distinctCaseIds } from '../../core/dataset/case-id.ts';
 import {
   datasetJsonTable,

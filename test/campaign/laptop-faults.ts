@@ -13,7 +13,8 @@ import {
 import path from 'node:path';
 import { buildCommand } from '../../cli/build.ts';
 import { EXIT } from '../../cli/exit-codes.ts';
-import { CaseReport, RunSummary } from '../../core/contract/report.ts';
+import { CaseReport } from '../../core/contract/report.ts';
+import { RunSummary } from '../../core/contract/summary.ts';
 import type { Random } from '../../core/random.ts';
 import { phantomFile, TINY_BUNDLE } from '../support/case.ts';
 import { maskHash, type Scene } from './scene.ts';

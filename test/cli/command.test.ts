@@ -4,7 +4,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { EXIT } from '../../cli/exit-codes.ts';
-import { CaseReport, RunSummary } from '../../core/contract/report.ts';
+import { CaseReport } from '../../core/contract/report.ts';
+import { RunSummary } from '../../core/contract/summary.ts';
 import { phantomFile, TINY_BUNDLE, temporaryFolder } from '../support/case.ts';
 
 const BIN = fileURLToPath(new URL('../../cli/bin.mjs', import.meta.url));

@@ -18,6 +18,24 @@ describe('a training request', () => {
     });
   });
 
+  it('of uploads names the dataset, and leaves the rest to the bundle that is fitted', () => {
+    const options = { dataset: 'north-ct', target: 'spleen', labels: '50', minutes: '5' };
+    expect(trainRequestOf(options, NOW)).toEqual({
+      schemaVersion: 1,
+      id: 'labels-50-north-ct-20260304T050607',
+      dataset: 'north-ct',
+      config: { target: 'spleen', labels: '50', minutes: 5 },
+    });
+    const from = 'models/sammix-spleen/0123456789abcdef';
+    expect(trainRequestOf({ dataset: 'a', startFrom: from }, NOW)).toMatchObject({
+      startFrom: from,
+    });
+    for (const bad of [{ dataset: 'a', size: 'tiny' }, { startFrom: from }, { dataset: '../b' }])
+      expect(() => trainRequestOf(bad, NOW)).toThrow(
+        expect.objectContaining({ code: 'bad-training-request' }),
+      );
+  });
+
   it.each([
     ['size', { size: 'huge' }],
     ['labels', { labels: 'many' }],

@@ -1,17 +1,27 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { silentProgress } from '../../cli/progress.ts';
+import { promoteBundle } from '../../cli/site/promote.ts';
 import { siteStatus, type TrainingStatus } from '../../cli/site/status.ts';
-import { requestTraining } from '../../cli/site/train.ts';
+import { submitCases } from '../../cli/site/submit.ts';
+import { requestTraining, trainRequestOf } from '../../cli/site/train.ts';
 import { openBundle } from '../../core/stage/open-bundle.ts';
+import { encodePhantom, phantomCase } from '../../phantom/phantom.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
-import { CandidateBundle, type TrainRequest, TrainResult } from '../../site/contract/training.ts';
+import {
+  CandidateBundle,
+  TrainingUploads,
+  type TrainRequest,
+  TrainResult,
+} from '../../site/contract/training.ts';
 import { listTrainings } from '../../site/training/records.ts';
-import { json, until } from './cases.ts';
+import { json, segmented, until } from './cases.ts';
 import { TRAINER, TRAINER_PYTHON } from './emulator.ts';
 
 const run = promisify(execFile);
@@ -74,6 +84,43 @@ export function trainingTests(at: () => At): void {
       expect(reason).toContain('exit code 3');
     });
 
+    it.skipIf(!hasTrainer)(
+      'of labelled uploads fits a bundle to them, and the gate decides on it',
+      async () => {
+        const { site, work } = at();
+        await uploadLabelled(site, work);
+        const { bundlePrefix: startFrom } = await ended(site, REQUEST.id, 'trained');
+        const options = { id: 'own-uploads', dataset: 'liver', target: 'liver', labels: '5' };
+        const request = trainRequestOf({ ...options, steps: '2', startFrom: startFrom! });
+        await requestTraining(site, request);
+        const { bundlePrefix } = await ended(site, request.id, 'trained');
+
+        const key = cloudKeys.trainingUploads(request.id);
+        const pinned = TrainingUploads.parse(await json(site, key));
+        expect(pinned.bundlePrefix).toBe(startFrom);
+        const named = pinned.cases.map(({ caseId }) => caseId);
+        expect(named).toEqual(expect.arrayContaining(['own-1', 'own-2', 'own-3']));
+        for (const { label } of pinned.cases)
+          expect((await site.stat(label.key))?.version).toBe(label.version);
+        const { manifest } = await openBundle(site.below(`${bundlePrefix}/`), request.id);
+        expect(manifest.target.name).toBe('liver');
+        expect(manifest.training.labelledSlices).toBe(5);
+        const candidate = await json(
+          site,
+          cloudKeys.candidate(
+            TrainResult.parse(await json(site, cloudKeys.trainingResult(request.id))).bundleDigest,
+          ),
+        );
+        expect(CandidateBundle.parse(candidate)).toMatchObject({ trainingId: request.id });
+
+        const gate = { dataset: 'liver', wait: true };
+        const { decision } = await promoteBundle(site, bundlePrefix!, gate, silentProgress);
+        // Two steps make no model that is better: what counts is that the gate has looked at it.
+        expect(decision?.promoted).toBe(false);
+        expect(decision?.candidate.evaluationId).not.toBeNull();
+      },
+    );
+
     it('that is not one gets the reason beside it', async () => {
       const { site } = at();
       await site.put(cloudKeys.trainingRequest('odd'), Buffer.from('{"steps": 4000}'));
@@ -81,6 +128,25 @@ export function trainingTests(at: () => At): void {
       expect(reason).toContain('schemaVersion');
     });
   });
+}
+
+/** Small scans with labels, as a site's people upload them; and what the classes are called. */
+async function uploadLabelled(site: S3Store, work: string): Promise<void> {
+  const names = { labels: { background: 0, liver: 1, lesion: 2, ignore: 3 } };
+  await site.put(cloudKeys.datasetJson('liver'), Buffer.from(JSON.stringify(names)));
+  for (const seed of [1, 2, 3]) {
+    const scan = phantomCase({ seed: 40 + seed, columns: 96, rows: 96, slices: 12 });
+    // Half of the last one's slices nobody looked at.
+    if (seed === 3) scan.label.fill(3, scan.label.length / 2);
+    const { ct, label } = encodePhantom(scan);
+    const [image, labels] = ['', '_label'].map((end) =>
+      path.join(work, `own-${seed}${end}.nii.gz`),
+    ) as [string, string];
+    await writeFile(image, gzipSync(ct));
+    await writeFile(labels, gzipSync(label));
+    await submitCases(site, [image], { dataset: 'liver', label: labels }, silentProgress);
+  }
+  for (const seed of [1, 2, 3]) await segmented(site, `own-${seed}`);
 }
 
 const ended = (

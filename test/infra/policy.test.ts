@@ -93,6 +93,15 @@ const NEEDED: readonly (readonly [string, Call])[] = [
     },
   ],
   [
+    'the trainer reads a version of an upload',
+    {
+      by: { role: 'TrainingJobJobRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/labels/a.nii.gz'),
+      through: S3,
+    },
+  ],
+  [
     'the trainer writes a new bundle once',
     {
       by: { role: 'TrainingJobJobRole' },

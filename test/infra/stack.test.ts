@@ -133,6 +133,8 @@ describe('security', () => {
       'models/sammix-',
       'training/runs/',
     ]);
+    // Uploads by the versions that a training's record names, and no listing that would tell others.
+    expect(prefixesOf('TrainingJobJobRole', 's3:GetObjectVersion')).toEqual(['incoming/']);
     expect(prefixesOf('TrainingTrainRole', 's3:PutObject')).toEqual([
       'models/candidates/',
       'runs/handled/',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RunSummary } from '../../core/contract/report.ts';
+import { RunSummary } from '../../core/contract/summary.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { phantomFile } from '../support/case.ts';
 import { imageKey, labelKey, World } from './world.ts';

@@ -1,12 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { siteStatus, statusText } from '../../cli/site/status.ts';
 import { requestTraining, trainRequestOf } from '../../cli/site/train.ts';
+import { getJson, putJson } from '../../core/json.ts';
 import { readActive } from '../../site/bundles.ts';
 import type { JobStateChange, ObjectCreated } from '../../site/contract/events.ts';
 import { cloudKeys, PREFIX, trainingHash, trainJobName } from '../../site/contract/keys.ts';
 import {
   CandidateBundle,
   type TrainingRecord,
+  TrainingUploads,
   type TrainResult,
 } from '../../site/contract/training.ts';
 import { listTrainings, readTraining } from '../../site/training/records.ts';
@@ -124,6 +126,69 @@ describe('a training request', () => {
     world.coldStart({ SAMMIX_TRAIN_JOB: '' });
     expect((await world.request()).said).toContain('training-refused');
     expect(await world.reason()).toBe('site-does-not-train');
+  });
+
+  describe('of uploads', () => {
+    const wanted = trainRequestOf({ id: ID, dataset: 'liver', labels: '50' });
+    const asked = Buffer.from(JSON.stringify(wanted));
+    const image = cloudKeys.incoming('liver', 'images', 'a.nii.gz');
+    const label = cloudKeys.incoming('liver', 'labels', 'a.nii.gz');
+    const uploads = async (world: TrainingWorld): Promise<TrainingUploads> =>
+      getJson(world.store, cloudKeys.trainingUploads(ID), TrainingUploads);
+
+    /** As the site leaves an upload that it has dealt with. */
+    async function withLabel(world: TrainingWorld): Promise<void> {
+      await world.upload(image, Buffer.from('an image'));
+      const uploaded = await world.upload(label, Buffer.from('a label'));
+      await putJson(world.store, cloudKeys.labelPointer('liver', 'a'), {
+        schemaVersion: 1,
+        key: label,
+        version: uploaded.detail.object['version-id'],
+        name: 'a.nii.gz',
+        uploadedAt: '2026-01-01T00:00:00.000Z',
+      });
+    }
+
+    it('pins the versions of labelled ones and the active bundle, once', async () => {
+      const world = open();
+      await withLabel(world);
+      await world.upload(cloudKeys.incoming('liver', 'images', 'b.nii.gz'), Buffer.from('loose'));
+      await world.upload(cloudKeys.patients('liver'), Buffer.from('case,patient\na,p1\n'));
+      expect((await world.request(asked)).said).toEqual(['training-submitted']);
+      const { active } = await readActive(world.store);
+      const pinned = await uploads(world);
+      expect(pinned).toEqual({
+        schemaVersion: 1,
+        dataset: 'liver',
+        bundlePrefix: active!.prefix,
+        bundleDigest: active!.digest,
+        datasetJson: null,
+        cases: [
+          {
+            caseId: 'a',
+            patientId: 'p1',
+            image: { key: image, version: (await world.store.stat(image))!.version },
+            label: { key: label, version: (await world.store.stat(label))!.version },
+          },
+        ],
+      });
+      // A failed training that is asked for again goes on with what it began with.
+      await world.train(ended('FAILED'));
+      await withLabel(world);
+      expect((await world.request(asked)).said).toEqual(['training-submitted']);
+      expect(await uploads(world)).toEqual(pinned);
+    });
+
+    it('of which none has a label, or of no bundle, is refused with the reason', async () => {
+      const world = open();
+      await world.upload(image, Buffer.from('an image'));
+      expect((await world.request(asked)).said).toContain('training-refused');
+      expect(await world.reason()).toBe('no-labelled-uploads');
+      const startFrom = 'models/none/0123456789abcdef';
+      await world.request(Buffer.from(JSON.stringify({ ...wanted, startFrom })));
+      expect(await world.reason()).toBe('no-bundle-at-site');
+      expect(world.jobs).toEqual([]);
+    });
   });
 
   it('ignores its own reason files', async () => {

@@ -1,5 +1,6 @@
 """`fit`: from labels to a bundle in one command, followed line by line, and gone on with."""
 
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -16,7 +17,7 @@ from sammix_train.config import MODEL_SIZES, TrainConfig, config_to_dict
 from sammix_train.data.sampling import StepSampler
 from sammix_train.export.bundle import BundleContents, Training, write_bundle
 from sammix_train.export.checkpoint import read_bundle
-from sammix_train.fit.settings import START_LOGIT_STD, begin_head, bundle_name, fit_config
+from sammix_train.fit.settings import ADAPT, START_LOGIT_STD, begin_head, bundle_name, fit_config
 from sammix_train.model.cam import cam_prompts
 from sammix_train.step.state import RunState, Stage, new_state, start_from
 
@@ -91,14 +92,35 @@ def test_ends_in_a_bundle_of_the_target(
     assert manifest["target"] == {"name": "spleen", "labelValue": 1}
     assert manifest["metrics"]
     assert "Spleen segmentation" in (tmp_path / "MODEL_CARD.md").read_text()
-    before, after = read_bundle(start).weights, origin.weights
-    changed = {name for name, value in before.items() if not torch.equal(value, after[name])}
+    # of the encoder too: what a liver model sees is not enough for another organ
+    changed = changed_weights(start, tmp_path)
+    for part in ("encoder.image_encoder.stage2", "decoder.", "classifier.trunk.layer1"):
+        assert any(name.startswith(part) for name in changed), part
+
+
+def changed_weights(start: Path, out: Path) -> set[str]:
+    before, after = read_bundle(start).weights, read_bundle(out).weights
+    return {name for name, value in before.items() if not torch.equal(value, after[name])}
+
+
+def test_of_the_same_target_the_encoder_learns_by_lora_alone(start: Path, tmp_path: Path) -> None:
+    data = write_data_folder(tmp_path / "data")
+    main(arguments(start, data, tmp_path / "out", target="liver"))
+    changed = changed_weights(start, tmp_path / "out")
     # LoRA is merged into q and v; nothing else of the encoder learns
     assert {name for name in changed if name.startswith("encoder.")} == {
         "encoder.image_encoder.blocks.0.attn.qkv.weight"
     }
     assert any(name.startswith("decoder.") for name in changed)
     assert any(name.startswith("classifier.trunk.layer1") for name in changed)
+
+
+def test_a_bundle_from_before_targets_had_names_is_of_the_liver(start: Path) -> None:
+    origin = read_bundle(start)
+    config = {k: v for k, v in origin.stages[-1].config.items() if k != "target"}
+    old = dataclasses.replace(origin, stages=(Stage(config, 40, 60.0),))
+    assert fit_config(old, "liver", "all", steps=10).adapt == ADAPT
+    assert fit_config(old, "spleen", "all", steps=10).adapt == "all"
 
 
 def test_goes_on_where_it_was_when_nobody_listens_any_more(

@@ -16,10 +16,14 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
+from sammix_train.config import MODEL_SIZES, TrainConfig, config_to_dict
+from sammix_train.export.bundle import BundleContents, Training, write_bundle
 from sammix_train.job import attempt as job
 from sammix_train.job.request import RequestError, parse_request
 from sammix_train.job.store import BucketStore, FolderMirror
+from sammix_train.step.state import Stage
 
+from .conftest import tiny_model
 from .drawn_data import write_data_folder
 from .reference_sam import reference_sam
 from .test_job_request import DATA_PREFIX, request
@@ -184,6 +188,83 @@ def test_refusals_end_with_their_own_code(
     assert "asked for 500 labelled slices of 58" in capsys.readouterr().out
     monkeypatch.delenv("SAMMIX_BUCKET")
     assert job.main() == job.REFUSED
+
+
+def test_uploads_in_their_pinned_versions_fit_a_bundle(
+    s3: object,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    """Six labelled uploads and a bundle; what was uploaded later changes nothing."""
+    versioned = {"Status": "Enabled"}
+    s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration=versioned)
+    start = "models/start/0123456789abcdef"
+    for path in tiny_bundle(tmp_path / "start").iterdir():
+        s3.upload_file(str(path), BUCKET, f"{start}/{path.name}")
+
+    def pin(kind: str, name: str, path: Path) -> dict:
+        key = f"incoming/north/{kind}/{name}"
+        stored = s3.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
+        s3.put_object(Bucket=BUCKET, Key=key, Body=b"uploaded later")
+        return {"key": key, "version": stored["VersionId"]}
+
+    cases = []
+    for case in ("s000", "s001", "s002", "s003", "scan0", "scan1"):
+        image, label = (
+            data / "imagesTr" / f"{case}_0000.nii.gz",
+            data / "labelsTr" / f"{case}.nii.gz",
+        )
+        pinned = {
+            "image": pin("images", f"{case}.nii.gz", image),
+            "label": pin("labels", f"{case}.nii.gz", label),
+        }
+        cases.append({"caseId": case, "patientId": None, **pinned})
+    uploads = {
+        "schemaVersion": 1,
+        "dataset": "north",
+        "bundlePrefix": start,
+        "bundleDigest": "0" * 64,
+        "datasetJson": pin("tables", "dataset.json", data / "dataset.json"),
+        "cases": cases,
+    }
+    prefix = "training/runs/own/"
+    s3.put_object(Bucket=BUCKET, Key=f"{prefix}uploads.json", Body=json.dumps(uploads).encode())
+    chosen = {"target": "liver", "labels": "5", "steps": 1}
+    asked = {"schemaVersion": 1, "id": "own", "dataset": "north", "config": chosen}
+    submit(s3, monkeypatch, asked)
+    assert job.main() == job.DONE
+    assert events(capsys) == ["downloaded", "training", "bundle", "done"]
+    record = json.loads(content(s3, f"{prefix}run.json"))
+    assert record["labelledSlices"] == 5
+    result = json.loads(content(s3, f"{prefix}result.json"))
+    manifest = json.loads(content(s3, f"{result['bundlePrefix']}/bundle.json"))
+    assert (manifest["name"], manifest["target"]["name"]) == ("sammix-liver", "liver")
+
+    # an upload that was removed since ends the training with its reason, and without its name
+    cases[0]["label"]["version"] = "gone"
+    key = "training/runs/gone/uploads.json"
+    s3.put_object(Bucket=BUCKET, Key=key, Body=json.dumps(uploads).encode())
+    submit(s3, monkeypatch, {**asked, "id": "gone"})
+    assert job.main() == job.REFUSED
+    printed = capsys.readouterr().out
+    assert "found it removed" in printed
+    assert "s000" not in printed
+
+    # nothing is to be learnt without the record
+    submit(s3, monkeypatch, {**asked, "id": "unpinned"})
+    assert job.main() == job.REFUSED
+
+
+def tiny_bundle(folder: Path) -> Path:
+    """A bundle with its checkpoint."""
+    folder.mkdir()
+    config = TrainConfig(size="tiny", model=MODEL_SIZES["tiny"])
+    training = Training((Stage(config_to_dict(config), 40, 60.0),))
+    licences = [{"source": "Drawings", "licence": "Apache-2.0", "use": "training labels"}]
+    write_bundle(tiny_model(), BundleContents(0.4, training, licences=licences), folder)
+    return folder
 
 
 def test_data_errors_do_not_name_files(

@@ -34,6 +34,9 @@ def request(run_id: str, **config: object) -> dict:
         ({"id": "other"}, r"\$.id: expected 'x'"),
         ({"dataPrefix": "cases/liver/"}, r"\$.dataPrefix: 'cases/liver/' does not match"),
         ({"dataPrefix": "training/data/../../cases/"}, r"\$.dataPrefix"),
+        ({"dataset": "liver"}, r"\$.dataPrefix: expected a folder .*, or a dataset"),
+        ({"startFrom": "active"}, r"\$.startFrom: expected none"),
+        ({"startFrom": "models/up"}, r"\$.startFrom"),
         ({"lables": "50"}, r"\$: .*'lables' was unexpected"),
         ({"config": {"labels": 50}}, r"\$.config.labels: 50"),
         ({"config": {"speed": 1}}, r"\$.config: .*'speed' was unexpected"),
@@ -68,12 +71,25 @@ def test_bad_requests_say_what_is_wrong(change: dict, message: str) -> None:
 def test_a_request_without_a_field_is_refused() -> None:
     wanted = request("x")
     del wanted["dataPrefix"]
-    with pytest.raises(RequestError, match="'dataPrefix' is a required property"):
+    with pytest.raises(RequestError, match=r"\$.dataPrefix: expected a folder .*, or a dataset"):
+        parse_request(json.dumps(wanted), "x")
+    del wanted["config"]
+    with pytest.raises(RequestError, match="'config' is a required property"):
         parse_request(json.dumps(wanted), "x")
     with pytest.raises(RequestError, match="is not of type 'object'"):
         parse_request("[]", "x")
     with pytest.raises(RequestError, match="expected a JSON object"):
         parse_request("{", "x")
+
+
+def test_of_uploads_little_is_left_to_choose() -> None:
+    asked = {"target": "spleen", "labels": "50", "steps": 4, "seed": 1}
+    wanted = {"schemaVersion": 1, "id": "x", "dataset": "north", "config": asked}
+    parsed = parse_request(json.dumps(wanted), "x")
+    assert (parsed.dataset, parsed.data_prefix, parsed.config) == ("north", None, asked)
+    for change in ({"config": {**asked, "size": "small"}}, {"imageSize": 256}):
+        with pytest.raises(RequestError, match=r"\$.config: expected only target, labels"):
+            parse_request(json.dumps({**wanted, **change}), "x")
 
 
 def test_one_kind_of_number_stands_for_both() -> None:

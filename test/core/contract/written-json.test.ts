@@ -9,7 +9,8 @@ import {
 } from '../../../core/contract/evaluation.ts';
 import { CaseManifest, SlabRecords } from '../../../core/contract/manifest.ts';
 import { PromotionDecision } from '../../../core/contract/promotion.ts';
-import { CaseReport, FailedReport, RunSummary, SummaryRow } from '../../../core/contract/report.ts';
+import { CaseReport, FailedReport } from '../../../core/contract/report.ts';
+import { RunSummary, SummaryRow } from '../../../core/contract/summary.ts';
 import { CaseSources, ViewIndex } from '../../../core/contract/view.ts';
 import { evaluationJson, extendHistory } from '../../../core/evaluation/history.ts';
 import { summarise } from '../../../core/evaluation/summarise.ts';

@@ -94,7 +94,7 @@ function pagesWith(attack: string): Record<string, string> {
     name: attack,
     createdAt: '2026-01-02T03:04:05.000Z',
     sammixVersion: attack,
-    bundle: { name: attack, digest: 'ab'.repeat(32) },
+    bundles: [{ name: attack, digest: 'ab'.repeat(32) }],
     cases: 2,
   };
   return {

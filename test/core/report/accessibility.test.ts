@@ -29,7 +29,7 @@ function runOf(cases: number): string {
     name: 'results',
     createdAt: '2026-01-02T03:04:05.000Z',
     sammixVersion: '0',
-    bundle: { name: 'tiny', digest: 'ab'.repeat(32) },
+    bundles: [{ name: 'tiny', digest: 'ab'.repeat(32) }],
     cases,
   });
 }

@@ -7,7 +7,7 @@ const FACTS = {
   name: 'results',
   createdAt: '2026-01-02T03:04:05.000Z',
   sammixVersion: '0.0.0-test',
-  bundle: { name: 'tiny', digest: 'ab'.repeat(32) },
+  bundles: [{ name: 'tiny', digest: 'ab'.repeat(32) }],
   cases: 4,
 };
 

@@ -28,7 +28,7 @@ describe('reports of another organ than the liver', () => {
       name: 'results',
       createdAt: '2026-03-04T05:06:07.000Z',
       sammixVersion: '0.1.0',
-      bundle: { name: 'sammix-spleen', digest: 'b'.repeat(64), target: 'spleen' },
+      bundles: [{ name: 'sammix-spleen', digest: 'b'.repeat(64), target: 'spleen' }],
       cases: 2,
     };
     const page = runPage([row, { ...row, report: { ...spleen, caseId: 'other' } }], facts);

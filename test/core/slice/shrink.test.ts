@@ -111,8 +111,8 @@ describe('preparing a volume', () => {
           preprocessor.apply(hu, square);
           expected.set(index, square);
         }
-        for await (const { index, square } of preparation.slices()) {
-          const unit = Array.from(square, (value) => value / 65535);
+        for await (const { index, squares } of preparation.slices()) {
+          const unit = Array.from(squares[0]!, (value) => value / 65535);
           expect(largestDifference(unit, expected.get(index)!)).toBeLessThan(TOLERANCE);
           expected.delete(index);
         }
@@ -128,10 +128,16 @@ describe('preparing a volume', () => {
       fc.asyncProperty(volumes, async (volume) => {
         const [stored, turned] = [volume, flipped(volume)];
         const squares = new Map<number, Uint16Array>();
-        for await (const { index, square } of (await prepared(stored)).preparation.slices())
-          squares.set(index, square.slice());
-        for await (const { index, square } of (await prepared(turned)).preparation.slices())
-          expect(Buffer.compare(asBytes(square), asBytes(squares.get(index)!))).toBe(0);
+        for await (const {
+          index,
+          squares: [square],
+        } of (await prepared(stored)).preparation.slices())
+          squares.set(index, square!.slice());
+        for await (const {
+          index,
+          squares: [square],
+        } of (await prepared(turned)).preparation.slices())
+          expect(Buffer.compare(asBytes(square!), asBytes(squares.get(index)!))).toBe(0);
       }),
       { numRuns: 40 },
     );
@@ -170,7 +176,10 @@ describe('preparing a volume', () => {
 
   async function prepared(volume: Volume) {
     const reader = await openNifti(once(fileOf(volume)), { subject: 'ct' });
-    return { reader, preparation: new SlicePreparation(reader, WINDOW_HU, SIZE_PX) };
+    return {
+      reader,
+      preparation: new SlicePreparation(reader, [{ windowHu: WINDOW_HU, sizePx: SIZE_PX }]),
+    };
   }
 
   /** Matchers compare element by element: 6144 bins as one text instead. */

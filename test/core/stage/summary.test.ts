@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { FailedReport, SummaryRow } from '../../../core/contract/report.ts';
+import type { FailedReport } from '../../../core/contract/report.ts';
+import type { SummaryRow } from '../../../core/contract/summary.ts';
 import { summarise, summaryCsv } from '../../../core/stage/summary.ts';
 
 const failed = (caseId: string, found = 'nothing'): FailedReport => ({

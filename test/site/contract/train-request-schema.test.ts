@@ -12,7 +12,7 @@ describe('the JSON schema of a training request', () => {
   it('knows every key and allows no other', () => {
     const schema = JSON.parse(schemaText(SCHEMAS.request));
     expect(schema.additionalProperties).toBe(false);
-    expect(schema.required).toEqual(['schemaVersion', 'id', 'dataPrefix', 'config']);
+    expect(schema.required).toEqual(['schemaVersion', 'id', 'config']);
     expect(schema.properties.config.additionalProperties).toBe(false);
     expect(schema.properties.config.required).toBeUndefined();
   });

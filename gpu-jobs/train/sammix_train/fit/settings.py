@@ -8,7 +8,7 @@ import torch
 
 from ..config import TrainConfig
 from ..data.sampling import StepSampler
-from ..step.state import Origin, RunState
+from ..step.state import Origin, RunState, Stage
 
 LORA_RANK = 8
 ADAPT = "lora+decoder+classifier"
@@ -30,6 +30,10 @@ FEW_LABELS = {
     "ema_decay": 0.98,
 }
 
+# another target: everything learns, and the encoder is told what to look for. With LoRA in the
+# encoder a spleen had .851 on the validation side after 240 steps, and .889 so
+OTHER_TARGET = {"outline_weight": 0.5}
+
 
 def fit_config(origin: Origin, target: str, labels: str, **schedule: float) -> TrainConfig:
     """The configuration that fits `origin` to `target`.
@@ -40,12 +44,15 @@ def fit_config(origin: Origin, target: str, labels: str, **schedule: float) -> T
         labels: "all" or a count.
         schedule: seed, and minutes or steps.
     """
-    adaptable = origin.model.encoder != "tiny_vit"
+    encoder = origin.model.encoder
+    learns_whole = encoder == "hybrid" and trained_target(origin.stages) != target
+    adaptable = encoder != "tiny_vit" and not learns_whole
     shape = {"name": bundle_name(target), "lora_rank": LORA_RANK if adaptable else 0}
+    others = OTHER_TARGET if learns_whole else {}
     minutes = schedule.get("minutes", 0.0)
     every = {"evaluate_every_s": max(SHORTEST_S, 60 * minutes / VALIDATIONS)}
     return TrainConfig(
-        **{**FEW_LABELS, **every, **schedule},
+        **{**FEW_LABELS, **others, **every, **schedule},
         size=origin.size,
         target=target,
         labels=labels,
@@ -54,6 +61,11 @@ def fit_config(origin: Origin, target: str, labels: str, **schedule: float) -> T
         overlap=minutes > 0,
         model=dataclasses.replace(origin.model, **shape),
     )
+
+
+def trained_target(stages: tuple[Stage, ...]) -> str:
+    """What the last stage learnt; runs from before targets had names learnt the liver."""
+    return stages[-1].config.get("target", "liver")
 
 
 def bundle_name(target: str) -> str:
@@ -72,7 +84,7 @@ def begin_head(state: RunState, sampler: StepSampler) -> None:
     a hundred steps. Scaling changes no map, as maps count in shares of their maximum.
     """
     networks = (state.model, state.average)
-    if state.earlier[-1].config["target"] != state.config.target:
+    if trained_target(state.earlier) != state.config.target:
         for network in networks:
             network.classifier.trunk.fc.weight.zero_()
             network.classifier.trunk.fc.bias.zero_()

@@ -30,13 +30,15 @@ from ..data.sampling import StepSampler
 from ..data.slices import TrainingData, load_training
 from ..evaluate.curves import draw_curves
 from ..export.export_run import export_run
+from ..fit.settings import begin_head
 from ..model.sam.checkpoint import start_from_sam
 from ..model.sam.checkpoint_names import CheckpointError
 from ..step.loop import train
 from ..step.run_record import device_description
-from ..step.state import RunState, load_state, new_state
+from ..step.state import RunState, load_state, new_state, start_from
 from .request import RequestError, TrainRequest, parse_request
 from .store import STORAGE_ERRORS, BucketStore, FolderMirror, upload_bundle
+from .uploads import download_uploads, read_start, read_uploads, upload_config
 
 DONE, DEFECT, REFUSED, TRY_AGAIN, NO_GPU, INTERRUPTED = 0, 1, 3, 75, 76, 143
 REQUESTS = "training/requests/"
@@ -76,9 +78,8 @@ class Job:
         if self.store.read(f"{self.prefix}result.json") is not None:
             log("nothing-to-do")
             return DONE
-        folder = self._download()
-        state = self._state(self._checkpoint())
-        data = load_data(folder, state.config)
+        folder = self.scratch / "data"
+        state, data = self._from_uploads(folder) if self.request.dataset else self._begin(folder)
         log("training", step=state.step, slices=len(data.train), device=device_description())
         run = self.scratch / "run"
         mirrored = (*RUN_FILES, CURVES)
@@ -93,13 +94,38 @@ class Job:
         self._finish(state, folder)
         return DONE
 
-    def _download(self) -> Path:
-        folder = self.scratch / "data"
+    def _begin(self, folder: Path) -> tuple[RunState, TrainingData]:
+        """From a folder of training data."""
+        self._download(folder)
+        state = self._state(self._checkpoint())
+        return state, load_data(folder, state.config)
+
+    def _from_uploads(self, folder: Path) -> tuple[RunState, TrainingData]:
+        """A bundle that is fitted to the labelled uploads of a dataset."""
+        uploads = read_uploads(self.store, self.prefix)
+        log("downloaded", count=download_uploads(self.store, uploads, folder))
+        origin = read_start(self.store, uploads, self.scratch / "start")
+        config = upload_config(self.request, origin)
+        if stored := self._stored():
+            state = load_state(stored, self.device, config)
+            return state, load_data(folder, config)
+        state = new_state(config, self.device)
+        start_from(state, origin)
+        data = load_data(folder, config)
+        begin_head(state, StepSampler(data.train, config))
+        return state, data
+
+    def _stored(self) -> Path | None:
+        """The checkpoint of an earlier attempt, downloaded with all that belongs to it."""
+        folder = self.scratch / "run"
+        stored = [self.store.download(f"{self.prefix}{n}", folder / n) for n in RUN_FILES]
+        return folder / "last.pt" if stored[RUN_FILES.index("last.pt")] else None
+
+    def _download(self, folder: Path) -> None:
         count = self.store.download_folder(self.request.data_prefix, folder)
         if count == 0:
             raise RequestError("dataPrefix: expected a data set, found nothing")
         log("downloaded", count=count)
-        return folder
 
     def _checkpoint(self) -> Path | None:
         wanted = self.request.checkpoint
@@ -113,10 +139,8 @@ class Job:
     def _state(self, checkpoint: Path | None) -> RunState:
         """The state to go on from: the stored one, or a fresh one."""
         config = self.request.train_config(checkpoint)
-        folder = self.scratch / "run"
-        stored = [self.store.download(f"{self.prefix}{n}", folder / n) for n in RUN_FILES]
-        if stored[RUN_FILES.index("last.pt")]:
-            return load_state(folder / "last.pt", self.device, config)
+        if stored := self._stored():
+            return load_state(stored, self.device, config)
         state = new_state(config, self.device)
         if checkpoint and self.request.checkpoint:
             wanted = self.request.checkpoint

@@ -20,6 +20,7 @@ from ..model.sam.checkpoint import read_checkpoint, vit_config
 SCHEMA = json.loads(resources.files(__package__).joinpath("train-request.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 SAM_SIZES = ("vit_b", "lite_medsam")
+CHOSEN_OF_UPLOADS = ("target", "labels", "seed", "steps", "minutes")
 CONFIG_TYPES = {f.name: f.type for f in dataclasses.fields(TrainConfig) if f.name != "model"}
 
 
@@ -47,7 +48,8 @@ class TrainRequest:
     """A checked request; the fields are documented in the contract."""
 
     id: str
-    data_prefix: str
+    data_prefix: str | None
+    dataset: str | None
     checkpoint: BaseCheckpoint | None
     image_size: int | None
     config: dict
@@ -89,14 +91,30 @@ def parse_request(text: str | bytes, expected_id: str) -> TrainRequest:
     if raw["id"] != expected_id:
         raise RequestError(f"$.id: expected {expected_id!r}, as the file is called")
     checkpoint = raw.get("checkpoint")
+    if ("dataPrefix" in raw) == ("dataset" in raw):
+        raise RequestError("$.dataPrefix: expected a folder of training data, or a dataset")
+    if "dataset" in raw:
+        _check_of_uploads(raw)
+    elif "startFrom" in raw:
+        raise RequestError("$.startFrom: expected none, unless uploads are learnt from")
     request = TrainRequest(
         id=raw["id"],
-        data_prefix=raw["dataPrefix"],
+        data_prefix=raw.get("dataPrefix"),
+        dataset=raw.get("dataset"),
         checkpoint=BaseCheckpoint(**checkpoint) if checkpoint else None,
         image_size=raw.get("imageSize"),
         # JSON has one kind of number: 1 may stand for a float, 1.0 for an integer
         config={name: CONFIG_TYPES[name](value) for name, value in raw["config"].items()},
         measure_test=raw.get("measureTest", False),
     )
-    request.train_config()  # its own checks
+    if request.dataset is None:
+        request.train_config()  # its own checks
     return request
+
+
+def _check_of_uploads(raw: dict) -> None:
+    """The bundle that is fitted, and few labels, decide all but a few settings."""
+    odd = sorted(raw["config"].keys() - set(CHOSEN_OF_UPLOADS))
+    if odd or raw.get("checkpoint") or raw.get("imageSize"):
+        known = ", ".join(CHOSEN_OF_UPLOADS)
+        raise RequestError(f"$.config: expected only {known} of uploads, found {odd or 'more'}")

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 STORAGE_ERRORS = (BotoCoreError, ClientError, Boto3Error)
-MISSING_CODES = ("404", "NoSuchKey", "NotFound")
+MISSING_CODES = ("404", "NoSuchKey", "NoSuchVersion", "NotFound")
 
 
 class BucketStore:
@@ -57,6 +57,23 @@ class BucketStore:
             if error.response["Error"]["Code"] in MISSING_CODES:
                 return False
             raise
+        return True
+
+    def download_version(self, key: str, version: str, path: Path) -> bool:
+        """Streams one version of an object to a file; False when it is not there any more.
+
+        One request, which needs `s3:GetObjectVersion` alone: `download_file` would ask for more.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            found = self._client.get_object(Bucket=self.bucket, Key=key, VersionId=version)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in MISSING_CODES:
+                return False
+            raise
+        with path.open("wb") as file:
+            for chunk in found["Body"].iter_chunks(1 << 20):
+                file.write(chunk)
         return True
 
     def download_folder(self, prefix: str, folder: Path) -> int:
