@@ -68,11 +68,12 @@ export async function caseScores(
   const reader = await openNifti(readFile(image), { subject: image, fileBytes });
   const { grid } = reader.geometry;
   const step = Math.max(1, Math.round(APART_MM / grid.spacingMm.slice));
-  const slices = new SlicePreparation(reader, preprocess.windowHu, preprocess.sliceSizePx);
+  const { windowHu, sliceSizePx: sizePx } = preprocess;
+  const prepared = new SlicePreparation(reader, [{ windowHu, sizePx }]);
   const scores: SliceScore[] = [];
-  for await (const { index, square } of slices.slices())
+  for await (const { index, squares } of prepared.slices())
     if (index % step === 0)
-      scores.push(await (await scorer()).score(Float32Array.from(square, fullScale), index));
+      scores.push(await (await scorer()).score(Float32Array.from(squares[0]!, fullScale), index));
   scores.sort((a, b) => a.slice - b.slice);
   const found = { schemaVersion: 1 as const, image: version, slices: grid.slices, step, scores };
   await putJson(store, key, found, 0);
