@@ -95,7 +95,6 @@ describe.skipIf(findChromium() === undefined)(`the page of sammix label (${NO_CH
     await page.keyboard.press('n');
     await ready(page);
     expect(await text(page, 'count')).toBe('2 of 4 slices labelled');
-    await page.screenshot({ path: '/tmp/label-desktop.png' });
     await labelling.stop();
 
     const drawn = await values(root, slice);
@@ -137,7 +136,6 @@ describe.skipIf(findChromium() === undefined)(`the page of sammix label (${NO_CH
     const { page } = await browser.newPage(look);
     await page.goto(labelling.server.url);
     await ready(page);
-    await page.screenshot({ path: `/tmp/label-${look.colorScheme}.png` });
     expect(await axeViolations(page)).toEqual([]);
     await page.close();
   });
