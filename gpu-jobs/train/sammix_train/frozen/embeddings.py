@@ -26,7 +26,7 @@ from ..model.sam_mix import SamMix, SliceEncoder
 
 class EmbeddingStore:
     """Computes embeddings once. What is missing is computed by ONNX Runtime, slice by slice: on a
-    CPU a quarter of the time that PyTorch takes.
+    CPU faster than PyTorch.
 
     Args:
         folder: where embeddings are kept; made if it is not there. Several processes may share it.
