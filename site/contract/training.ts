@@ -37,7 +37,19 @@ export const TrainConfig = z
     /** Name of the label to segment; `liver+cancer` joins two. */
     target: z.string().min(1),
     /** `all`, or what is fitted to a site of a model that has LoRA; the rest stays as it is. */
-    adapt: z.enum(['all', 'lora', 'lora+decoder', 'lora+decoder+head', 'lora+decoder+classifier']),
+    adapt: z.enum([
+      'all',
+      'decoder',
+      'decoder+classifier',
+      'lora',
+      'lora+decoder',
+      'lora+decoder+head',
+      'lora+decoder+classifier',
+    ]),
+    /** Fixed views of each labelled slice, so that a frozen encoder's embeddings can be kept; 0 augments anew. */
+    views: Count,
+    /** Unlabelled slices to learn from; 0 is all. */
+    unlabelled_slices: Count,
     seed: Count,
     steps: z.int().positive(),
     /** Length in wall-clock minutes instead of `steps`. */

@@ -12,6 +12,8 @@ EMBEDDING_STRIDES = {"hybrid": 8, "vit": 16, "tiny_vit": 4}
 # what is trained besides LoRA; None is everything
 ADAPTATIONS: dict[str, tuple[str, ...] | None] = {
     "all": None,
+    "decoder": ("decoder.",),
+    "decoder+classifier": ("decoder.", "classifier."),
     "lora": (),
     "lora+decoder": ("decoder.",),
     "lora+decoder+head": ("decoder.", "classifier.trunk.fc."),
@@ -129,10 +131,15 @@ class TrainConfig:
         size: key of `MODEL_SIZES`.
         labels: "all" or the number of labelled slices (5 in 50 in 100, nested).
         target: name of the label to segment; "liver+cancer" joins two.
-        adapt: "all" trains the three networks (of an encoder with LoRA: LoRA alone); the others
-            fit a trained model to few labels: "lora", and what is joined to it, the decoder, the
-            classifier's head or all of the classifier. Nothing else changes, the statistics of
-            batch norms included.
+        adapt: "all" trains the three networks (of an encoder with LoRA: LoRA alone). "decoder" and
+            "decoder+classifier" leave the encoder as it is. The others fit a trained model to few
+            labels: "lora", and what is joined to it, the decoder, the classifier's head or all of
+            the classifier. Nothing else changes, the statistics of batch norms included.
+        views: 0 augments slices anew in every step. Otherwise the mask loss sees so many fixed
+            views of each labelled slice, the slice itself among them, and one augmented view of
+            each unlabelled one, so that a frozen encoder's embeddings can be kept.
+        unlabelled_slices: 0 learns from all unlabelled slices, otherwise from so many, the same
+            ones for every seed.
         seed: seeds weights, the labelled draw, sampling and augmentation.
         steps: length of the schedule in steps; used when `minutes` is 0.
         minutes: length of the schedule in wall-clock minutes. Convenient on shared machines, but
@@ -172,6 +179,8 @@ class TrainConfig:
     labels: str = "all"
     target: str = "liver"
     adapt: str = "all"
+    views: int = 0
+    unlabelled_slices: int = 0
     seed: int = 0
     steps: int = 4000
     minutes: float = 0.0
@@ -212,7 +221,7 @@ class TrainConfig:
             raise ValueError(f'labels must be "all" or a count, got {self.labels!r}')
         if self.adapt not in ADAPTATIONS:
             raise ValueError(f"adapt must be one of {[*ADAPTATIONS]}, got {self.adapt!r}")
-        if self.adapt != "all" and not self.model.lora_rank:
+        if self.adapt.startswith("lora") and not self.model.lora_rank:
             raise ValueError(f'adapt "{self.adapt}" needs a model with lora_rank > 0')
         parse_shares(self.source_shares), parse_shares(self.negative_shares)
         if self.pixel_loss not in ("bce", "focal"):

@@ -10,6 +10,7 @@ from .config import MODEL_SIZES, TrainConfig, config_from_dict
 from .data.sampling import StepSampler
 from .data.slices import load_training
 from .export.checkpoint import read_bundle
+from .frozen.embeddings import keep_embeddings
 from .model.sam.checkpoint import INPUT_RANGES, read_checkpoint, start_from_sam, vit_config
 from .step.loop import train
 from .step.state import Origin, RunState, load_state, new_state, read_run, start_from
@@ -36,6 +37,7 @@ def add_train_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--checkpoint-licence", default="Apache-2.0")
     parser.add_argument("--image-size", type=int, help="side that slices are enlarged to (ViT)")
     parser.add_argument("--lora-rank", type=int, help="freeze the encoder but for LoRA")
+    parser.add_argument("--embeddings", type=Path, help="folder for a frozen encoder's embeddings")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     for field in FIELDS:
         option = "--" + field.name.replace("_", "-")
@@ -53,6 +55,9 @@ def run_train(options: argparse.Namespace) -> None:
         state = initial_state(options)
         data = load_training(options.data, state.config.target, state.config.seed)
         StepSampler(data.train, state.config)  # its own checks
+        if options.embeddings:
+            for model in (state.model, state.average):
+                keep_embeddings(model, options.embeddings)
     except ValueError as error:
         raise SystemExit(f"Not trained: {error}") from error
     counts = f"{len(data.train)} training slices, {len(data.validation)} validation slices"

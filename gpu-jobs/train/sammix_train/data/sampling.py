@@ -125,6 +125,10 @@ class StepSampler:
         self.unlabelled = np.array(
             sorted({*positives.tolist(), *unknown.tolist()} - known), dtype=np.int64
         )
+        if 0 < config.unlabelled_slices < len(self.unlabelled):
+            order = np.random.default_rng(0).permutation(len(pool))
+            ranked = order[np.isin(order, self.unlabelled)]
+            self.unlabelled = np.sort(ranked[: config.unlabelled_slices])
         shares = parse_shares(config.source_shares)
 
         def small(exponent: float) -> Callable[[list[int]], np.ndarray]:

@@ -1,5 +1,7 @@
 """SAM-Mix: classifier, image encoder, and prompt-conditioned mask decoder."""
 
+from typing import Protocol
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -18,8 +20,20 @@ SAM_MEAN = (123.675 / 255, 116.28 / 255, 103.53 / 255)
 SAM_STD = (58.395 / 255, 57.12 / 255, 57.375 / 255)
 
 
+class KeptEmbeddings(Protocol):
+    """Serves what a frozen encoder would compute (`frozen.embeddings`)."""
+
+    def encoded(self, image: Tensor) -> tuple[Tensor]:
+        """As `SliceEncoder.forward`."""
+
+
 class SliceEncoder(nn.Module):
-    """float32[n, 1, 256, 256] in [0, 1] -> tuple of encoder outputs, the embedding first."""
+    """float32[n, 1, 256, 256] in [0, 1] -> tuple of encoder outputs, the embedding first.
+
+    With `kept`, outputs come from there: only right while the weights do not change.
+    """
+
+    kept: KeptEmbeddings | None = None
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
@@ -32,6 +46,8 @@ class SliceEncoder(nn.Module):
         self.register_buffer("std", torch.tensor(SAM_STD).reshape(1, 3, 1, 1), persistent=False)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        if self.kept is not None:
+            return self.kept.encoded(image)
         if self.encoder == "hybrid":
             return self.image_encoder(image)
         if self.encoder == "tiny_vit":

@@ -113,13 +113,13 @@ def parameter_groups(model: SamMix, weight_decay: float) -> list[dict]:
 
 
 def freeze_unadapted(model: SamMix, adapt: str) -> None:
-    """Turns gradients off outside of what `TrainConfig.adapt` names; LoRA did so in the encoder."""
+    """Turns gradients off outside of what `TrainConfig.adapt` names and of LoRA in the encoder."""
     trained = ADAPTATIONS[adapt]
     if trained is None:
         return
     for name, parameter in model.named_parameters():
-        if name.startswith(("classifier.", "decoder.")):
-            parameter.requires_grad_(name.startswith(trained))
+        adapted = adapt.startswith("lora") and is_lora(name)
+        parameter.requires_grad_(adapted or name.startswith(trained))
 
 
 def is_lora(name: str) -> bool:

@@ -14,6 +14,7 @@ from ..config import TrainConfig
 from ..data.augment import augment_geometry, augment_intensity
 from ..data.sampling import StepSampler
 from ..data.slices import SlicePool
+from ..frozen.views import fixed_view
 from ..model.cam import cam_prompts, prompts_to_tensors
 from ..model.sam_mix import SamMix
 from .losses import (
@@ -65,6 +66,27 @@ def make_batch(
     return Batch(weak.to(device), strong.to(device), mask.to(device), indices)
 
 
+def make_view_batch(
+    pool: SlicePool, indices: np.ndarray, numbers: np.ndarray, device: str
+) -> Batch:
+    """Gathers fixed views of slices, one number each."""
+    views = [fixed_view(pool, int(i), int(n)) for i, n in zip(indices, numbers, strict=True)]
+    weak, strong, mask = (
+        torch.from_numpy(np.stack(part)).float()[:, None].to(device)
+        for part in zip(*views, strict=True)
+    )
+    return Batch(weak / 255, strong / 255, mask, indices)
+
+
+def labelled_batch(sampler: StepSampler, rng: np.random.Generator, device: str) -> Batch:
+    """Slices for the mask loss: augmented anew, or fixed views where the run has them."""
+    config, drawn = sampler.config, sampler.masked(rng)
+    if config.views:
+        numbers = rng.integers(config.views, size=len(drawn))
+        return make_view_batch(sampler.pool, drawn, numbers, device)
+    return make_batch(sampler.pool, drawn, rng, device, config.clean_share)
+
+
 @dataclass
 class StepInputs:
     """Everything a step needs besides the trained weights.
@@ -106,7 +128,7 @@ def prepare_step(
     clean = config.clean_share
     indices, cuts = sampler.classified(rng)
     classified = make_batch(pool, indices, rng, device, clean, cuts)
-    masked = make_batch(pool, sampler.masked(rng), rng, device, clean)
+    masked = labelled_batch(sampler, rng, device)
     with reduced_precision(masked.weak, config):
         cam = teacher.classifier(masked.weak)[1].float().cpu()
     share = real_cam_share(progress, config.real_cam_max, config.real_cam_ramp)
@@ -117,7 +139,11 @@ def prepare_step(
     )
     pseudo = confident = masked.mask[:0]
     if weight > 0 and len(sampler.unlabelled):
-        batch = make_batch(pool, sampler.pseudo_labelled(rng), rng, device)
+        drawn = sampler.pseudo_labelled(rng)
+        if config.views:
+            batch = make_view_batch(pool, drawn, np.ones(len(drawn), dtype=np.int64), device)
+        else:
+            batch = make_batch(pool, drawn, rng, device)
         with reduced_precision(batch.weak, config):
             pseudo, confident, student = _pseudo_inputs(teacher, batch)
         parts.append(student)
