@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { DirStore } from '../adapters/dir-store.ts';
 import { openRuntimeInThread } from '../adapters/onnx-thread.ts';
-import { drawSlices, type Proposed, proposeSlices } from '../core/labelling/propose.ts';
 import { SliceScorer } from '../core/labelling/score-slice.ts';
 import { counted } from '../core/page/format.ts';
 import { type OpenBundle, openBundle } from '../core/stage/open-bundle.ts';
@@ -17,7 +16,14 @@ import {
   withOutput,
 } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { candidatesOf, saidLabelled } from './labelling/candidates.ts';
+import {
+  type Chosen,
+  candidatesOf,
+  chooseSlices,
+  isOpen,
+  knowsTarget,
+  saidLabelled,
+} from './labelling/candidates.ts';
 import { type LabelCase, readLabelSet } from './labelling/label-set.ts';
 import { type CaseScores, caseScores, scoreStore } from './labelling/scores.ts';
 import { type LabellingOptions, openLabelling } from './labelling/server.ts';
@@ -106,26 +112,17 @@ export async function labelCommand(
   const scores = await allScores(dataset, cases, bundle, options.cache, progress);
   const said = options.labelled && saidLabelled(options.labelled, cases);
   const candidates = cases.flatMap((one, at) => candidatesOf(one, scores[at]!, said));
-  const knowsTarget = bundle.manifest.target.name === target;
-  const threshold = knowsTarget ? bundle.manifest.classifier.threshold : undefined;
-  const open = candidates.filter(({ labelled }) => labelled === null);
-  const proposal =
-    options.order === 'next'
-      ? proposeSlices(candidates, { count, threshold })
-      : drawSlices(
-          open.map(({ caseId, patient, slices, score }) => ({
-            caseId,
-            patient,
-            slice: score.slice,
-            level: slices > 1 ? score.slice / (slices - 1) : 0,
-          })),
-          { count, seed },
-        );
+  const open = candidates.filter(isOpen);
+  const proposal = chooseSlices(candidates, count, options, bundle);
   const result = {
     target,
     order: options.order,
     ...(options.order === 'random' && { seed }),
-    bundle: { name: bundle.manifest.name, digest: bundle.digest, knowsTarget },
+    bundle: {
+      name: bundle.manifest.name,
+      digest: bundle.digest,
+      knowsTarget: knowsTarget(bundle, target),
+    },
     labelled: candidates.length - open.length,
     open: open.length,
     proposal,
@@ -134,9 +131,7 @@ export async function labelCommand(
   return ok(result, [...proposal.map(line), summary].join('\n'));
 }
 
-type Drawn = Pick<Proposed, 'caseId' | 'slice' | 'level'> & Partial<Proposed>;
-
-function line(one: Drawn): string {
+function line(one: Chosen): string {
   const where = `${one.caseId} slice ${one.slice}`;
   if (one.uncertainty === undefined) return `${where}: drawn at random`;
   const digits = (value: number | undefined): string => (value ?? 0).toFixed(2);

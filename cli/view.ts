@@ -127,34 +127,26 @@ function caseRoutes(one: LocalCase, at: number): [string, Served][] {
       place(at, 'overlay.png'),
       { contentType: 'image/png', open: () => readFile(overlay) },
     ]);
+  // Plain NIfTI: what this machine inflates, the browser need not, and every gzip there is goes.
+  const volume = (route: string, open: Served['open']): void => {
+    routes.push([place(at, route), { contentType: 'application/octet-stream', open }]);
+  };
   for (const [n, { file }] of one.beside.entries())
-    routes.push([
-      place(at, `beside${n}`),
-      {
-        contentType: 'application/octet-stream',
-        open: () => singleFile(readFile(file), path.basename(file)),
-      },
-    ]);
+    volume(`beside${n}`, () => singleFile(readFile(file), path.basename(file)));
   for (const key of ['mask', 'cam', 'image', 'label', 'other'] as const) {
     const file = one[key];
     if (file === null) continue;
     const paired = key === 'image' ? one.pairedImage : null;
-    // Plain NIfTI: what this machine inflates, the browser need not, and every gzip there is goes.
-    routes.push([
-      place(at, key),
-      {
-        contentType: 'application/octet-stream',
-        // Opened anew for every request: a stream can be read once.
-        open: () =>
-          key === 'image' && one.series
-            ? seriesImage(file, one.series)
-            : singleFile(
-                readFile(file),
-                path.basename(file),
-                paired === null ? undefined : readFile(paired),
-              ),
-      },
-    ]);
+    // Opened anew for every request: a stream can be read once.
+    volume(key, () =>
+      key === 'image' && one.series
+        ? seriesImage(file, one.series)
+        : singleFile(
+            readFile(file),
+            path.basename(file),
+            paired === null ? undefined : readFile(paired),
+          ),
+    );
   }
   return routes;
 }

@@ -39,38 +39,52 @@ NIFTI-Reader-JS (MIT, (c) RII-UTHSCSA), fflate (MIT, (c) Arjun Barrett), zod (MI
 
 /** Builds the page from its sources: a quarter of a second, so nothing built is kept anywhere. */
 export const viewerPage = (): Promise<ViewerPage> =>
-  pageOf({ shell: 'page.html', script: 'main.ts', styles: ['page.css', 'panels.css'] });
+  pageOf({
+    title: 'sammix viewer',
+    body: 'page.html',
+    script: 'main.ts',
+    styles: ['page.css', 'panels.css'],
+  });
 
 /** The page of `sammix label`. */
 export const labelPage = (): Promise<ViewerPage> =>
   pageOf({
-    shell: 'label/page.html',
+    title: 'sammix label',
+    body: 'label/page.html',
     script: 'label/main.ts',
     styles: ['page.css', 'label/page.css'],
   });
 
 interface Sources {
-  readonly shell: string;
+  readonly title: string;
+  readonly body: string;
   readonly script: string;
   readonly styles: readonly string[];
 }
 
 async function pageOf(sources: Sources): Promise<ViewerPage> {
   const source = (file: string): Promise<string> => readFile(path.join(SOURCE, file), 'utf8');
-  const [shell, script, ...styles] = await Promise.all([
-    source(sources.shell),
+  const [body, script, ...styles] = await Promise.all([
+    source(sources.body),
     bundledScript(sources.script),
     ...sources.styles.map(source),
   ]);
   const contentSecurityPolicy = policy(script);
-  const parts: Readonly<Record<string, string>> = {
-    '<!--style-->': `<style>${styles.join('')}</style>`,
-    '<!--script-->': `<script type="module">${script}</script>`,
-    '<!--policy-->': `<meta http-equiv="Content-Security-Policy" content="${contentSecurityPolicy}">
-<!--${NOTICE}-->`,
-  };
-  // A function: in a replacement string "$&" and the like, of which scripts are full, mean something.
-  const html = Buffer.from(shell.replace(/<!--\w+-->/g, (mark) => parts[mark] ?? mark));
+  const html = Buffer.from(`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="referrer" content="no-referrer">
+<meta name="robots" content="noindex">
+<meta http-equiv="Content-Security-Policy" content="${contentSecurityPolicy}">
+<!--${NOTICE}-->
+<title>${sources.title}</title>
+<link rel="icon" href="data:,">
+<style>${styles.join('')}</style>
+</head>
+${body.replace('<!--script-->', () => `<script type="module">${script}</script>`)}</html>
+`);
   return {
     html,
     sha256: createHash('sha256').update(html).digest('hex'),

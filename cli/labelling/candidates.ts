@@ -1,5 +1,12 @@
 import { ConfigError } from '../../core/errors.ts';
-import type { Candidate } from '../../core/labelling/propose.ts';
+import {
+  type Candidate,
+  drawSlices,
+  type Proposed,
+  placeOf,
+  proposeSlices,
+} from '../../core/labelling/propose.ts';
+import type { OpenBundle } from '../../core/stage/open-bundle.ts';
 import type { LabelCase } from './label-set.ts';
 import type { CaseScores } from './scores.ts';
 
@@ -43,5 +50,37 @@ export function candidatesOf(
     const around = Array.from({ length: step }, (_, n) => stateOf(from + n));
     const labelled = around.includes('shown') ? 'shown' : around.includes('empty') ? 'empty' : null;
     return { caseId, patient, slices, score, labelled };
+  });
+}
+
+/** How slices are chosen, and for which target. */
+export interface Order {
+  readonly target: string;
+  readonly order: 'next' | 'random';
+  /** Of `random`. */
+  readonly seed: number;
+}
+
+/** A slice that was drawn at random has no more than its place. */
+export type Chosen = Pick<Proposed, 'caseId' | 'patient' | 'slice' | 'level'> & Partial<Proposed>;
+
+export const isOpen = ({ labelled }: Candidate): boolean => labelled === null;
+
+export const knowsTarget = ({ manifest }: OpenBundle, target: string): boolean =>
+  manifest.target.name === target;
+
+/** The next `count` slices to label: by what the bundle makes of them, or at random. */
+export function chooseSlices(
+  candidates: readonly Candidate[],
+  count: number,
+  { target, order, seed }: Order,
+  bundle: OpenBundle,
+): Chosen[] {
+  if (order === 'random')
+    return drawSlices(candidates.filter(isOpen).map(placeOf), { count, seed });
+  const { threshold } = bundle.manifest.classifier;
+  return proposeSlices(candidates, {
+    count,
+    threshold: knowsTarget(bundle, target) ? threshold : undefined,
   });
 }

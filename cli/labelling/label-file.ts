@@ -21,6 +21,12 @@ export interface LabelVolume extends Placed {
   readonly data: Uint8Array;
 }
 
+/** One slice of it, which changes with the volume. */
+export function planeOf({ geometry, data }: LabelVolume, slice: number): Uint8Array {
+  const size = geometry.grid.columns * geometry.grid.rows;
+  return data.subarray(slice * size, (slice + 1) * size);
+}
+
 /**
  * A label file as it lies there, or one of `ignore` alone on the scan's grid.
  *
@@ -96,14 +102,12 @@ export class Strokes {
 export async function writeLabelFile(
   root: string,
   name: string,
-  { header, geometry, data }: LabelVolume,
+  label: LabelVolume,
   masks: ReadonlyMap<number, Uint8Array>,
   values: DrawnValues,
 ): Promise<void> {
-  const { columns, rows } = geometry.grid;
-  const plane = columns * rows;
-  for (const [slice, mask] of masks)
-    drawInto(data.subarray(slice * plane, (slice + 1) * plane), mask, values);
+  const { header, geometry, data } = label;
+  for (const [slice, mask] of masks) drawInto(planeOf(label, slice), mask, values);
   const whole = wholeMask({ grid: geometry.grid, data });
   const options = { gzipLevel: name.endsWith('.gz') ? 6 : null };
   await new DirStore(root).put(`labelsTr/${name}`, writeMask(header, geometry, whole, options));

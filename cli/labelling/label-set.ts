@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { type TargetValues, targetValues } from '../../core/dataset/training-set.ts';
 import { ConfigError } from '../../core/errors.ts';
@@ -14,22 +13,32 @@ export interface LabelCase {
 }
 
 /**
- * The scans of a data set in nnU-Net's layout with what is labelled of the target. A target that `dataset.json` does
- * not name yet is labelled nowhere.
+ * The scans of a data set in nnU-Net's layout, by case id.
  *
  * @param only ids of the cases to look at; undefined for all
  * @throws ConfigError where there are no scans, or not the cases that were named
+ */
+export async function scansOf(
+  root: string,
+  only?: readonly string[],
+): Promise<(readonly [caseId: string, image: string])[]> {
+  const all = await casesIn(path.join(root, 'imagesTr'));
+  if (all.size === 0) throw noScans(root);
+  for (const caseId of only ?? [])
+    if (!all.has(caseId)) throw noCase(root, caseId, [...all.keys()]);
+  return [...all].filter(([caseId]) => only?.includes(caseId) ?? true);
+}
+
+/**
+ * `scansOf` with what is labelled of the target, for which every label is read. A target that `dataset.json` does
+ * not name yet is labelled nowhere.
  */
 export async function readLabelSet(
   root: string,
   target: string,
   only?: readonly string[],
 ): Promise<LabelCase[]> {
-  const all = await casesIn(path.join(root, 'imagesTr'));
-  if (all.size === 0) throw noScans(root);
-  for (const caseId of only ?? [])
-    if (!all.has(caseId)) throw noCase(root, caseId, [...all.keys()]);
-  const images = [...all].filter(([caseId]) => only?.includes(caseId) ?? true);
+  const images = await scansOf(root, only);
   const labels = await casesIn(path.join(root, 'labelsTr'));
   const values = await valuesOf(root, target);
   const patientOf = await patientsIn(root);
@@ -47,12 +56,6 @@ async function valuesOf(root: string, target: string): Promise<TargetValues | un
   const named = (name: string): boolean => table!.classes.some((one) => one.name === name);
   if (table && !target.split('+').every(named)) return undefined;
   return targetValues(table, target, path.join(root, 'dataset.json'));
-}
-
-/** Changes whenever the file does, without reading it. */
-export async function fileVersion(file: string): Promise<string> {
-  const { size, mtimeMs } = await stat(file);
-  return `${size}-${mtimeMs}`;
 }
 
 const noScans = (root: string): ConfigError =>

@@ -7,10 +7,10 @@ import type { BundleManifest } from '../../core/contract/bundle.ts';
 import { putJson, usableJson } from '../../core/json.ts';
 import { SliceScore, type SliceScorer } from '../../core/labelling/score-slice.ts';
 import { SlicePreparation } from '../../core/slice/prepare.ts';
+import { decodeImages } from '../../core/slice/slab-codec.ts';
 import { openNifti } from '../../core/volume/reader.ts';
-import { readFile } from '../files.ts';
+import { fileVersion, readFile } from '../files.ts';
 import { cacheFolder } from '../training/environment.ts';
-import { fileVersion } from './label-set.ts';
 
 /** What a bundle makes of the slices of one scan; kept, so that only new scans cost time. */
 const CaseScores = z.strictObject({
@@ -71,13 +71,14 @@ export async function caseScores(
   const { windowHu, sliceSizePx: sizePx } = preprocess;
   const prepared = new SlicePreparation(reader, [{ windowHu, sizePx }]);
   const scores: SliceScore[] = [];
-  for await (const { index, squares } of prepared.slices())
-    if (index % step === 0)
-      scores.push(await (await scorer()).score(Float32Array.from(squares[0]!, fullScale), index));
+  for await (const { index, squares } of prepared.slices()) {
+    if (index % step !== 0) continue;
+    const { buffer, byteOffset, byteLength } = squares[0]!;
+    const image = decodeImages(new Uint8Array(buffer, byteOffset, byteLength));
+    scores.push(await (await scorer()).score(image, index));
+  }
   scores.sort((a, b) => a.slice - b.slice);
   const found = { schemaVersion: 1 as const, image: version, slices: grid.slices, step, scores };
   await putJson(store, key, found, 0);
   return found;
 }
-
-const fullScale = (value: number): number => value / 65535;

@@ -12,15 +12,14 @@ import {
 } from '../../adapters/view-server.ts';
 import { BoxAsked, type LabelState, Saved, SliceOfCase } from '../../core/contract/label-page.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { fromJsonBytes } from '../../core/json.ts';
-import { drawSlices, proposeSlices } from '../../core/labelling/propose.ts';
+import { fromJsonBytes, toJsonBytes } from '../../core/json.ts';
 import { SliceScorer } from '../../core/labelling/score-slice.ts';
 import { openBundle } from '../../core/stage/open-bundle.ts';
 import { labelPage } from '../../viewer/build.ts';
 import { DEFAULT_BUNDLE } from '../command.ts';
 import { once, pageRoute } from '../view.ts';
-import { candidatesOf } from './candidates.ts';
-import { readLabelSet } from './label-set.ts';
+import { candidatesOf, chooseSlices } from './candidates.ts';
+import { readLabelSet, scansOf } from './label-set.ts';
 import { type CaseScores, caseScores, scoreStore } from './scores.ts';
 import { drawnValues, LabelSession } from './session.ts';
 
@@ -49,8 +48,9 @@ export async function openLabelling(
   root: string,
   options: LabellingOptions,
 ): Promise<OpenLabelling> {
-  const { target, order, seed } = options;
-  await readLabelSet(root, target, options.cases);
+  const { target, order } = options;
+  // Nothing is written into a folder that is no data set.
+  await scansOf(root, options.cases);
   const release = await lockFolder(path.join(root, '.sammix'));
   const values = await drawnValues(root, target);
   const cases = await readLabelSet(root, target, options.cases);
@@ -86,26 +86,20 @@ export async function openLabelling(
     own.catch(() => undefined);
     scoring.push(own);
   }
-  const knowsTarget = bundle.manifest.target.name === target;
-  const threshold = knowsTarget ? bundle.manifest.classifier.threshold : undefined;
   const next = async () => {
     await (order === 'random' ? scoring.at(-1) : scoring[0]);
     const candidates = session.cases.flatMap((one, at) =>
       scored[at] === undefined ? [] : candidatesOf(one, scored[at], undefined),
     );
+    const [first] = chooseSlices(candidates, 1, options, bundle);
+    if (!first) return null;
+    const { caseId, slice, uncertainty, novelty } = first;
+    if (uncertainty === undefined || novelty === undefined)
+      return { caseId, slice, why: 'Drawn at random.' };
     const heard =
       scored.length < cases.length
         ? ` Chosen from ${scored.length} of ${cases.length} scans so far.`
         : '';
-    if (order === 'random') {
-      const open = candidates.filter(({ labelled }) => labelled === null);
-      const flat = open.map(({ caseId, score }) => ({ caseId, slice: score.slice }));
-      const [drawn] = drawSlices(flat, { count: 1, seed });
-      return drawn ? { ...drawn, why: 'Drawn at random.' } : null;
-    }
-    const [first] = proposeSlices(candidates, { count: 1, threshold });
-    if (!first) return null;
-    const { caseId, slice, uncertainty, novelty } = first;
     const why = `Uncertainty ${uncertainty.toFixed(2)}, unlike labelled ones ${novelty.toFixed(2)}.${heard}`;
     return { caseId, slice, why };
   };
@@ -113,10 +107,13 @@ export async function openLabelling(
   const page = await labelPage();
   const routes = new Map<string, Served>([
     ['', pageRoute(page)],
-    ['state.json', { contentType: 'application/json', open: () => once(json(session.state)) }],
+    [
+      'state.json',
+      { contentType: 'application/json', open: () => once(toJsonBytes(session.state, 0)) },
+    ],
   ]);
   const actions: Actions = new Map([
-    ['next', async () => json(await next())],
+    ['next', async () => toJsonBytes(await next(), 0)],
     ['slice', async (body: Uint8Array) => session.slice(asked(SliceOfCase, body))],
     [
       'box',
@@ -129,7 +126,7 @@ export async function openLabelling(
       'save',
       async (body: Uint8Array) => {
         const { mask, ...at } = asked(Saved, body);
-        return json(await session.save(at, Buffer.from(mask, 'base64')));
+        return toJsonBytes(await session.save(at, Buffer.from(mask, 'base64')), 0);
       },
     ],
   ]);
@@ -144,8 +141,6 @@ export async function openLabelling(
   };
   return { server, state: session.state, stop };
 }
-
-const json = (value: unknown): Uint8Array => Buffer.from(JSON.stringify(value));
 
 function asked<Schema extends z.ZodType>(schema: Schema, body: Uint8Array): z.output<Schema> {
   try {

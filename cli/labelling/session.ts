@@ -17,10 +17,11 @@ import type { Box } from '../../core/slice/cam.ts';
 import type { OpenBundle } from '../../core/stage/open-bundle.ts';
 import { openNifti } from '../../core/volume/reader.ts';
 import { readFile } from '../files.ts';
-import { casesIn, namesOf, type SliceState, sliceStates } from '../training/dataset.ts';
+import { casesIn, namesOf, type SliceState } from '../training/dataset.ts';
 import {
   type LabelVolume,
   type Placed,
+  planeOf,
   readLabelFile,
   Strokes,
   writeLabelFile,
@@ -132,9 +133,7 @@ export class LabelSession {
     head.writeUInt32LE(rows, 4);
     head.writeFloatLE(spacingMm.column, 8);
     head.writeFloatLE(spacingMm.row, 12);
-    const size = columns * rows;
-    const plane = one.label.data.slice(slice * size, (slice + 1) * size);
-    const kinds = kindsOf(plane, this.options.values);
+    const kinds = kindsOf(planeOf(one.label, slice), this.options.values);
     // The first box should not wait for it.
     this.embedding(one, slice).catch(() => undefined);
     const hu = one.planes[slice]!;
@@ -154,12 +153,9 @@ export class LabelSession {
     await this.strokes.keep(caseId, slice, mask);
     const pending = this.pending.get(caseId) ?? new Map<number, Uint8Array>();
     this.pending.set(caseId, pending.set(slice, mask));
-    const { label } = one;
     // What a reload shows; the file is read anew before it is written.
-    const plane = label.data.subarray(slice * mask.length, (slice + 1) * mask.length);
-    drawInto(plane, mask, this.options.values);
-    const shown = plane.includes(this.options.values.target);
-    this.states.get(caseId)![slice] = shown ? 'shown' : 'empty';
+    drawInto(planeOf(one.label, slice), mask, this.options.values);
+    this.note(caseId, slice, one.label);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.flush().catch(() => undefined), REST_MS);
     return this.state;
@@ -190,12 +186,15 @@ export class LabelSession {
         pending.delete(slice);
         await this.strokes.forget(caseId, slice);
       }
-      const written = path.join(root, 'labelsTr', name);
-      const target = { target: new Set([values.target]), ignore: new Set([values.ignore]) };
-      const states = await sliceStates(written, target);
-      for (const slice of masks.keys()) this.states.get(caseId)![slice] = states[slice]!;
+      for (const slice of masks.keys()) this.note(caseId, slice, label);
       if (pending.size === 0) this.pending.delete(caseId);
     }
+  }
+
+  /** A slice that was drawn on is labelled as a whole: nothing in it is left to `ignore`. */
+  private note(caseId: string, slice: number, label: LabelVolume): void {
+    const shown = planeOf(label, slice).includes(this.options.values.target);
+    this.states.get(caseId)![slice] = shown ? 'shown' : 'empty';
   }
 
   private async opened(caseId: string, slice: number): Promise<OpenCase> {

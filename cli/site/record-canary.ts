@@ -16,7 +16,7 @@ import {
   canarySeeds,
 } from '../../site/contract/canary.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
-import { labelInput } from '../labels.ts';
+import { caseLabel } from '../cases.ts';
 import { type LocalRun, runLocally } from '../local.ts';
 import { silentProgress } from '../progress.ts';
 
@@ -72,11 +72,7 @@ async function measure(
   const { report } = await runLocally(
     run,
     { caseId: canaryCase(seed), image },
-    {
-      file: labelFile,
-      read: () => labelInput(labelFile, {}),
-      readFor: () => labelInput(labelFile, {}),
-    },
+    caseLabel(labelFile, undefined, { caseId: canaryCase(seed), image }, {}),
   );
   if (report.status === 'failed' || !report.comparison)
     throw new Error(`the synthetic scan ${seed} could not be segmented and compared`);

@@ -8,9 +8,11 @@ import { CaseReport } from './report.ts';
  * `CaseReport`.
  */
 
-/** `labels.nii.gz`: all targets in one volume, on the input's grid. */
+export const LABEL_MAP_FILE = 'labels.nii.gz';
+
+/** All targets in one volume, on the input's grid. */
 export const LabelMap = z.strictObject({
-  file: z.literal('labels.nii.gz'),
+  file: z.literal(LABEL_MAP_FILE),
   /** Counted from 1 in the order in which the bundles were named; 0 is none of them. */
   classes: z.array(z.strictObject({ value: z.int().min(1).max(255), target: z.string() })).min(1),
   /** Voxels that more than one mask holds: the target that was named first has them. */
@@ -43,8 +45,6 @@ export const TargetsReport = z.strictObject({
 });
 export type TargetsReport = z.infer<typeof TargetsReport>;
 export type TargetOfCase = TargetsReport['targets'][number];
-
-export const LABEL_MAP_FILE = 'labels.nii.gz';
 
 /** The folder of a target in that of a case. */
 export const targetFolder = (target: string): string =>

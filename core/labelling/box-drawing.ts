@@ -53,8 +53,9 @@ export class BoxDrawing {
   }
 
   private promptOf([x0, y0, x1, y1]: Box, hint: Uint8Array | undefined): CamPrompt {
-    const { letterbox, grid, bundle } = { ...this, letterbox: this.preprocessor.letterbox };
-    const sizePx = bundle.preprocess.sliceSizePx;
+    const { grid } = this;
+    const { letterbox } = this.preprocessor;
+    const sizePx = this.bundle.preprocess.sliceSizePx;
     const toSquare = (at: number, from: number, size: number, voxels: number): number =>
       from + Math.min(size - 1, Math.max(0, Math.floor(((at + 0.5) * size) / voxels)));
     const across = (x: number) => toSquare(x, letterbox.x0, letterbox.width, grid.columns);

@@ -31,6 +31,22 @@ export function stroke(plane: Plane, from: Spot, to: Spot, radius: number, value
     }
 }
 
+/** Corners of the mask's bounding box, inclusive; undefined for an empty mask. */
+export function extentOf({ columns, mask }: Plane): [Spot, Spot] | undefined {
+  let [x0, y0, x1, y1] = [Infinity, Infinity, -1, -1];
+  mask.forEach((value, n) => {
+    if (!value) return;
+    const [x, y] = [n % columns, Math.floor(n / columns)];
+    [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x), Math.max(y1, y)];
+  });
+  return x1 < 0
+    ? undefined
+    : [
+        { x: x0, y: y0 },
+        { x: x1, y: y1 },
+      ];
+}
+
 /** Fills the hole of the mask around a spot; a spot on the mask, or outside of every outline, changes nothing. */
 export function fillHole({ columns, rows, mask }: Plane, { x, y }: Spot): boolean {
   const seed = Math.round(y) * columns + Math.round(x);

@@ -94,10 +94,7 @@ export function proposeSlices(
     }
     const { one, shown, doubt, uncertainty, typicality } = best!;
     proposed.push({
-      caseId: one.caseId,
-      patient: one.patient,
-      slice: one.score.slice,
-      level: one.slices > 1 ? one.score.slice / (one.slices - 1) : 0,
+      ...placeOf(one),
       probability: shown,
       doubt,
       uncertainty,
@@ -111,6 +108,19 @@ export function proposeSlices(
   }
   return proposed;
 }
+
+/** Where a candidate is. */
+export const placeOf = ({
+  caseId,
+  patient,
+  slices,
+  score: { slice },
+}: Candidate): Pick<Proposed, 'caseId' | 'patient' | 'slice' | 'level'> => ({
+  caseId,
+  patient,
+  slice,
+  level: slices > 1 ? slice / (slices - 1) : 0,
+});
 
 /** For comparison: every slice that is not labelled as likely as any other; equal seeds draw alike. */
 export function drawSlices<T extends { readonly caseId: string; readonly slice: number }>(

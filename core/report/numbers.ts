@@ -1,5 +1,5 @@
 import { targetOf } from '../contract/bundle.ts';
-import type { PanelMetric } from '../contract/panel.ts';
+import type { MetricName, PanelMetric } from '../contract/panel.ts';
 import { isNoAbdomen, type SegmentedReport } from '../contract/report.ts';
 import { capital, changeText, digitsOf, numberText, unitText } from '../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../page/html.ts';
@@ -10,6 +10,12 @@ import { figureId } from './figures.ts';
 /** A metric's value with its unit, as pages show it. */
 export const formatMetric = ({ value, unit }: Pick<PanelMetric, 'value' | 'unit'>): string =>
   unitText(numberText(value, digitsOf(unit)), unit);
+
+/** Of the comparison with a label; undefined where there is none. */
+export const comparedMetric = (
+  { comparison }: SegmentedReport,
+  name: MetricName,
+): PanelMetric | undefined => comparison?.panel.metrics.find((metric) => metric.name === name);
 
 type Row = readonly [name: string, value: Insert, note?: Insert];
 

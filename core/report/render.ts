@@ -15,6 +15,7 @@ import { curveFigures } from './curves.ts';
 import { montage } from './figures.ts';
 import { methodsSection } from './methods.ts';
 import {
+  comparedMetric,
   comparisonTable,
   formatMetric,
   measuresTable,
@@ -130,7 +131,7 @@ export function headline(report: SegmentedReport): SafeHtml {
   const review = codesToReview(report.flags).length;
   const shownMetrics = ['dice', 'hd95Mm'] as const;
   const metrics = shownMetrics.flatMap((name) => {
-    const metric = report.comparison?.panel.metrics.find((entry) => entry.name === name);
+    const metric = comparedMetric(report, name);
     return metric ? [{ title: METRIC_TITLES[name], text: formatMetric(metric) }] : [];
   });
   return html`<ul class="facts">

@@ -25,6 +25,7 @@ import { page } from '../page/page.ts';
 import { caseFilters, rowFacts, SCRIPT } from '../page/table-script.ts';
 import { SEVERITY } from '../page/words.ts';
 import { methodsSection } from './methods.ts';
+import { comparedMetric } from './numbers.ts';
 import { volumePlot } from './volume-plot.ts';
 
 /** A case of a run, as its folder holds it. */
@@ -113,7 +114,7 @@ function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
   const failed = rows.length - segmented.length;
   const flagged = segmented.filter(asksForALook).length;
   const dice = segmented.flatMap((report) => {
-    const value = metricOf(report, 'dice');
+    const value = comparedMetric(report, 'dice')?.value;
     return typeof value === 'number' ? [value] : [];
   });
   const missing = facts.cases - caseCount(rows);
@@ -142,9 +143,6 @@ ${tile(flagged, `${targets.length > 1 ? (flagged === 1 ? 'mask has' : 'masks hav
 }</ul>
 </header>`;
 }
-
-const metricOf = ({ comparison }: SegmentedReport, name: 'dice' | 'hd95Mm') =>
-  comparison?.panel.metrics.find((metric) => metric.name === name)?.value;
 
 /** Every failure with its remedy, above all numbers. */
 function failures(rows: readonly RunPageRow[]): Insert {
@@ -218,12 +216,12 @@ const COMPARED: readonly Column[] = [
   {
     title: 'Dice',
     sort: 'number',
-    cell: ofSegmented((report) => numberText(metricOf(report, 'dice'), 3)),
+    cell: ofSegmented((report) => numberText(comparedMetric(report, 'dice')?.value, 3)),
   },
   {
     title: 'HD95, mm',
     sort: 'number',
-    cell: ofSegmented((report) => numberInsert(metricOf(report, 'hd95Mm'), 1)),
+    cell: ofSegmented((report) => numberInsert(comparedMetric(report, 'hd95Mm')?.value, 1)),
   },
 ];
 

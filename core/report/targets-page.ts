@@ -5,7 +5,7 @@ import { capital, counted, NONE, numberText, wordList } from '../page/format.ts'
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page, VIEWER_LINK } from '../page/page.ts';
 import { dataTable } from '../page/table.ts';
-import { comparisonTable, measuresTable, perSliceTable } from './numbers.ts';
+import { comparedMetric, comparisonTable, measuresTable, perSliceTable } from './numbers.ts';
 import { provenance } from './provenance.ts';
 import { CAUTION, curves, flagList, headline } from './render.ts';
 import { targetMeasuresTables } from './target-measures.ts';
@@ -58,7 +58,7 @@ const targetTable = (targets: readonly TargetOfCase[]): SafeHtml =>
   );
 
 function facts(report: SegmentedReport): Insert[] {
-  const dice = report.comparison?.panel.metrics.find(({ name }) => name === 'dice')?.value;
+  const dice = comparedMetric(report, 'dice')?.value;
   return [
     numberText(organVolumeMl(report), 1),
     typeof dice === 'number' ? numberText(dice, 3) : NONE,

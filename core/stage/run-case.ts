@@ -179,8 +179,7 @@ export async function isToBeSplit(
 ): Promise<boolean> {
   const before = await doneBefore(keys, run.runId, labelVersion, ports);
   if (before.kept) return false;
-  const left = ports.force ? undefined : await usableJson(ports.store, keys.manifest, CaseManifest);
-  return left?.run.runId !== run.runId;
+  return (await splitBefore(run, keys, ports)) === undefined;
 }
 
 interface Standing {
@@ -225,7 +224,7 @@ async function split(
 async function splitBefore(
   { runId }: RunIdentity,
   keys: RunKeys,
-  { store, force, alreadySplit }: RunCasePorts,
+  { store, force, alreadySplit }: Pick<RunCasePorts, 'store' | 'force' | 'alreadySplit'>,
 ): Promise<CaseManifest | undefined> {
   if (force && !alreadySplit) return undefined;
   const left = await usableJson(store, keys.manifest, CaseManifest);

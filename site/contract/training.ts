@@ -101,23 +101,23 @@ const BaseCheckpoint = z.strictObject({
 /** What a training of uploads leaves to be chosen. */
 const CHOSEN_OF_UPLOADS = ['target', 'labels', 'seed', 'steps', 'minutes'];
 
+/** One part of a key, and no way out of its folder. */
+const named = (what: string) =>
+  z
+    .string()
+    .regex(SEGMENT, what)
+    .regex(/^(?!.*\.\.)/, 'no ".."');
+
 /** `training/requests/<id>.json` */
 export const TrainRequest = z
   .strictObject({
     schemaVersion: z.literal(1),
     /** The file's name without `.json`; also the folder below `training/runs/`. */
-    id: z
-      .string()
-      .regex(SEGMENT, 'letters, digits and ._+-, at most 128')
-      .regex(/^(?!.*\.\.)/, 'no ".."'),
+    id: named('letters, digits and ._+-, at most 128'),
     /** A data set in nnU-Net's layout, see gpu-jobs/train/README.md. */
     dataPrefix: DataPrefix.optional(),
     /** Instead of it: the site's own uploads of a dataset, those that have labels. */
-    dataset: z
-      .string()
-      .regex(SEGMENT, 'the name of a dataset')
-      .regex(/^(?!.*\.\.)/, 'no ".."')
-      .optional(),
+    dataset: named('the name of a dataset').optional(),
     /** Of uploads: the bundle that is fitted, the active one unless said. */
     startFrom: BundleSetting.optional(),
     checkpoint: BaseCheckpoint.nullable().optional(),

@@ -1,25 +1,16 @@
 import type { LabelState, SliceOfCase } from '../../core/contract/label-page.ts';
 import { VOXEL } from '../../core/labelling/label-plane.ts';
-import { fillHole, type Spot, stroke } from '../../core/labelling/paint.ts';
-import { byId, element } from '../dom.ts';
+import { extentOf, fillHole, type Spot, stroke } from '../../core/labelling/paint.ts';
+import { byId } from '../dom.ts';
 import { type KeyBinding, listenToKeys } from '../keyboard.ts';
+import { nextWindow, selectTool, showControls, TOOLS, type Tool, windowHu } from './controls.ts';
+import { isBlocked, later, say } from './errands.ts';
 import * as server from './server.ts';
 import { type ShownSlice, SlicePicture } from './slice-picture.ts';
-
-const TOOLS = { b: 'Box', d: 'Brush', e: 'Eraser', f: 'Fill' } as const;
-type Tool = keyof typeof TOOLS;
-
-const WINDOWS: readonly (readonly [name: string, low: number, high: number])[] = [
-  ['Soft tissue', -160, 240],
-  ['Liver', -30, 170],
-  ['Lung', -1350, 150],
-  ['Bone', -450, 1050],
-];
 
 const canvas = byId<HTMLCanvasElement>('canvas');
 const picture = new SlicePicture(canvas);
 const radius = byId<HTMLInputElement>('radius');
-const windowSelect = byId<HTMLSelectElement>('window');
 const slider = byId<HTMLInputElement>('slice');
 
 let state: LabelState;
@@ -33,38 +24,17 @@ let to: Spot | null = null;
 let cursor: Spot | null = null;
 let before: Uint8Array | undefined;
 
-function say(text: string, kind: '' | 'fault' = ''): void {
-  byId('message').textContent = text;
-  byId('message').className = kind;
-}
-
-/** Whatever is asked of the server, one after the other; what fails is said and not forgotten by the next success. */
-let queue: Promise<unknown> = Promise.resolve();
-/** While another slice or mask is on its way nothing is drawn; saving does not keep the hand waiting. */
-let blocked = 0;
-function later(work: () => Promise<void>, { blocks = true } = {}): void {
-  document.body.dataset.state = 'busy';
-  if (blocks) blocked += 1;
-  const mine = queue.then(work).catch((error: unknown) => {
-    say(error instanceof Error ? error.message : String(error), 'fault');
-  });
-  queue = mine;
-  void mine.then(() => {
-    if (blocks) blocked -= 1;
-    if (queue === mine) document.body.dataset.state = 'ready';
-  });
-}
-
 function draw(): void {
   if (!shown) return;
-  const [, low, high] = WINDOWS[windowSelect.selectedIndex]!;
   const box = tool === 'b' && from && to ? ([from, to] as const) : null;
-  picture.show(shown, [low, high], { box, cursor });
+  picture.show(shown, windowHu(), { box, cursor });
 }
+
+const sliceCount = (): number => state.cases.find(({ caseId }) => caseId === at.caseId)!.slices;
 
 function tell(): void {
   byId('count').textContent = `${state.labelled} of ${state.goal} slices labelled`;
-  const slices = state.cases.find(({ caseId }) => caseId === at.caseId)!.slices;
+  const slices = sliceCount();
   byId('place').textContent = `${at.caseId}, slice ${at.slice}`;
   slider.max = String(slices - 1);
   slider.value = String(at.slice);
@@ -88,7 +58,7 @@ function goTo(place: SliceOfCase, why = ''): void {
 }
 
 function step(by: number): void {
-  const slices = state.cases.find(({ caseId }) => caseId === at.caseId)!.slices;
+  const slices = sliceCount();
   const slice = Math.min(slices - 1, Math.max(0, at.slice + by));
   if (slice !== at.slice) goTo({ ...at, slice });
 }
@@ -128,7 +98,7 @@ function replaceMask(mask: Uint8Array): void {
 }
 
 function travel(back: Uint8Array[], forth: Uint8Array[]): void {
-  if (!shown || blocked > 0) return;
+  if (!shown || isBlocked()) return;
   const mask = back.pop();
   if (!mask) return;
   forth.push(shown.mask.slice());
@@ -164,19 +134,12 @@ function drawBox(a: Spot, b: Spot, hint: Uint8Array | null): void {
 
 /** The mask so far, strokes included, as the dense prompt; its extent as the box. */
 function redraw(): void {
-  if (!shown?.mask.includes(1)) return;
-  const { columns, mask } = shown;
-  let [x0, y0, x1, y1] = [Infinity, Infinity, -1, -1];
-  mask.forEach((value, n) => {
-    if (!value) return;
-    const [x, y] = [n % columns, Math.floor(n / columns)];
-    [x0, y0, x1, y1] = [Math.min(x0, x), Math.min(y0, y), Math.max(x1, x), Math.max(y1, y)];
-  });
-  drawBox({ x: x0, y: y0 }, { x: x1, y: y1 }, mask.slice());
+  const extent = shown && extentOf(shown);
+  if (extent) drawBox(...extent, shown!.mask.slice());
 }
 
 function nothingHere(): void {
-  if (!shown || blocked > 0) return;
+  if (!shown || isBlocked()) return;
   const old = shown.mask.slice();
   shown.mask.fill(0);
   saved(old);
@@ -184,7 +147,7 @@ function nothingHere(): void {
 
 function copyFrom(by: number): void {
   later(async () => {
-    const slices = state.cases.find(({ caseId }) => caseId === at.caseId)!.slices;
+    const slices = sliceCount();
     const slice = at.slice + by;
     if (slice < 0 || slice >= slices) return say('There is no slice beside it.');
     const { mask } = await server.slice({ ...at, slice });
@@ -196,12 +159,12 @@ function copyFrom(by: number): void {
 
 function choose(next: Tool): void {
   tool = next;
-  byId<HTMLInputElement>(`tool-${next}`).checked = true;
+  selectTool(next);
 }
 
 /** Pointer or keyboard: where a stroke or box begins, goes on and ends. */
 function begin(spot: Spot): void {
-  if (!shown || blocked > 0) return;
+  if (!shown || isBlocked()) return;
   [from, to] = [spot, spot];
   before = shown.mask.slice();
   if (tool === 'f' && fillHole(shown, spot)) saved(before);
@@ -274,7 +237,7 @@ const KEYS: readonly KeyBinding[] = [
     shown: 'w',
     does: 'next window',
     act: () => {
-      windowSelect.selectedIndex = (windowSelect.selectedIndex + 1) % WINDOWS.length;
+      nextWindow();
       draw();
     },
   },
@@ -287,37 +250,11 @@ const KEYS: readonly KeyBinding[] = [
 
 function build(): void {
   byId('title').textContent = `Label ${state.target}`;
-  byId('tools').append(
-    ...(Object.keys(TOOLS) as Tool[]).map((key) =>
-      element(
-        'label',
-        {},
-        element('input', {
-          type: 'radio',
-          name: 'tool',
-          id: `tool-${key}`,
-          checked: key === tool,
-          change: () => choose(key),
-        }),
-        element('span', {}, `${TOOLS[key]} `, element('kbd', {}, key)),
-      ),
-    ),
-  );
-  windowSelect.append(...WINDOWS.map(([name]) => element('option', {}, name)));
-  windowSelect.addEventListener('change', draw);
-  byId('actions').append(
-    ...ACTIONS.slice(0, 5).map(({ does, shown: key, act }) =>
-      element(
-        'button',
-        { type: 'button', click: act, title: `Key ${key}` },
-        `${does[0]!.toUpperCase()}${does.slice(1).split(' by ')[0]}`,
-      ),
-    ),
-  );
+  showControls(tool, { choose, windowChanged: draw, actions: ACTIONS.slice(0, 5) });
   slider.addEventListener('input', () => step(slider.valueAsNumber - at.slice));
   listenToKeys(KEYS);
   canvas.addEventListener('pointerdown', (event) => {
-    if (!shown || event.button !== 0 || blocked > 0) return;
+    if (!shown || event.button !== 0 || isBlocked()) return;
     canvas.setPointerCapture(event.pointerId);
     cursor = null;
     begin(picture.spotOf(shown, event));

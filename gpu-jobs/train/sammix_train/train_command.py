@@ -56,8 +56,8 @@ def run_train(options: argparse.Namespace) -> None:
         data = load_training(options.data, state.config.target, state.config.seed)
         StepSampler(data.train, state.config)  # its own checks
         if options.embeddings:
-            for model in (state.model, state.average):
-                keep_embeddings(model, options.embeddings)
+            # one store: both have the same frozen encoder
+            state.average.encoder.kept = keep_embeddings(state.model, options.embeddings)
     except ValueError as error:
         raise SystemExit(f"Not trained: {error}") from error
     counts = f"{len(data.train)} training slices, {len(data.validation)} validation slices"

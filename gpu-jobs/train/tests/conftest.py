@@ -7,10 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from sammix_train.config import MODEL_SIZES
+from sammix_train.config import MODEL_SIZES, ModelConfig, TrainConfig, config_to_dict
 from sammix_train.data.slices import SlicePool, SliceRecord
+from sammix_train.export.bundle import BundleContents, Training, write_bundle
 from sammix_train.export.golden import drawn_slice
 from sammix_train.model.sam_mix import SamMix
+from sammix_train.step.state import Stage
+
+LICENCES = [{"source": "Drawings", "licence": "Apache-2.0", "use": "training labels"}]
 
 torch.set_num_threads(1)
 
@@ -58,3 +62,29 @@ def tiny_model(seed: int = 0) -> SamMix:
             module.running_var.uniform_(0.5, 1.5)
             module.weight.data.uniform_(0.5, 1.5)
     return model.eval()
+
+
+def tiny_bundle(model: SamMix, folder: Path) -> Path:
+    """A bundle of the liver with its checkpoint, as after a stage of 40 steps."""
+    folder.mkdir(exist_ok=True)
+    config = TrainConfig(size="tiny", model=MODEL_SIZES["tiny"])
+    training = Training((Stage(config_to_dict(config), 40, 60.0),))
+    write_bundle(model, BundleContents(0.4, training, licences=LICENCES), folder)
+    return folder
+
+
+def tiny_vit_config(**other: object) -> ModelConfig:
+    """Shapes of a SAM encoder that takes no time; `other` fields instead of these."""
+    shape = {
+        "encoder": "vit",
+        "image_size": 64,
+        "classifier_width": 8,
+        "classifier_blocks": (1, 1, 1, 1),
+        "vit_dim": 24,
+        "vit_depth": 2,
+        "vit_heads": 2,
+        "window": 3,
+        "channels": 32,
+        "decoder_mlp": 32,
+    }
+    return ModelConfig(**{**shape, **other})

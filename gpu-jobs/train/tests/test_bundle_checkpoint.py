@@ -18,12 +18,11 @@ from sammix_train.model.sam.lora import merge_lora
 from sammix_train.model.sam_mix import SamMix
 from sammix_train.step.state import Stage, new_state, start_from
 
-from .conftest import tiny_model
+from .conftest import LICENCES, tiny_model
 
 CONFIG = TrainConfig(size="tiny", model=MODEL_SIZES["tiny"])
 FIRST = Stage({**config_to_dict(CONFIG), "a_setting_of_an_earlier_version": 3}, 30, 50.0)
 BASE = {"checkpoint": "sam.pth", "sha256": "0" * 64, "licence": "Apache-2.0"}
-LICENCES = [{"source": "Drawings", "licence": "Apache-2.0", "use": "training labels"}]
 
 
 def write(model: SamMix, folder: Path, config: TrainConfig = CONFIG) -> Path:

@@ -9,7 +9,7 @@ import onnx
 import pytest
 import torch
 
-from sammix_train.config import MODEL_SIZES, ModelConfig, TrainConfig, config_to_dict
+from sammix_train.config import MODEL_SIZES, TrainConfig, config_to_dict
 from sammix_train.evaluate.slices import predict_slices
 from sammix_train.export.bundle import BundleContents, Training, write_bundle
 from sammix_train.export.bundle_model import BundleModel
@@ -19,7 +19,7 @@ from sammix_train.model.cam import cam_prompts, prompts_to_tensors
 from sammix_train.model.sam_mix import SamMix
 from sammix_train.step.state import Stage
 
-from .conftest import drawn_pool, tiny_model
+from .conftest import drawn_pool, tiny_model, tiny_vit_config
 
 BASE = {"checkpoint": "sam.pth", "sha256": "0" * 64, "licence": "Apache-2.0"}
 
@@ -41,21 +41,7 @@ def test_graphs_equal_pytorch(bundle: tuple) -> None:
 
 def test_vit_model_exports(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    config = ModelConfig(
-        encoder="vit",
-        image_size=128,
-        classifier_width=8,
-        classifier_blocks=(1, 1, 1, 1),
-        cam_grid=8,
-        vit_dim=24,
-        vit_depth=2,
-        vit_heads=2,
-        window=3,
-        global_blocks=(1,),
-        channels=32,
-        decoder_mlp=32,
-        lora_rank=2,
-    )
+    config = tiny_vit_config(image_size=128, cam_grid=8, global_blocks=(1,), lora_rank=2)
     errors = export_graphs(SamMix(config), tmp_path)
     assert max(errors.values()) < 1e-4
 

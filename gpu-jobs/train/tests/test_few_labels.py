@@ -6,25 +6,16 @@ from pathlib import Path
 import pytest
 import torch
 
-from sammix_train.config import MODEL_SIZES, TrainConfig, config_to_dict
-from sammix_train.export.bundle import BundleContents, Training, write_bundle
-from sammix_train.step.state import Stage
 from sammix_train.tables.few_labels import METHODS, main
 
-from .conftest import tiny_model
+from .conftest import tiny_bundle, tiny_model
 from .drawn_data import write_data_folder
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     """A tiny bundle of the liver."""
-    config = config_to_dict(TrainConfig(size="tiny", model=MODEL_SIZES["tiny"]))
-    write_bundle(
-        tiny_model(seed=3),
-        BundleContents(0.4, Training((Stage(config, 40, 60.0),))),
-        tmp_path / "bundle",
-    )
-    return tmp_path / "bundle"
+    return tiny_bundle(tiny_model(seed=3), tmp_path / "bundle")
 
 
 def test_every_method_learns_from_the_same_labels_and_is_scored_once(

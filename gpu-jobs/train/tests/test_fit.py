@@ -13,20 +13,17 @@ import torch
 from jsonschema import Draft202012Validator
 
 from sammix_train.command_line import main
-from sammix_train.config import MODEL_SIZES, TrainConfig, config_to_dict
 from sammix_train.data.sampling import StepSampler
-from sammix_train.export.bundle import BundleContents, Training, write_bundle
 from sammix_train.export.checkpoint import read_bundle
 from sammix_train.fit.settings import ADAPT, START_LOGIT_STD, begin_head, bundle_name, fit_config
 from sammix_train.model.cam import cam_prompts
 from sammix_train.step.state import RunState, Stage, new_state, start_from
 
-from .conftest import drawn_pool, tiny_model
+from .conftest import LICENCES, drawn_pool, tiny_bundle, tiny_model
 from .drawn_data import write_data_folder
 
 SCHEMA = Path(__file__).parent / "training-events.schema.json"
 VALIDATOR = Draft202012Validator(json.loads(SCHEMA.read_text()))
-LICENCES = [{"source": "Drawings", "licence": "Apache-2.0", "use": "training labels"}]
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +33,7 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = tiny_model(seed=3)
     with torch.no_grad():
         model.classifier.trunk.fc.weight.mul_(500)
-    config = TrainConfig(size="tiny", model=MODEL_SIZES["tiny"])
-    training = Training((Stage(config_to_dict(config), 40, 60.0),))
-    write_bundle(model, BundleContents(0.4, training, licences=LICENCES), folder)
-    return folder
+    return tiny_bundle(model, folder)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from sammix_train.config import MODEL_SIZES, ModelConfig, TrainConfig
+from sammix_train.config import MODEL_SIZES, TrainConfig
 from sammix_train.data.sampling import StepSampler
 from sammix_train.data.slices import SlicePool, load_training
 from sammix_train.frozen.embeddings import EmbeddingStore, keep_embeddings
@@ -16,22 +16,10 @@ from sammix_train.model.sam_mix import SamMix
 from sammix_train.step.loop import train
 from sammix_train.step.state import new_state
 
+from .conftest import tiny_vit_config
 from .drawn_data import write_data_folder
 
-VIT = ModelConfig(
-    name="sammix-vit-24",
-    encoder="vit",
-    image_size=64,
-    classifier_width=8,
-    classifier_blocks=(1, 1, 1, 1),
-    vit_dim=24,
-    vit_depth=2,
-    vit_heads=2,
-    window=3,
-    global_blocks=(1,),
-    channels=32,
-    decoder_mlp=64,
-)
+VIT = tiny_vit_config(name="sammix-vit-24", global_blocks=(1,), decoder_mlp=64)
 CONFIG = TrainConfig(
     size="vit_b",
     model=VIT,
@@ -94,7 +82,6 @@ def test_a_part_that_was_left_behind_is_no_embedding(tmp_path: Path) -> None:
     store = EmbeddingStore(tmp_path, SamMix(VIT))
     image = np.full((256, 256), 9, dtype=np.uint8)
     store.path(image).with_suffix(".1.part").write_bytes(b"half")
-    store.fill([image])
     assert store.embedding(image).shape == (32, 4, 4)
 
 
@@ -117,8 +104,8 @@ def test_training_keeps_the_encoder_and_computes_each_view_once(
     for run in ("one", "two"):
         state = new_state(CONFIG, "cpu")
         before = {n: v.clone() for n, v in state.model.encoder.state_dict().items()}
-        for model in (state.model, state.average):
-            store = keep_embeddings(model, tmp_path / "embeddings")
+        store = keep_embeddings(state.model, tmp_path / "embeddings")
+        state.average.encoder.kept = store
         train(state, *pools, tmp_path / run, "cpu")
         for name, value in state.model.encoder.state_dict().items():
             assert torch.equal(value, before[name]), name

@@ -16,14 +16,11 @@ import pytest
 import torch
 from moto.server import ThreadedMotoServer
 
-from sammix_train.config import MODEL_SIZES, TrainConfig, config_to_dict
-from sammix_train.export.bundle import BundleContents, Training, write_bundle
 from sammix_train.job import attempt as job
 from sammix_train.job.request import RequestError, parse_request
 from sammix_train.job.store import BucketStore, FolderMirror
-from sammix_train.step.state import Stage
 
-from .conftest import tiny_model
+from .conftest import tiny_bundle, tiny_model
 from .drawn_data import write_data_folder
 from .reference_sam import reference_sam
 from .test_job_request import DATA_PREFIX, request
@@ -201,7 +198,7 @@ def test_uploads_in_their_pinned_versions_fit_a_bundle(
     versioned = {"Status": "Enabled"}
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration=versioned)
     start = "models/start/0123456789abcdef"
-    for path in tiny_bundle(tmp_path / "start").iterdir():
+    for path in tiny_bundle(tiny_model(), tmp_path / "start").iterdir():
         s3.upload_file(str(path), BUCKET, f"{start}/{path.name}")
 
     def pin(kind: str, name: str, path: Path) -> dict:
@@ -255,16 +252,6 @@ def test_uploads_in_their_pinned_versions_fit_a_bundle(
     # nothing is to be learnt without the record
     submit(s3, monkeypatch, {**asked, "id": "unpinned"})
     assert job.main() == job.REFUSED
-
-
-def tiny_bundle(folder: Path) -> Path:
-    """A bundle with its checkpoint."""
-    folder.mkdir()
-    config = TrainConfig(size="tiny", model=MODEL_SIZES["tiny"])
-    training = Training((Stage(config_to_dict(config), 40, 60.0),))
-    licences = [{"source": "Drawings", "licence": "Apache-2.0", "use": "training labels"}]
-    write_bundle(tiny_model(), BundleContents(0.4, training, licences=licences), folder)
-    return folder
 
 
 def test_data_errors_do_not_name_files(

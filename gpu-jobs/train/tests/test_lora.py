@@ -5,11 +5,12 @@ import copy
 import torch
 from torch import nn
 
-from sammix_train.config import ModelConfig
 from sammix_train.export.graphs import export_modules
 from sammix_train.model.sam.image_encoder import ImageEncoderViT
 from sammix_train.model.sam.lora import LoraQkv, add_lora, merge_lora
 from sammix_train.model.sam_mix import SamMix
+
+from .conftest import tiny_vit_config
 
 
 def small_vit() -> ImageEncoderViT:
@@ -60,20 +61,7 @@ def test_only_lora_trains_in_the_encoder() -> None:
 
 
 def test_export_merges_a_copy() -> None:
-    config = ModelConfig(
-        encoder="vit",
-        image_size=64,
-        classifier_width=8,
-        classifier_blocks=(1, 1, 1, 1),
-        vit_dim=24,
-        vit_depth=2,
-        vit_heads=2,
-        window=3,
-        channels=32,
-        decoder_mlp=32,
-        lora_rank=2,
-    )
-    model = SamMix(config)
+    model = SamMix(tiny_vit_config(lora_rank=2))
     modules = export_modules(model)
     assert not any(isinstance(m, LoraQkv) for m in modules["encoder"].modules())
     assert any(isinstance(m, LoraQkv) for m in model.modules())

@@ -20,8 +20,8 @@ from ..export.checkpoint import read_bundle
 from ..export.export_run import export_run
 from ..step.loop import train
 from ..step.run_record import device_description
-from ..step.state import RunState, load_state, new_state, start_from
-from .settings import begin_head, fit_config
+from ..step.state import RunState, load_state
+from .settings import begin_fit, fit_config
 
 REFUSED, STOPPED = 3, 143
 
@@ -79,18 +79,17 @@ def begin(options: argparse.Namespace, device: str) -> tuple[RunState, TrainingD
     going_on = last.exists()
     if going_on:
         state = load_state(last, device)
+        config = state.config
     else:
         origin = read_bundle(options.start_from)
         length = {"minutes": options.minutes} if options.minutes else {"steps": options.steps}
         config = fit_config(origin, options.target, options.labels, seed=options.seed, **length)
-        state = new_state(config, device)
-        start_from(state, origin)
-    data = load_training(options.data, state.config.target, state.config.seed)
-    sampler = StepSampler(data.train, state.config)
+    data = load_training(options.data, config.target, config.seed)
+    sampler = StepSampler(data.train, config)
     if going_on:
         check_same_labels(options.run_folder, sampler)
     else:
-        begin_head(state, sampler)
+        state = begin_fit(config, origin, data.train, device)
     return state, data, sampler
 
 

@@ -8,7 +8,8 @@ import torch
 
 from ..config import TrainConfig
 from ..data.sampling import StepSampler
-from ..step.state import Origin, RunState, Stage
+from ..data.slices import SlicePool
+from ..step.state import Origin, RunState, Stage, new_state, start_from
 
 LORA_RANK = 8
 ADAPT = "lora+decoder+classifier"
@@ -72,6 +73,14 @@ def bundle_name(target: str) -> str:
     """ "left kidney" -> "sammix-left-kidney"."""
     words = re.sub(r"[^a-z0-9]+", "-", target.lower()).strip("-")
     return f"sammix-{words or 'target'}"
+
+
+def begin_fit(config: TrainConfig, origin: Origin, pool: SlicePool, device: str) -> RunState:
+    """A new state with the weights of `origin`, ready for what `pool` shows."""
+    state = new_state(config, device)
+    start_from(state, origin)
+    begin_head(state, StepSampler(pool, config))
+    return state
 
 
 @torch.no_grad()

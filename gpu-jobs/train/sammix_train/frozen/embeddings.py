@@ -11,7 +11,6 @@ import copy
 import hashlib
 import os
 import tempfile
-from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -65,13 +64,6 @@ class EmbeddingStore:
             np.save(handle, found)
         os.replace(part, path)
         return found
-
-    def fill(self, images: Iterable[np.ndarray], follow: Callable[[int], None] = int) -> None:
-        """Computes what is missing; `follow` is told how many slices are done."""
-        for done, image in enumerate(images, start=1):
-            if not self.path(image).exists():
-                self.embedding(image)
-            follow(done)
 
     def encoded(self, image: Tensor) -> tuple[Tensor]:
         """As `SliceEncoder`, for float32[n, 1, 256, 256] that are whole numbers / 255."""

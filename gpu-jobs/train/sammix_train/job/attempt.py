@@ -30,12 +30,12 @@ from ..data.sampling import StepSampler
 from ..data.slices import TrainingData, load_training
 from ..evaluate.curves import draw_curves
 from ..export.export_run import export_run
-from ..fit.settings import begin_head
+from ..fit.settings import begin_fit
 from ..model.sam.checkpoint import start_from_sam
 from ..model.sam.checkpoint_names import CheckpointError
 from ..step.loop import train
 from ..step.run_record import device_description
-from ..step.state import RunState, load_state, new_state, start_from
+from ..step.state import RunState, load_state, new_state
 from .request import RequestError, TrainRequest, parse_request
 from .store import STORAGE_ERRORS, BucketStore, FolderMirror, upload_bundle
 from .uploads import download_uploads, read_start, read_uploads, upload_config
@@ -106,14 +106,10 @@ class Job:
         log("downloaded", count=download_uploads(self.store, uploads, folder))
         origin = read_start(self.store, uploads, self.scratch / "start")
         config = upload_config(self.request, origin)
-        if stored := self._stored():
-            state = load_state(stored, self.device, config)
-            return state, load_data(folder, config)
-        state = new_state(config, self.device)
-        start_from(state, origin)
         data = load_data(folder, config)
-        begin_head(state, StepSampler(data.train, config))
-        return state, data
+        if stored := self._stored():
+            return load_state(stored, self.device, config), data
+        return begin_fit(config, origin, data.train, self.device), data
 
     def _stored(self) -> Path | None:
         """The checkpoint of an earlier attempt, downloaded with all that belongs to it."""

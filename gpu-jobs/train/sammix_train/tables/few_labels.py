@@ -14,18 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..config import TrainConfig
 from ..data.sampling import StepSampler
 from ..data.slices import SlicePool, TrainingData, load_training
 from ..evaluate.slices import predict_slices
 from ..export.checkpoint import read_bundle
-from ..fit.settings import begin_head, fit_config
-from ..step.loop import train
-from ..step.state import RunState, new_state, start_from
+from ..fit.settings import begin_fit, fit_config
+from ..step.state import Origin, RunState, new_state
 from .baselines import Fit, UnetShape, fit_unet, predict_unet
 from .paper_protocol import in_domain_slices, slice_results, summary
+from .run import train_to_best, write_row
 
 METHODS = ("fit", "scratch", "unet")
 # as small as the networks it is compared with, so that it takes as many steps in the same time
@@ -36,13 +35,17 @@ CALIBRATION_STEPS = 5
 
 @dataclass(frozen=True)
 class Experiment:
-    """What all rows share; `bundle` is where "fit" starts, and whose networks "scratch" has."""
+    """What all rows share; `origin` is where "fit" starts, and whose networks "scratch" has."""
 
     data: Path
     target: str
-    bundle: Path
+    origin: Origin
     steps: int
     out: Path
+
+    def config(self, labels: str, seed: int) -> TrainConfig:
+        """`fit`'s configuration."""
+        return fit_config(self.origin, self.target, labels, seed=seed, steps=self.steps)
 
 
 def run_row(experiment: Experiment, method: str, labels: str, seed: int) -> dict:
@@ -52,14 +55,14 @@ def run_row(experiment: Experiment, method: str, labels: str, seed: int) -> dict
     if path.exists():
         return json.loads(path.read_text())
     loaded = load_training(experiment.data, experiment.target, seed=0)
-    config = row_config(experiment, labels, seed)
-    cpu_seconds = None
+    config = experiment.config(labels, seed)
     if method == "unet":
         cpu_seconds = run_row(experiment, "fit", labels, seed)["cpuSeconds"]
-    started = time.process_time()
-    run = path.with_suffix("")
-    predict, trained = TRAINED[method](experiment, config, loaded, run, cpu_seconds)
-    cpu_seconds = time.process_time() - started
+        predict, trained = train_unet(config, loaded, cpu_seconds)
+    else:
+        begin = {"fit": begin_fitted, "scratch": begin_scratch}[method]
+        state = begin(experiment, config, loaded)
+        predict, trained = train_networks(state, loaded, path.with_suffix(""))
     test = in_domain_slices(experiment.data, experiment.target)
     results = slice_results(predict(test), test)
     entry = {
@@ -67,99 +70,70 @@ def run_row(experiment: Experiment, method: str, labels: str, seed: int) -> dict
         "method": method,
         "labels": labels,
         "seed": seed,
-        "startsFrom": experiment.bundle.name if method == "fit" else None,
+        "startsFrom": experiment.origin.path.name if method == "fit" else None,
         "labelledSlices": len(StepSampler(loaded.train, config).labelled),
-        "cpuSeconds": round(cpu_seconds, 1),
         **trained,
         "test": summary(results),
         "perSlice": results,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(entry, indent=1) + "\n")
+    write_row(path, entry)
     return entry
-
-
-def row_config(experiment: Experiment, labels: str, seed: int) -> TrainConfig:
-    """`fit`'s configuration."""
-    origin = read_bundle(experiment.bundle)
-    return fit_config(origin, experiment.target, labels, seed=seed, steps=experiment.steps)
 
 
 Trained = tuple[Callable[[SlicePool], np.ndarray], dict]
 
 
-def train_fit(
-    experiment: Experiment, config: TrainConfig, loaded: TrainingData, run: Path, _: float | None
-) -> Trained:
+def begin_fitted(experiment: Experiment, config: TrainConfig, loaded: TrainingData) -> RunState:
     """From the bundle, as `fit` does it."""
-    state = new_state(config, "cpu")
-    start_from(state, read_bundle(experiment.bundle))
-    begin_head(state, StepSampler(loaded.train, config))
-    return _trained(state, loaded, run)
+    return begin_fit(config, experiment.origin, loaded.train, "cpu")
 
 
-def train_scratch(
-    experiment: Experiment, config: TrainConfig, loaded: TrainingData, run: Path, _: float | None
-) -> Trained:
+def begin_scratch(_: Experiment, config: TrainConfig, __: TrainingData) -> RunState:
     """The same networks and steps from random weights; everything learns."""
     shape = dataclasses.replace(config.model, lora_rank=0)
-    config = dataclasses.replace(config, model=shape, adapt="all")
-    return _trained(new_state(config, "cpu"), loaded, run)
+    return new_state(dataclasses.replace(config, model=shape, adapt="all"), "cpu")
 
 
-def _trained(state: RunState, loaded: TrainingData, run: Path) -> Trained:
-    state = train(state, loaded.train, loaded.validation, run, "cpu")
-    if state.progress < 1:
-        raise InterruptedError(f"stopped after step {state.step}")
-    best = torch.load(run / "best.pt", map_location="cpu", weights_only=True)
-    state.average.load_state_dict(best["average"])
-    average = state.average.eval()
+def train_networks(state: RunState, loaded: TrainingData, run: Path) -> Trained:
+    """SAM-Mix; its run lies in `run`."""
+    started = time.process_time()
+    state = train_to_best(state, loaded.train, loaded.validation, run, "cpu")
+    spent = time.process_time() - started
 
     def predict(pool: SlicePool) -> np.ndarray:
-        return predict_slices(average, pool.images).logits
+        return predict_slices(state.average, pool.images).logits
 
-    return predict, {"steps": state.step, "validationDice": round(state.best_dice, 5)}
+    return predict, account(state.step, state.best_dice, spent)
 
 
-def train_unet(
-    experiment: Experiment,
-    config: TrainConfig,
-    loaded: TrainingData,
-    run: Path,
-    cpu_seconds: float | None,
-) -> Trained:
+def train_unet(config: TrainConfig, loaded: TrainingData, cpu_seconds: float) -> Trained:
     """U-Net on the same labelled slices, for about `cpu_seconds`."""
     config = dataclasses.replace(config, learning_rate=UNET_LEARNING_RATE)
 
-    def fitted(steps: int) -> Fit:
-        schedule = dataclasses.replace(config, steps=steps)
-        return fit_unet(UNET, schedule, loaded.train, loaded.validation, "cpu")
-
-    def timed(steps: int) -> float:
+    def fitted(steps: int) -> tuple[Fit, float]:
         started = time.process_time()
-        fitted(steps)
-        return time.process_time() - started
+        schedule = dataclasses.replace(config, steps=steps)
+        done = fit_unet(UNET, schedule, loaded.train, loaded.validation, "cpu")
+        return done, time.process_time() - started
 
     # both have their validations, so that the difference is of steps alone
-    step_seconds = (timed(4 * CALIBRATION_STEPS) - timed(CALIBRATION_STEPS)) / (
-        3 * CALIBRATION_STEPS
-    )
-    started = time.process_time()
-    done = fitted(max(1, round(cpu_seconds / step_seconds)))
-    spent = round(time.process_time() - started, 1)
-    trained = {
-        "steps": done.steps,
-        "validationDice": round(done.validation_dice, 5),
-        "cpuSeconds": spent,
-    }
+    (_, few), (_, more) = fitted(CALIBRATION_STEPS), fitted(4 * CALIBRATION_STEPS)
+    step_seconds = (more - few) / (3 * CALIBRATION_STEPS)
+    done, spent = fitted(max(1, round(cpu_seconds / step_seconds)))
 
     def predict(pool: SlicePool) -> np.ndarray:
         return predict_unet(done.model, pool)
 
-    return predict, trained
+    return predict, account(done.steps, done.validation_dice, spent)
 
 
-TRAINED = {"fit": train_fit, "scratch": train_scratch, "unet": train_unet}
+def account(steps: int, validation_dice: float, cpu_seconds: float) -> dict:
+    """What a training took and came to."""
+    return {
+        "steps": steps,
+        "validationDice": round(validation_dice, 5),
+        "cpuSeconds": round(cpu_seconds, 1),
+    }
 
 
 def table(entries: list[dict]) -> str:
@@ -194,7 +168,7 @@ def main(arguments: list[str] | None = None) -> None:
     p.add_argument("--out", type=Path, required=True)
     options = p.parse_args(arguments)
     experiment = Experiment(
-        options.data, options.target, options.bundle, options.steps, options.out
+        options.data, options.target, read_bundle(options.bundle), options.steps, options.out
     )
     entries = []
     for seed in options.seeds:

@@ -142,7 +142,7 @@ class TableRun:
             **trained,
             **self._measured(row, model),
         }
-        _write_atomically(path, json.dumps(entry, indent=1) + "\n")
+        write_row(path, entry)
         return path
 
     def _measured(self, row: Row, model: nn.Module) -> dict:
@@ -221,15 +221,26 @@ class TableRun:
         rng = np.random.default_rng(config.seed)
         state = RunState(config, model, averaged_copy(model), optimiser, rng)
         folder = self.settings.out / "runs" / f"{row.key}-seed{config.seed}"
-        state = train(
-            state, self.slices.train, self.slices.validation, folder, self.settings.device
-        )
+        pools = (self.slices.train, self.slices.validation)
+        state = train_to_best(state, *pools, folder, self.settings.device)
         self.stop.listen()  # `train` listens with its own flag
-        if state.progress < 1:
-            raise InterruptedError(f"stopped after step {state.step}")
-        best = torch.load(folder / "best.pt", map_location=self.settings.device, weights_only=True)
-        state.average.load_state_dict(best["average"])
-        return state.average.eval(), state.step, state.elapsed_s
+        return state.average, state.step, state.elapsed_s
+
+
+def train_to_best(
+    state: RunState, pool: SlicePool, validation: SlicePool, folder: Path, device: str
+) -> RunState:
+    """Trains to the end; `average` then has the weights of the best validation, in eval mode.
+
+    Raises InterruptedError when it is stopped before.
+    """
+    state = train(state, pool, validation, folder, device)
+    if state.progress < 1:
+        raise InterruptedError(f"stopped after step {state.step}")
+    best = torch.load(folder / "best.pt", map_location=device, weights_only=True)
+    state.average.load_state_dict(best["average"])
+    state.average.eval()
+    return state
 
 
 def _account(
@@ -244,7 +255,9 @@ def _account(
     }
 
 
-def _write_atomically(path: Path, text: str) -> None:
+def write_row(path: Path, entry: dict) -> None:
+    """A row's JSON file, whole or not at all."""
+    text = json.dumps(entry, indent=1) + "\n"
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
     part.write_text(text)
