@@ -63,8 +63,6 @@ def run_row(experiment: Experiment, method: str, labels: str, seed: int) -> dict
         begin = {"fit": begin_fitted, "scratch": begin_scratch}[method]
         state = begin(experiment, config, loaded)
         predict, trained = train_networks(state, loaded, path.with_suffix(""))
-    test = in_domain_slices(experiment.data, experiment.target)
-    results = slice_results(predict(test), test)
     entry = {
         "target": experiment.target,
         "method": method,
@@ -73,14 +71,21 @@ def run_row(experiment: Experiment, method: str, labels: str, seed: int) -> dict
         "startsFrom": experiment.origin.path.name if method == "fit" else None,
         "labelledSlices": len(StepSampler(loaded.train, config).labelled),
         **trained,
-        "test": summary(results),
-        "perSlice": results,
+        **scored(experiment, predict),
     }
     write_row(path, entry)
     return entry
 
 
-Trained = tuple[Callable[[SlicePool], np.ndarray], dict]
+Predict = Callable[[SlicePool], np.ndarray]
+Trained = tuple[Predict, dict]
+
+
+def scored(experiment: Experiment, predict: Predict) -> dict:
+    """What the test side's slices with the target come to."""
+    test = in_domain_slices(experiment.data, experiment.target)
+    results = slice_results(predict(test), test)
+    return {"test": summary(results), "perSlice": results}
 
 
 def begin_fitted(experiment: Experiment, config: TrainConfig, loaded: TrainingData) -> RunState:
@@ -97,7 +102,7 @@ def begin_scratch(_: Experiment, config: TrainConfig, __: TrainingData) -> RunSt
 def train_networks(state: RunState, loaded: TrainingData, run: Path) -> Trained:
     """SAM-Mix; its run lies in `run`."""
     started = time.process_time()
-    state = train_to_best(state, loaded.train, loaded.validation, run, "cpu")
+    state = train_to_best(state, loaded.train, loaded.validation, run, "cpu", loaded.record)
     spent = time.process_time() - started
 
     def predict(pool: SlicePool) -> np.ndarray:

@@ -228,13 +228,19 @@ class TableRun:
 
 
 def train_to_best(
-    state: RunState, pool: SlicePool, validation: SlicePool, folder: Path, device: str
+    state: RunState,
+    pool: SlicePool,
+    validation: SlicePool,
+    folder: Path,
+    device: str,
+    record: dict | None = None,
 ) -> RunState:
     """Trains to the end; `average` then has the weights of the best validation, in eval mode.
 
-    Raises InterruptedError when it is stopped before.
+    `record` is what an export needs to know of the data: `TrainingData.record`. Raises
+    InterruptedError when it is stopped before.
     """
-    state = train(state, pool, validation, folder, device)
+    state = train(state, pool, validation, folder, device, record)
     if state.progress < 1:
         raise InterruptedError(f"stopped after step {state.step}")
     best = torch.load(folder / "best.pt", map_location=device, weights_only=True)
