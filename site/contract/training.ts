@@ -73,6 +73,8 @@ export const TrainConfig = z
     real_cam_max: Share,
     real_cam_ramp: Share,
     ema_decay: Share,
+    /** Sources whose masks are learnt from, `ct1,ct2`; of the others only whether a slice shows the target. */
+    mask_sources: z.string().regex(/^([^,]+(,(?=.)|$))*$/),
     source_shares: Shares,
     negative_shares: Shares,
     small_target_exponent: z.number().nonnegative(),

@@ -50,6 +50,7 @@ const FIELDS: Record<keyof TrainConfig, fc.Arbitrary<unknown>> = {
   real_cam_max: share,
   ema_decay: share,
   real_cam_ramp: share,
+  mask_sources: fc.constantFrom('', 'ct1', 'ct1,ct-2'),
   source_shares: fc.constantFrom('', 'ct1=1', 'ct1=.4,ct-2=0.6'),
   negative_shares: fc.constantFrom('', 'ct1=3'),
   small_target_exponent: share,

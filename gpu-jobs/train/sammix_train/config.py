@@ -28,7 +28,7 @@ class ModelConfig:
     Attributes:
         name: bundle name.
         encoder: "hybrid" (convolutions + ViT, trained whole), "vit" (SAM's, adapted by LoRA) or
-            "tiny_vit" (LiteMedSAM's, trained whole).
+            "tiny_vit" (LiteMedSAM's).
         image_size: side S the slice is enlarged to before the image encoder.
         classifier_width: channels of the classifier's first stage; ResNet-38 has 64.
         classifier_blocks: residual blocks per stage; ResNet-38 has 3, 4, 8, 3.
@@ -64,8 +64,8 @@ class ModelConfig:
         if self.encoder not in EMBEDDING_STRIDES:
             known = ", ".join(EMBEDDING_STRIDES)
             raise ValueError(f"encoder must be one of {known}, got {self.encoder!r}")
-        if self.encoder == "tiny_vit" and (self.image_size, self.lora_rank) != (256, 0):
-            raise ValueError("tiny_vit takes images of 256 pixels and has no LoRA")
+        if self.encoder == "tiny_vit" and self.image_size != 256:
+            raise ValueError(f"tiny_vit takes images of 256 pixels, got {self.image_size}")
         if self.cam_grid not in (8, 16):
             raise ValueError(f"cam_grid must be 8 or 16, got {self.cam_grid}")
         if self.encoder == "hybrid" and self.vit_dim != self.widths[3]:
@@ -160,6 +160,8 @@ class TrainConfig:
         real_cam_max: share of real CAM prompts once their ramp is done.
         real_cam_ramp: share of the schedule that the ramp takes; 0 for a model that has learnt.
         ema_decay: final decay of the averaged weights, used as teacher and for export.
+        mask_sources: sources whose masks are learnt from, "lits,btcv"; of the others only whether a
+            slice shows the target. Empty takes all.
         source_shares, negative_shares: how often a source of the data set is drawn, among slices
             with and without the target: "lits=.4,btcv=.3". Sources that are not named have 1.
         small_target_exponent: x of area^-x, the weight of a slice among those of its patient in
@@ -203,6 +205,7 @@ class TrainConfig:
     real_cam_max: float = 0.75
     real_cam_ramp: float = 0.3
     ema_decay: float = 0.998
+    mask_sources: str = ""
     source_shares: str = ""
     negative_shares: str = ""
     small_target_exponent: float = 0.0

@@ -56,8 +56,7 @@ def run_train(options: argparse.Namespace) -> None:
         data = load_training(options.data, state.config.target, state.config.seed)
         StepSampler(data.train, state.config)  # its own checks
         if options.embeddings:
-            # one store: both have the same frozen encoder
-            state.average.encoder.kept = keep_embeddings(state.model, options.embeddings)
+            keep_embeddings(state.model, options.embeddings, state.average)
     except ValueError as error:
         raise SystemExit(f"Not trained: {error}") from error
     counts = f"{len(data.train)} training slices, {len(data.validation)} validation slices"

@@ -40,6 +40,16 @@ def test_a_pool_without_negatives_is_refused(pool: SlicePool) -> None:
         StepSampler(positives, TrainConfig())
 
 
+def test_masks_may_be_learnt_from_some_sources_alone(pool: SlicePool) -> None:
+    sampler = StepSampler(pool, TrainConfig(labels="10", mask_sources="ircad,unlabelled"))
+    sources = {pool.records[i].source for i in sampler.labelled}
+    assert (sources, len(sampler.labelled)) == ({"ircad"}, 10)
+    assert {pool.records[i].source for i in sampler.unlabelled} == {"ircad", "unlabelled"}
+    rng = np.random.default_rng(0)
+    classified = [i for _ in range(20) for i in sampler.classified(rng)[0]]
+    assert {pool.records[i].source for i in classified} >= {"lits", "ircad", "negative"}
+
+
 def test_few_labels_leave_the_rest_unlabelled(pool: SlicePool) -> None:
     sampler = StepSampler(pool, TrainConfig(labels="5"))
     assert len(sampler.labelled) == 5

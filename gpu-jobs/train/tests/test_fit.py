@@ -13,6 +13,7 @@ import torch
 from jsonschema import Draft202012Validator
 
 from sammix_train.command_line import main
+from sammix_train.config import MODEL_SIZES
 from sammix_train.data.sampling import StepSampler
 from sammix_train.export.checkpoint import read_bundle
 from sammix_train.fit.settings import ADAPT, START_LOGIT_STD, begin_head, bundle_name, fit_config
@@ -113,8 +114,16 @@ def test_a_bundle_from_before_targets_had_names_is_of_the_liver(start: Path) -> 
     origin = read_bundle(start)
     config = {k: v for k, v in origin.stages[-1].config.items() if k != "target"}
     old = dataclasses.replace(origin, stages=(Stage(config, 40, 60.0),))
-    assert fit_config(old, "liver", "all", steps=10).adapt == ADAPT
-    assert fit_config(old, "spleen", "all", steps=10).adapt == "all"
+    assert fit_config(old, "liver", "all", "cpu", steps=10).adapt == ADAPT
+    assert fit_config(old, "spleen", "all", "cpu", steps=10).adapt == "all"
+
+
+def test_an_encoder_too_slow_for_a_cpu_stays_as_it_is_there(start: Path) -> None:
+    lite = dataclasses.replace(read_bundle(start), model=MODEL_SIZES["lite_medsam"])
+    on_cpu = fit_config(lite, "spleen", "50", "cpu", steps=10)
+    assert (on_cpu.adapt, on_cpu.model.lora_rank, on_cpu.views) == ("decoder+classifier", 0, 4)
+    on_gpu = fit_config(lite, "spleen", "50", "cuda", steps=10)
+    assert (on_gpu.adapt, on_gpu.model.lora_rank, on_gpu.views) == (ADAPT, 8, 0)
 
 
 def test_goes_on_where_it_was_when_nobody_listens_any_more(
@@ -198,7 +207,7 @@ def test_a_side_that_validates_nothing_is_refused(
 def begun(start: Path, target: str) -> tuple[RunState, RunState, StepSampler]:
     """A state before and after its head was made ready."""
     origin = read_bundle(start)
-    config = fit_config(origin, target, "all", steps=10)
+    config = fit_config(origin, target, "all", "cpu", steps=10)
     states = [new_state(config, "cpu") for _ in range(2)]
     for state in states:
         start_from(state, origin)

@@ -104,8 +104,7 @@ def test_training_keeps_the_encoder_and_computes_each_view_once(
     for run in ("one", "two"):
         state = new_state(CONFIG, "cpu")
         before = {n: v.clone() for n, v in state.model.encoder.state_dict().items()}
-        store = keep_embeddings(state.model, tmp_path / "embeddings")
-        state.average.encoder.kept = store
+        store = keep_embeddings(state.model, tmp_path / "embeddings", state.average)
         train(state, *pools, tmp_path / run, "cpu")
         for name, value in state.model.encoder.state_dict().items():
             assert torch.equal(value, before[name]), name

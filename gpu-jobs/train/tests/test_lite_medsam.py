@@ -39,8 +39,6 @@ def test_its_shapes_decide_the_model(model: SamMix, tmp_path: Path) -> None:
 def test_other_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="256 pixels"):
         ModelConfig(encoder="tiny_vit", image_size=512)
-    with pytest.raises(ValueError, match="no LoRA"):
-        ModelConfig(encoder="tiny_vit", lora_rank=8)
 
 
 def test_its_encoder_exports_with_parity(model: SamMix, tmp_path: Path) -> None:

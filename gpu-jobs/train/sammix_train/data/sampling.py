@@ -14,13 +14,15 @@ NEAR_MM = 15.0  # slices without the target are drawn half as often at this dist
 FARTHEST_WEIGHT = 0.2  # but never less often than this: a scan may be of the pelvis alone
 
 
-def labelled_indices(pool: SlicePool, labels: str, seed: int) -> np.ndarray:
-    """Pool indices whose masks may be used in training.
+def labelled_indices(
+    pool: SlicePool, labels: str, seed: int, sources: tuple[str, ...] = ()
+) -> np.ndarray:
+    """Pool indices whose masks may be used in training; `sources` leaves out all others.
 
     "all" takes every labelled slice with the target. A count takes that many of them, nested over
     counts: the 5 are among the 50, the 50 among the 100, for one seed.
     """
-    candidates = pool.indices(has_target=True, has_mask=True)
+    candidates = of_sources(pool, pool.indices(has_target=True, has_mask=True), sources)
     count = len(candidates) if labels == "all" else int(labels)
     if count > len(candidates):
         raise ValueError(f"asked for {count} labelled slices of {len(candidates)}")
@@ -33,6 +35,13 @@ def labelled_indices(pool: SlicePool, labels: str, seed: int) -> np.ndarray:
         return candidates
     order = np.random.default_rng(seed).permutation(len(candidates))
     return np.sort(candidates[order[:count]])
+
+
+def of_sources(pool: SlicePool, indices: np.ndarray, sources: tuple[str, ...]) -> np.ndarray:
+    """Those of the named sources; all, without names."""
+    if not sources:
+        return indices
+    return np.array([i for i in indices if pool.records[i].source in sources], dtype=np.int64)
 
 
 def slice_ids_sha256(pool: SlicePool, indices: np.ndarray) -> str:
@@ -112,7 +121,8 @@ class StepSampler:
     def __init__(self, pool: SlicePool, config: TrainConfig) -> None:
         self.pool = pool
         self.config = config
-        self.labelled = labelled_indices(pool, config.labels, config.seed)
+        sources = tuple(filter(None, config.mask_sources.split(",")))
+        self.labelled = labelled_indices(pool, config.labels, config.seed, sources)
         known = set(self.labelled.tolist())
         positives = pool.indices(has_target=True)
         negatives = pool.indices(has_target=False)
@@ -121,10 +131,9 @@ class StepSampler:
                 "expected slices without the target, found none: the classifier learns from them;"
                 " add whole scans, or slices labelled as empty"
             )
-        unknown = pool.indices(has_target=None)
-        self.unlabelled = np.array(
-            sorted({*positives.tolist(), *unknown.tolist()} - known), dtype=np.int64
-        )
+        unlabelled = np.concatenate([positives, pool.indices(has_target=None)])
+        unlabelled = of_sources(pool, unlabelled, sources)
+        self.unlabelled = np.array(sorted({*unlabelled.tolist()} - known), dtype=np.int64)
         if 0 < config.unlabelled_slices < len(self.unlabelled):
             order = np.random.default_rng(0).permutation(len(pool))
             ranked = order[np.isin(order, self.unlabelled)]

@@ -18,6 +18,7 @@ from ..data.sampling import StepSampler, slice_ids_sha256
 from ..data.slices import TrainingData, load_training
 from ..export.checkpoint import read_bundle
 from ..export.export_run import export_run
+from ..frozen.embeddings import keep_embeddings
 from ..step.loop import train
 from ..step.run_record import device_description
 from ..step.state import RunState, load_state
@@ -83,13 +84,16 @@ def begin(options: argparse.Namespace, device: str) -> tuple[RunState, TrainingD
     else:
         origin = read_bundle(options.start_from)
         length = {"minutes": options.minutes} if options.minutes else {"steps": options.steps}
-        config = fit_config(origin, options.target, options.labels, seed=options.seed, **length)
+        asked = (options.target, options.labels, device)
+        config = fit_config(origin, *asked, seed=options.seed, **length)
     data = load_training(options.data, config.target, config.seed)
     sampler = StepSampler(data.train, config)
     if going_on:
         check_same_labels(options.run_folder, sampler)
     else:
         state = begin_fit(config, origin, data.train, device)
+    if config.views:
+        keep_embeddings(state.model, options.run_folder / "embeddings", state.average)
     return state, data, sampler
 
 

@@ -36,20 +36,26 @@ FEW_LABELS = {
 OTHER_TARGET = {"outline_weight": 0.5}
 
 
-def fit_config(origin: Origin, target: str, labels: str, **schedule: float) -> TrainConfig:
+# without a GPU TinyViT takes seconds a slice: it stays as it is, and what it says of a few views of
+# each labelled slice is kept
+FROZEN = {"views": 4, "crops_per_step": 0}
+
+
+def fit_config(
+    origin: Origin, target: str, labels: str, device: str, **schedule: float
+) -> TrainConfig:
     """The configuration that fits `origin` to `target`.
 
     Args:
         origin: where the weights start.
         target: name of the label.
         labels: "all" or a count.
+        device: "cpu" or "cuda".
         schedule: seed, and minutes or steps.
     """
-    encoder = origin.model.encoder
-    learns_whole = encoder == "hybrid" and trained_target(origin.stages) != target
-    adaptable = encoder != "tiny_vit" and not learns_whole
-    shape = {"name": bundle_name(target), "lora_rank": LORA_RANK if adaptable else 0}
-    others = OTHER_TARGET if learns_whole else {}
+    adapt, others = _adaptation(origin, target, device)
+    rank = LORA_RANK if adapt.startswith("lora") else 0
+    shape = {"name": bundle_name(target), "lora_rank": rank}
     minutes = schedule.get("minutes", 0.0)
     every = {"evaluate_every_s": max(SHORTEST_S, 60 * minutes / VALIDATIONS)}
     return TrainConfig(
@@ -57,11 +63,21 @@ def fit_config(origin: Origin, target: str, labels: str, **schedule: float) -> T
         size=origin.size,
         target=target,
         labels=labels,
-        adapt=ADAPT if adaptable else "all",
+        adapt=adapt,
         # only minutes may be spent in two threads: their order changes the last bits
         overlap=minutes > 0,
         model=dataclasses.replace(origin.model, **shape),
     )
+
+
+def _adaptation(origin: Origin, target: str, device: str) -> tuple[str, dict]:
+    """What learns, and the settings that come with it."""
+    encoder = origin.model.encoder
+    if encoder == "tiny_vit" and device == "cpu":
+        return "decoder+classifier", FROZEN
+    if encoder == "hybrid" and trained_target(origin.stages) != target:
+        return "all", OTHER_TARGET
+    return ADAPT, {}
 
 
 def trained_target(stages: tuple[Stage, ...]) -> str:

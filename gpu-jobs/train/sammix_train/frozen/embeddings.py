@@ -82,8 +82,8 @@ class EmbeddingStore:
         return found.astype(np.float16)
 
 
-def keep_embeddings(model: SamMix, folder: Path) -> EmbeddingStore:
-    """Has a model, and copies of it, take its frozen encoder's outputs from `folder`.
+def keep_embeddings(model: SamMix, folder: Path, *copies: SamMix) -> EmbeddingStore:
+    """Has a model, and copies of it, take their one frozen encoder's outputs from `folder`.
 
     Raises ValueError where the encoder learns: kept embeddings would be those of older weights.
     """
@@ -94,7 +94,8 @@ def keep_embeddings(model: SamMix, folder: Path) -> EmbeddingStore:
             f' "decoder+classifier"; here {len(learning)} of its tensors do'
         )
     store = EmbeddingStore(folder, model)
-    model.encoder.kept = store
+    for one in (model, *copies):
+        one.encoder.kept = store
     return store
 
 

@@ -31,6 +31,7 @@ from ..data.slices import TrainingData, load_training
 from ..evaluate.curves import draw_curves
 from ..export.export_run import export_run
 from ..fit.settings import begin_fit
+from ..frozen.embeddings import keep_embeddings
 from ..model.sam.checkpoint import start_from_sam
 from ..model.sam.checkpoint_names import CheckpointError
 from ..step.loop import train
@@ -105,11 +106,15 @@ class Job:
         uploads = read_uploads(self.store, self.prefix)
         log("downloaded", count=download_uploads(self.store, uploads, folder))
         origin = read_start(self.store, uploads, self.scratch / "start")
-        config = upload_config(self.request, origin)
+        config = upload_config(self.request, origin, self.device)
         data = load_data(folder, config)
         if stored := self._stored():
-            return load_state(stored, self.device, config), data
-        return begin_fit(config, origin, data.train, self.device), data
+            state = load_state(stored, self.device, config)
+        else:
+            state = begin_fit(config, origin, data.train, self.device)
+        if config.views:
+            keep_embeddings(state.model, self.scratch / "embeddings", state.average)
+        return state, data
 
     def _stored(self) -> Path | None:
         """The checkpoint of an earlier attempt, downloaded with all that belongs to it."""

@@ -60,7 +60,7 @@ def read_start(store: BucketStore, uploads: dict, folder: Path) -> Origin:
         raise RequestError(f"startFrom: {error}") from error
 
 
-def upload_config(request: TrainRequest, origin: Origin) -> TrainConfig:
+def upload_config(request: TrainRequest, origin: Origin, device: str) -> TrainConfig:
     """As `fit` has it for few labels."""
     asked = dict(request.config)
     target = asked.pop("target", DEFAULT_TARGET)
@@ -68,6 +68,6 @@ def upload_config(request: TrainRequest, origin: Origin) -> TrainConfig:
     if "steps" not in asked:
         asked.setdefault("minutes", DEFAULT_MINUTES)
     try:
-        return fit_config(origin, target, labels, **asked)
+        return fit_config(origin, target, labels, device, **asked)
     except ValueError as error:
         raise RequestError(f"config: {error}") from error

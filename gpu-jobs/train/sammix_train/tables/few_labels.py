@@ -45,7 +45,7 @@ class Experiment:
 
     def config(self, labels: str, seed: int) -> TrainConfig:
         """`fit`'s configuration."""
-        return fit_config(self.origin, self.target, labels, seed=seed, steps=self.steps)
+        return fit_config(self.origin, self.target, labels, "cpu", seed=seed, steps=self.steps)
 
 
 def run_row(experiment: Experiment, method: str, labels: str, seed: int) -> dict:

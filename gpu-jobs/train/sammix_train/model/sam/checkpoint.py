@@ -93,7 +93,8 @@ def _flat(raw: object, name: str) -> dict[str, Tensor]:
 def vit_config(state: dict[str, Tensor], image_size: int, lora_rank: int = 8) -> ModelConfig:
     """The model that fits a checkpoint in SAM's naming, read off shapes.
 
-    ViT-B, -L or -H; or LiteMedSAM, which has an image size of its own and no LoRA.
+    ViT-B, -L or -H; or LiteMedSAM, which has an image size of its own, and LoRA only where it is
+    asked for: without a GPU its encoder is too slow to learn.
     """
     if is_lite_medsam(state):
         return MODEL_SIZES["lite_medsam"]

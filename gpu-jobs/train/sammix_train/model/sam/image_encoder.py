@@ -30,6 +30,8 @@ def relative_table(grid: int, rel_pos: Tensor) -> Tensor:
 class Attention(nn.Module):
     """Multi-head attention over float32[b, h, w, dim] with a fused `qkv` projection."""
 
+    qkv_groups = 1  # q of all heads, then k, then v
+
     def __init__(self, dim: int, num_heads: int, grid: int) -> None:
         super().__init__()
         self.num_heads = num_heads
