@@ -230,6 +230,11 @@ class TrainConfig:
         if self.pixel_loss not in ("bce", "focal"):
             raise ValueError(f'pixel_loss must be "bce" or "focal", got {self.pixel_loss!r}')
 
+    @property
+    def learnt_sources(self) -> tuple[str, ...]:
+        """`mask_sources` taken apart; empty for all."""
+        return tuple(filter(None, self.mask_sources.split(",")))
+
 
 def parse_shares(text: str) -> dict[str, float]:
     """ "a=.4,b=.6" -> {"a": 0.4, "b": 0.6}; ValueError where it is not that."""

@@ -1,14 +1,18 @@
 """Baselines: what each decoder variant sees, and oracle prompts."""
 
+import dataclasses
+from pathlib import Path
+
 import numpy as np
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 
 from sammix_train.config import MODEL_SIZES, TrainConfig
 from sammix_train.evaluate.slices import dice
 from sammix_train.model.sam_mix import SamMix
 from sammix_train.step.losses import dice_loss
-from sammix_train.tables import baselines
+from sammix_train.tables import baselines, optimise
 from sammix_train.tables.baselines import UnetShape
 
 TINY = MODEL_SIZES["tiny"]
@@ -92,13 +96,13 @@ def test_fit_keeps_the_best_average_and_stops_when_told() -> None:
         return seen[-1]
 
     config = TrainConfig(steps=80, warmup_steps=1, learning_rate=2e-2, ema_decay=0.9)
-    done = baselines.fit(model, config, batch_loss, validation_dice)
-    assert len(seen) == baselines.VALIDATIONS
-    assert (done.steps, done.validation_dice) == (80, max(seen))
-    assert done.validation_dice > 0.95
-    assert validation_dice(done.model) == done.validation_dice
+    done = optimise.fit(model, config, batch_loss, validation_dice)
+    assert len(seen) == optimise.VALIDATIONS
+    assert (done.steps, done.validation_score) == (80, max(seen))
+    assert done.validation_score > 0.95
+    assert validation_dice(done.model) == done.validation_score
     with pytest.raises(InterruptedError, match="after step 1"):
-        baselines.fit(model, config, batch_loss, validation_dice, lambda: True)
+        optimise.fit(model, config, batch_loss, validation_dice, lambda: True)
 
 
 def test_unet_has_random_weights_and_one_logit_a_pixel() -> None:
@@ -109,3 +113,25 @@ def test_unet_has_random_weights_and_one_logit_a_pixel() -> None:
     assert logits.shape == (1, 1, 64, 64)
     pairs = zip(first.encoder.parameters(), second.encoder.parameters(), strict=True)
     assert any(not torch.equal(a, b) for a, b in pairs)
+
+
+def test_a_unet_starts_from_what_imagenet_taught(tmp_path: Path) -> None:
+    """timm's own network, under the other package's names, gives the same features."""
+    shape = UnetShape("timm-tf_efficientnet_lite0", (32, 16, 8, 8, 8))
+    torch.manual_seed(5)
+    teacher = smp.encoders.get_encoder(shape.encoder, in_channels=3, weights=None).eval()
+    for module in teacher.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 1.5)
+    stored = {f"layer{i}": value for i, value in enumerate(teacher.state_dict().values())}
+    torch.save({**stored, "_fc.weight": torch.rand(1000, 1280)}, tmp_path / "lite0.pth")
+    started = baselines.unet(dataclasses.replace(shape, imagenet=tmp_path / "lite0.pth")).eval()
+    image = torch.rand(1, 1, 64, 64)
+    with torch.no_grad():
+        wanted = teacher((2 * image - 1).expand(-1, 3, -1, -1))[1:]
+        found = started[1].encoder(started[0](image))[1:]
+    for one, other in zip(found, wanted, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
+    with pytest.raises(ValueError, match="expected the"):
+        baselines.unet(UnetShape("mobilenet_v2", imagenet=tmp_path / "lite0.pth"))

@@ -15,8 +15,7 @@ from sammix_train.tables import table
 from sammix_train.tables.baselines import predict_with_truth, prompted_model
 from sammix_train.tables.paper_protocol import (
     EMPTY_HAUSDORFF_PX,
-    in_domain_slices,
-    middle_planes,
+    held_out_slices,
     region_hausdorff_px,
 )
 from sammix_train.tables.report import PUBLISHED_HEADING, mean_sd
@@ -52,7 +51,8 @@ def keep_signal_handlers() -> Iterator[None]:
 
 
 def run_table(data: Path, out: Path, rows: list[str], *more: str) -> None:
-    places = f"--data {data} --elsewhere {data.parent / 'elsewhere'} --out {out}"
+    tests = f"--test own={data} --test stacks={data}:stack --test other={data.parent / 'elsewhere'}"
+    places = f"--data {data} {tests} --out {out}"
     shape = "--size tiny --device cpu --unet-encoder mobilenet_v2"
     small = (
         "labelled_per_step=2",
@@ -68,12 +68,13 @@ def test_every_kind_of_row(data: Path, tmp_path: Path, capsys: pytest.CaptureFix
     run_table(data, tmp_path, ROWS_RUN, "--seeds", "0", "--steps", "2")
     rows = {key: json.loads((tmp_path / f"rows/{key}-seed0.json").read_text()) for key in ROWS_RUN}
     for key, row in rows.items():
-        assert row["inDomain"]["n"] == 10, key  # two patients with three slices, one with four
-        assert row["crossDomain"]["n"] == 4, key
-        assert 0 <= row["inDomain"]["dice"] <= 1, key
-        assert 0 <= row["crossDomain"]["hausdorffPx"] <= EMPTY_HAUSDORFF_PX + 1e-3, key
+        # two patients with three slices, one with four
+        counts = {name: found["n"] for name, found in row["tests"].items()}
+        assert counts == {"own": 10, "stacks": 6, "other": 4}, key
+        assert 0 <= row["tests"]["own"]["dice"] <= 1, key
+        assert 0 <= row["tests"]["other"]["hausdorffPx"] <= EMPTY_HAUSDORFF_PX + 1e-3, key
         assert (row["labelledSlices"], row["steps"], row["epochs"]) == (50, 2, 0.08), key
-        tested = {entry["slice"].split("/")[0] for entry in row["perSlice"]["inDomain"]}
+        tested = {entry["slice"].split("/")[0] for entry in row["perSlice"]["own"]}
         assert tested == {"s020", "s021", "scan2"}, key
     # the oracle row is measured with the same weights as the method's own row
     assert rows["sammix-50-oracle-box"]["trainSeconds"] == rows["sammix-50"]["trainSeconds"]
@@ -90,7 +91,8 @@ def test_every_kind_of_row(data: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert "| truth point | 50 |" in oracle
     by_key = {row["row"]: row for row in json.loads((tmp_path / "table.json").read_text())}
     assert list(by_key) == [row.key for row in ROWS if row.key in ROWS_RUN]
-    assert by_key["unet-50"]["dice"]["mean"] == pytest.approx(rows["unet-50"]["inDomain"]["dice"])
+    mean = by_key["unet-50"]["tests"]["own"]["dice"]["mean"]
+    assert mean == pytest.approx(rows["unet-50"]["tests"]["own"]["dice"])
 
 
 def test_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
@@ -102,11 +104,11 @@ def test_goes_on_where_it_stopped(data: Path, tmp_path: Path) -> None:
     assert (tmp_path / "rows/sam-box-50-oracle-seed1.json").exists()
     entry = json.loads((tmp_path / "table.json").read_text())[0]
     assert entry["seeds"] == [0, 1]
-    assert entry["dice"]["sd"] is not None
+    assert entry["tests"]["own"]["dice"]["sd"] is not None
     # weights alone are enough: the row is measured again, not trained again
     file.unlink()
     run_table(data, tmp_path, ["sam-box-50-oracle"], "--seeds", "0", "--steps", "1")
-    assert json.loads(file.read_text())["inDomain"]["n"] == 10
+    assert json.loads(file.read_text())["tests"]["own"]["n"] == 10
     with pytest.raises(ValueError, match="other settings"):
         run_table(data, tmp_path, ["sam-box-50-oracle"], "--seeds", "0", "--steps", "2")
 
@@ -126,10 +128,37 @@ def test_zero_shot_row_starts_from_a_checkpoint(data: Path, tmp_path: Path) -> N
     # the same weights, prompted by hand
     model = prompted_model(vit_config(reference_sam(256).state_dict(), 128), "box", seed=0)
     load_sam(model, checkpoint)
-    pool = in_domain_slices(data, "liver")
+    pool = held_out_slices(data, "liver")
     logits = predict_with_truth(model, pool, "box")
     expected = [round(dice(a > 0, b > 0), 5) for a, b in zip(logits, pool.masks, strict=True)]
-    assert [r["dice"] for r in row["perSlice"]["inDomain"]] == expected
+    assert [r["dice"] for r in row["perSlice"]["own"]] == expected
+
+
+def test_a_frozen_sam_is_encoded_once_and_classified_by_one_network_a_seed(
+    data: Path, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "sam_tiny.pth"
+    torch.save(reference_sam(256).state_dict(), checkpoint)
+    start = ["--size", "vit_b", "--image-size", "128", "--checkpoint", str(checkpoint)]
+    frozen = ["adapt=decoder", "views=2", "unlabelled_slices=4", "mask_sources=stack"]
+    settings = [word for setting in (*frozen, "empty_chance=0") for word in ("--set", setting)]
+    kept = ["--embeddings", str(tmp_path / "kept"), "--classifier-steps", "3", "--seeds", "0"]
+    rows = ["sammix-50", "sammix-50-no-box", "sam-box-50-oracle", "sam-box-0"]
+    out = tmp_path / "out"
+    run_table(data, out, rows, *start, *settings, *kept, "--steps", "2")
+    classifier = torch.load(out / "weights/classifier-3-seed0.pt", weights_only=True)
+    trained = torch.load(out / "weights/sammix-50-seed0.pt", weights_only=True)["weights"]
+    assert all(torch.equal(trained[f"classifier.{n}"], v) for n, v in classifier.items())
+    base = prompted_model(vit_config(reference_sam(256).state_dict(), 128), "box", seed=0)
+    load_sam(base, checkpoint)
+    for name, value in base.encoder.state_dict().items():
+        assert torch.equal(trained[f"encoder.{name}"], value), name
+    found = {key: json.loads((out / f"rows/{key}-seed0.json").read_text()) for key in rows}
+    assert found["sam-box-0"]["labelledSlices"] == found["sam-box-0"]["steps"] == 0
+    assert found["sammix-50"]["unlabelledSlices"] == 4
+    # at most fifty slices in two views, four unlabelled ones weak and strong, and those of the rest
+    files = list(next((tmp_path / "kept").iterdir()).iterdir())
+    assert len(files) <= 50 * 2 + 4 * 2 + 10 + 4 + 10
 
 
 def test_region_hausdorff_is_symmetric_and_in_pixels() -> None:
@@ -144,21 +173,32 @@ def test_region_hausdorff_is_symmetric_and_in_pixels() -> None:
     assert region_hausdorff_px(empty, empty) == 0
 
 
-def test_middle_planes_are_the_middle_third_or_so() -> None:
-    # D = 101: c = 50, planes 35 .. 64
-    assert middle_planes(101) == range(35, 65)
-
-
 def test_sd_needs_two_seeds() -> None:
     assert mean_sd([0.5]) == {"mean": 0.5, "sd": None}
     assert mean_sd([0.4, 0.6])["sd"] == pytest.approx(0.1414, abs=1e-4)
     assert mean_sd([None]) == {"mean": None, "sd": None}
 
 
-def test_zero_shot_rows_need_a_checkpoint() -> None:
-    assert [r.key for r in ROWS if r.needs_checkpoint] == ["sam-box-0-oracle", "sam-point-0-oracle"]
+def test_rows_run_where_what_they_start_from_was_given() -> None:
+    def left_out(*given: str) -> set[str]:
+        options = table.parser().parse_args(["--data", "d", "--out", "o", *given])
+        return {row.key for row in ROWS if not table.can_run(row, options)}
+
+    zero_shot = {"sam-box-0-oracle", "sam-point-0-oracle"}
+    imagenet = {"unet-all-imagenet", "unet-50-imagenet"}
+    assert left_out() == {*zero_shot, *imagenet, "sam-box-0"}
+    assert left_out("--checkpoint", "c", "--unet-imagenet", "w") == {"sam-box-0"}
+    assert left_out("--checkpoint", "c", "--classifier-steps", "9") == imagenet
     assert all("oracle" in r.title for r in ROWS if r.source.startswith("truth"))
     assert all(r.training in ROW_BY_KEY for r in ROWS)
+
+
+def test_a_test_side_may_be_a_part_of_a_folder() -> None:
+    assert table.parse_test("BTCV=data/liver:btcv,amos") == (
+        "BTCV",
+        (Path("data/liver"), ("btcv", "amos")),
+    )
+    assert table.parse_test("all=data") == ("all", (Path("data"), ()))
 
 
 def test_settings_are_typed_as_their_fields() -> None:

@@ -121,7 +121,7 @@ class StepSampler:
     def __init__(self, pool: SlicePool, config: TrainConfig) -> None:
         self.pool = pool
         self.config = config
-        sources = tuple(filter(None, config.mask_sources.split(",")))
+        sources = config.learnt_sources
         self.labelled = labelled_indices(pool, config.labels, config.seed, sources)
         known = set(self.labelled.tolist())
         positives = pool.indices(has_target=True)

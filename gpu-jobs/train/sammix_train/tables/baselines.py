@@ -4,10 +4,9 @@ Every baseline learns from the same slices, with the same draws and augmentation
 Rows that take a box or a point from the truth are oracles, and are named so wherever they appear.
 """
 
-import copy
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import segmentation_models_pytorch as smp
@@ -22,14 +21,12 @@ from ..data.slices import SlicePool
 from ..evaluate.slices import dice
 from ..model.cam import bounding_box
 from ..model.sam_mix import PromptedDecoder, SamMix, best_mask, to_device
-from ..step.loop import learning_rate_factor
 from ..step.losses import dice_loss, segmentation_loss
-from ..step.state import parameter_groups
-from ..step.teacher import update_average
-from ..step.training_step import make_batch
+from ..step.training_step import labelled_batch, make_batch
+from .imagenet import Centred, load_imagenet
+from .optimise import Fit, fit
 
 PROMPT_KINDS = ("mask+box", "box", "mask", "point")
-VALIDATIONS = 4  # per schedule, evenly spaced; the best weights are kept
 
 
 class PromptSubsetDecoder(PromptedDecoder):
@@ -81,21 +78,29 @@ def prompted_model(config: ModelConfig, prompts: str, seed: int) -> SamMix:
 
 @dataclass(frozen=True)
 class UnetShape:
-    """Encoder name of segmentation_models_pytorch, and channels from the deepest level up."""
+    """Encoder name of segmentation_models_pytorch, and channels from the deepest level up.
+
+    `imagenet` is the encoder's weights, see `load_imagenet`; random ones without it.
+    """
 
     encoder: str = "resnet34"
     decoder_channels: tuple[int, ...] = (256, 128, 64, 32, 16)
+    imagenet: Path | None = None
 
 
 def unet(shape: UnetShape) -> nn.Module:
-    """U-Net float32[n, 1, h, w] in [0, 1] -> logits of that shape; random weights."""
-    return smp.Unet(
+    """U-Net float32[n, 1, h, w] in [0, 1] -> logits of that shape."""
+    model = smp.Unet(
         encoder_name=shape.encoder,
         encoder_weights=None,
         in_channels=1,
         classes=1,
         decoder_channels=shape.decoder_channels,
     )
+    if shape.imagenet is None:
+        return model
+    load_imagenet(model.encoder, shape.imagenet)
+    return nn.Sequential(Centred(), model)
 
 
 def centre_point(mask: np.ndarray) -> tuple[int, int]:
@@ -151,76 +156,6 @@ def predict_unet(
         image = torch.from_numpy(pool.images[start : start + batch].astype(np.float32) / 255)
         logits.append(model(image[:, None].to(device))[:, 0].float().cpu().numpy())
     return np.concatenate(logits)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A finished training: averaged weights of the best validation, in `model`.
-
-    Attributes:
-        model: in eval mode.
-        steps: optimiser steps done.
-        seconds: wall-clock time, validations included.
-        validation_dice: of `model`.
-    """
-
-    model: nn.Module
-    steps: int
-    seconds: float
-    validation_dice: float
-
-
-def fit(
-    model: nn.Module,
-    config: TrainConfig,
-    batch_loss: Callable[[], Tensor],
-    validation_dice: Callable[[nn.Module], float],
-    stopped: Callable[[], bool] = lambda: False,
-) -> Fit:
-    """AdamW, warm-up and cosine decay, averaged weights, best of `VALIDATIONS`: as SAM-Mix.
-
-    Args:
-        model: trained in place.
-        config: schedule and optimiser settings.
-        batch_loss: draws a batch and returns the loss of `model` on it.
-        validation_dice: Dice of a model on the validation slices.
-        stopped: asked after every step; InterruptedError follows when it says so.
-    """
-    groups = parameter_groups(model, config.weight_decay)
-    optimiser = torch.optim.AdamW(groups, lr=config.learning_rate)
-    average = copy.deepcopy(model).eval().requires_grad_(False)
-    best, best_dice = copy.deepcopy(average.state_dict()), -1.0
-    started, step, progress, validated = time.monotonic(), 0, 0.0, 0
-    while progress < 1:
-        factor = learning_rate_factor(step, progress, config.warmup_steps)
-        for group in optimiser.param_groups:
-            group["lr"] = config.learning_rate * factor
-        model.train()
-        optimiser.zero_grad(set_to_none=True)
-        batch_loss().backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), config.grad_clip)
-        if not torch.isfinite(norm):
-            raise FloatingPointError(f"gradient norm {float(norm)} at step {step}")
-        optimiser.step()
-        step += 1
-        update_average(average, model, step, config.ema_decay)
-        progress = schedule_progress(config, step, time.monotonic() - started)
-        if stopped():
-            raise InterruptedError(f"stopped after step {step}")
-        if int(progress * VALIDATIONS) > validated:
-            validated = int(progress * VALIDATIONS)
-            score = validation_dice(average)
-            if score > best_dice:
-                best, best_dice = copy.deepcopy(average.state_dict()), score
-    average.load_state_dict(best)
-    return Fit(average, step, time.monotonic() - started, best_dice)
-
-
-def schedule_progress(config: TrainConfig, step: int, seconds: float) -> float:
-    """Share of the schedule done, in [0, 1]."""
-    if config.minutes > 0:
-        return min(1.0, seconds / (60 * config.minutes))
-    return min(1.0, step / config.steps)
 
 
 def mean_dice(logits: np.ndarray, pool: SlicePool) -> float:
@@ -280,7 +215,7 @@ def fit_oracle_prompted(
     def batch_loss() -> Tensor:
         # augmentation can push a small liver out of the slice: it then has no box
         while True:
-            batch = make_batch(pool, sampler.masked(rng), rng, device)
+            batch = labelled_batch(sampler, rng, device)
             visible = batch.mask.sum(dim=(1, 2, 3)) > 0
             if visible.any():
                 break

@@ -23,8 +23,9 @@ from ..export.checkpoint import read_bundle
 from ..fit.settings import begin_fit, fit_config
 from ..step.state import Origin, RunState, new_state
 from .baselines import Fit, UnetShape, fit_unet, predict_unet
-from .paper_protocol import in_domain_slices, slice_results, summary
-from .run import train_to_best, write_row
+from .optimise import train_to_best
+from .paper_protocol import held_out_slices, slice_results, summary
+from .run import write_row
 
 METHODS = ("fit", "scratch", "unet")
 # as small as the networks it is compared with, so that it takes as many steps in the same time
@@ -83,7 +84,7 @@ Trained = tuple[Predict, dict]
 
 def scored(experiment: Experiment, predict: Predict) -> dict:
     """What the test side's slices with the target come to."""
-    test = in_domain_slices(experiment.data, experiment.target)
+    test = held_out_slices(experiment.data, experiment.target)
     results = slice_results(predict(test), test)
     return {"test": summary(results), "perSlice": results}
 
@@ -129,7 +130,7 @@ def train_unet(config: TrainConfig, loaded: TrainingData, cpu_seconds: float) ->
     def predict(pool: SlicePool) -> np.ndarray:
         return predict_unet(done.model, pool)
 
-    return predict, account(done.steps, done.validation_dice, spent)
+    return predict, account(done.steps, done.validation_score, spent)
 
 
 def account(steps: int, validation_dice: float, cpu_seconds: float) -> dict:

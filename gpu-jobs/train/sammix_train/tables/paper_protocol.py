@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from ..config import SLICE_SIZE_PX
-from ..data.dataset import Dataset, read_dataset
+from ..data.dataset import read_dataset
 from ..data.slices import SlicePool, load_pool
 from ..evaluate.slices import dice
 from .baselines import with_target
@@ -29,31 +29,12 @@ def region_hausdorff_px(predicted: np.ndarray, truth: np.ndarray) -> float:
     return float(max(to_truth, to_predicted))
 
 
-def middle_planes(count: int) -> range:
-    """The middle 30 % of a scan's slices: ceil(c - .3 c) up to, without, floor(c + .3 c)."""
-    centre = (count - 1) / 2
-    return range(math.ceil(centre - 0.3 * centre), math.floor(centre + 0.3 * centre))
-
-
-def in_domain_slices(root: Path, target: str) -> SlicePool:
-    """Slices with the target of the data set's test side."""
-    return with_target(load_pool(*_test_cases(root), target))
-
-
-def cross_domain_slices(root: Path, target: str) -> tuple[SlicePool, np.ndarray]:
-    """Slices with the target of another data set's test scans, and which lie in the middle 30 %."""
-    pool = load_pool(*_test_cases(root), target)
-    by_case: dict[str, list[str]] = {}
-    for record in pool.records:
-        by_case.setdefault(record.slice_id.rsplit("/", 1)[0], []).append(record.slice_id)
-    middle = {ids[i] for ids in by_case.values() for i in middle_planes(len(ids))}
-    positive = with_target(pool)
-    return positive, np.array([r.slice_id in middle for r in positive.records], dtype=bool)
-
-
-def _test_cases(root: Path) -> tuple[Dataset, list[str]]:
+def held_out_slices(root: Path, target: str, sources: tuple[str, ...] = ()) -> SlicePool:
+    """Slices with the target of a data set's test side; of the named sources, if there are any."""
     dataset = read_dataset(root)
-    return dataset, [case.id for case in dataset.cases if case.is_test and case.label]
+    tested = [case for case in dataset.cases if case.is_test and case.label]
+    chosen = [case.id for case in tested if not sources or case.source in sources]
+    return with_target(load_pool(dataset, chosen, target))
 
 
 def slice_results(logits: np.ndarray, pool: SlicePool) -> list[dict]:

@@ -17,6 +17,7 @@ class Row:
         trained_as: key of the row whose weights this one is measured with; itself by default.
         overrides: fields of `TrainConfig` that make this an ablation.
         published: figures of the paper or its authors' repository, by column.
+        pretrained: a U-Net whose encoder starts from ImageNet.
         needs_checkpoint: only makes sense with pretrained SAM weights.
     """
 
@@ -29,6 +30,7 @@ class Row:
     trained_as: str = ""
     overrides: dict = field(default_factory=dict)
     published: dict = field(default_factory=dict)
+    pretrained: bool = False
     needs_checkpoint: bool = False
 
     @property
@@ -61,6 +63,19 @@ def _oracle(labels: str, kind: str) -> Row:
     )
 
 
+def _unet(labels: str, pretrained: bool = False, **published: float) -> Row:
+    start = ", encoder from ImageNet" if pretrained else ""
+    return Row(
+        key=f"unet-{labels}{'-imagenet' if pretrained else ''}",
+        title=f"U-Net, {labels} labels{start}",
+        method="unet",
+        labels=labels,
+        source="none",
+        published=published,
+        pretrained=pretrained,
+    )
+
+
 def _ablation(key: str, title: str, prompts: str = "mask+box", **overrides: object) -> Row:
     return Row(
         key=f"sammix-50-{key}",
@@ -74,15 +89,10 @@ def _ablation(key: str, title: str, prompts: str = "mask+box", **overrides: obje
 
 # Figures: the authors' repository and the abstract (nnU-Net's .863 has no row here).
 ROWS = (
-    Row(
-        "unet-all",
-        "U-Net, all labels",
-        "unet",
-        "all",
-        source="none",
-        published={"dice": 0.897, "crossDice": 0.669},
-    ),
-    Row("unet-50", "U-Net, 50 labels", "unet", "50", source="none"),
+    _unet("all", dice=0.897, crossDice=0.669),
+    _unet("50"),
+    _unet("all", pretrained=True),
+    _unet("50", pretrained=True),
     _sammix("5", 0.919, 15.1, 0.807),
     _sammix("50", 0.948, 9.8, 0.923),
     _sammix("100", 0.941, 14.7, 0.921),
@@ -98,6 +108,15 @@ ROWS = (
         "mask+box",
         source="truth box",
         trained_as="sammix-50",
+    ),
+    # the classifier knows which slices show the target, and no mask is learnt from
+    Row(
+        "sam-box-0",
+        "SAM-box, no masks",
+        "sammix",
+        "0",
+        "box",
+        needs_checkpoint=True,
     ),
     _oracle("50", "box"),
     _oracle("50", "point"),

@@ -13,14 +13,15 @@ from torch import nn
 
 from ..config import TrainConfig, config_to_dict
 from ..data.dataset import read_dataset, read_split
-from ..data.sampling import StepSampler
+from ..data.sampling import StepSampler, of_sources
 from ..data.slices import SlicePool, load_training
 from ..evaluate.slices import predict_slices
+from ..frozen.embeddings import keep_embeddings
 from ..model.sam.checkpoint import load_sam
 from ..model.sam_mix import SamMix, to_device
-from ..step.loop import StopRequest, train
+from ..step.loop import StopRequest
 from ..step.run_record import device_description
-from ..step.state import RunState, parameter_groups
+from ..step.state import RunState, freeze_unadapted, parameter_groups
 from ..step.teacher import averaged_copy
 from .baselines import (
     UnetShape,
@@ -31,7 +32,9 @@ from .baselines import (
     prompted_model,
     unet,
 )
-from .paper_protocol import cross_domain_slices, in_domain_slices, slice_results, summary
+from .image_level import fit_classifier
+from .optimise import train_to_best
+from .paper_protocol import held_out_slices, slice_results, summary
 from .rows import ROW_BY_KEY, Row
 
 
@@ -46,9 +49,14 @@ class Settings:
         unet: shape of the U-Net.
         unet_factor: length of the U-Net's schedule in SAM-Mix's.
         unet_learning_rate: of the U-Net.
+        imagenet: weights of the encoders of those U-Nets that start from ImageNet, or None.
         checkpoint: SAM checkpoint to start from, or None.
         checkpoint_input: see `load_sam`.
         base: `base_record` of the checkpoint, or None.
+        embeddings: where a frozen encoder's embeddings are kept, or None to compute them anew.
+        classifier_steps: so long one classifier a seed is trained, for all rows, from no mask at
+            all (`image_level`); 0 has each row train its own.
+        tests: test sides by the name that the table gives them: folder, and sources of it or all.
         device: "cpu" or "cuda".
     """
 
@@ -58,10 +66,18 @@ class Settings:
     unet: UnetShape
     unet_factor: float
     unet_learning_rate: float
+    imagenet: Path | None
     checkpoint: Path | None
     checkpoint_input: str
     base: dict | None
+    embeddings: Path | None
+    classifier_steps: int
+    tests: dict[str, tuple[Path, tuple[str, ...]]]
     device: str
+
+    def unet_shape(self, row: Row) -> UnetShape:
+        """Of a row's U-Net."""
+        return dataclasses.replace(self.unet, imagenet=self.imagenet if row.pretrained else None)
 
     def row_config(self, row: Row, seed: int) -> TrainConfig:
         """The configuration that trains a row."""
@@ -79,35 +95,43 @@ class Settings:
         """Hash of everything that decides a row's numbers, besides the code."""
         decisive = {
             "config": config_to_dict(self.row_config(ROW_BY_KEY[row.training], seed)),
-            "unet": dataclasses.asdict(self.unet) if row.method == "unet" else None,
+            "unet": str(self.unet_shape(row)) if row.method == "unet" else None,
             "base": self.base,
             "checkpointInput": self.checkpoint_input,
+            "classifierSteps": self.classifier_steps,
             "split": read_split(read_dataset(self.data), seed=0),
+            "tests": {name: sources for name, (_, sources) in self.tests.items()},
         }
         return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Slices:
-    """All slices of a table; `train` and `validation` share no patient with the others."""
+    """All slices of a table; `train` and `validation` share no patient with the others.
+
+    `validation` has those of all sources, `mask_validation` of those whose masks are learnt from.
+    """
 
     train: SlicePool
     validation: SlicePool
-    in_domain: SlicePool
-    cross_domain: SlicePool
-    cross_middle: np.ndarray
+    mask_validation: SlicePool
+    tests: dict[str, SlicePool]
 
 
-def load_slices(data: Path, elsewhere: Path, target: str) -> Slices:
+def load_slices(settings: Settings) -> Slices:
     """Reads every side once."""
-    loaded = load_training(data, target, seed=0)
-    cross_domain, middle = cross_domain_slices(elsewhere, target)
+    config = settings.config
+    loaded = load_training(settings.data, config.target, seed=0)
+    everything = np.arange(len(loaded.validation))
+    learnt = of_sources(loaded.validation, everything, config.learnt_sources)
     return Slices(
         train=loaded.train,
         validation=loaded.validation,
-        in_domain=in_domain_slices(data, target),
-        cross_domain=cross_domain,
-        cross_middle=middle,
+        mask_validation=loaded.validation.subset(learnt),
+        tests={
+            name: held_out_slices(folder, config.target, sources)
+            for name, (folder, sources) in settings.tests.items()
+        },
     )
 
 
@@ -146,16 +170,11 @@ class TableRun:
         return path
 
     def _measured(self, row: Row, model: nn.Module) -> dict:
-        slices = self.slices
-        inside = slice_results(self._logits(row, model, slices.in_domain), slices.in_domain)
-        across = slice_results(self._logits(row, model, slices.cross_domain), slices.cross_domain)
-        middle = [r for r, keep in zip(across, slices.cross_middle, strict=True) if keep]
-        return {
-            "inDomain": summary(inside),
-            "crossDomain": summary(across),
-            "crossDomainMiddle": summary(middle),
-            "perSlice": {"inDomain": inside, "crossDomain": across},
+        results = {
+            name: slice_results(self._logits(row, model, pool), pool)
+            for name, pool in self.slices.tests.items()
         }
+        return {"tests": {n: summary(r) for n, r in results.items()}, "perSlice": results}
 
     def _logits(self, row: Row, model: nn.Module, pool: SlicePool) -> np.ndarray:
         device = self.settings.device
@@ -178,18 +197,39 @@ class TableRun:
                 return model.eval(), stored["trained"]
         model, trained = self._train(row, config)
         content = {"weights": model.state_dict(), "trained": trained, "settingsSha256": wanted}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        torch.save(content, path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)
+        save(content, path)
         return model, trained
 
     def _fresh(self, row: Row, config: TrainConfig) -> nn.Module:
+        """The networks as a row starts with them; what it does not adapt does not learn."""
+        settings = self.settings
         if row.method == "unet":
-            return unet(self.settings.unet).to(self.settings.device)
+            return unet(settings.unet_shape(row)).to(settings.device)
         model = prompted_model(config.model, row.prompts, config.seed)
-        if self.settings.checkpoint:
-            load_sam(model, self.settings.checkpoint, self.settings.checkpoint_input)
-        return to_device(model, self.settings.device)
+        if settings.checkpoint:
+            load_sam(model, settings.checkpoint, settings.checkpoint_input)
+        if settings.classifier_steps and row.source == "CAM":
+            model.classifier.load_state_dict(self._classifier(config))
+        freeze_unadapted(model, config.adapt)
+        if settings.embeddings:
+            keep_embeddings(model, settings.embeddings)
+        return to_device(model, settings.device)
+
+    def _classifier(self, config: TrainConfig) -> dict:
+        """Weights of the seed's classifier; trains it if it is not there."""
+        settings = self.settings
+        own = dataclasses.replace(config, steps=settings.classifier_steps, minutes=0.0)
+        path = settings.out / "weights" / f"classifier-{own.steps}-seed{config.seed}.pt"
+        if path.exists():
+            return torch.load(path, map_location="cpu", weights_only=True)
+        fresh = to_device(prompted_model(config.model, "mask+box", config.seed), settings.device)
+        pools = (self.slices.train, self.slices.validation)
+        done = fit_classifier(
+            fresh.classifier, own, *pools, settings.device, lambda: self.stop.requested
+        )
+        weights = {name: value.cpu() for name, value in done.model.state_dict().items()}
+        save(weights, path)
+        return weights
 
     def _train(self, row: Row, config: TrainConfig) -> tuple[nn.Module, dict]:
         if row.labels == "0":
@@ -206,10 +246,10 @@ class TableRun:
         return model, _account(config, labelled, unlabelled, steps, seconds)
 
     def _fit(self, row: Row, config: TrainConfig) -> tuple[nn.Module, int, float]:
-        pools = (self.slices.train, self.slices.validation)
+        pools = (self.slices.train, self.slices.mask_validation)
         tail = (config, *pools, self.settings.device, lambda: self.stop.requested)
         if row.method == "unet":
-            done = fit_unet(self.settings.unet, *tail)
+            done = fit_unet(self.settings.unet_shape(row), *tail)
         else:
             done = fit_oracle_prompted(self._fresh(row, config), row.prompts, *tail)
         return done.model, done.steps, done.seconds
@@ -221,32 +261,10 @@ class TableRun:
         rng = np.random.default_rng(config.seed)
         state = RunState(config, model, averaged_copy(model), optimiser, rng)
         folder = self.settings.out / "runs" / f"{row.key}-seed{config.seed}"
-        pools = (self.slices.train, self.slices.validation)
+        pools = (self.slices.train, self.slices.mask_validation)
         state = train_to_best(state, *pools, folder, self.settings.device)
         self.stop.listen()  # `train` listens with its own flag
         return state.average, state.step, state.elapsed_s
-
-
-def train_to_best(
-    state: RunState,
-    pool: SlicePool,
-    validation: SlicePool,
-    folder: Path,
-    device: str,
-    record: dict | None = None,
-) -> RunState:
-    """Trains to the end; `average` then has the weights of the best validation, in eval mode.
-
-    `record` is what an export needs to know of the data: `TrainingData.record`. Raises
-    InterruptedError when it is stopped before.
-    """
-    state = train(state, pool, validation, folder, device, record)
-    if state.progress < 1:
-        raise InterruptedError(f"stopped after step {state.step}")
-    best = torch.load(folder / "best.pt", map_location=device, weights_only=True)
-    state.average.load_state_dict(best["average"])
-    state.average.eval()
-    return state
 
 
 def _account(
@@ -259,6 +277,13 @@ def _account(
         "epochs": round(steps * config.labelled_per_step / max(1, labelled), 2),
         "trainSeconds": round(seconds, 1),
     }
+
+
+def save(content: dict, path: Path) -> None:
+    """Tensors in a file, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(content, path.with_suffix(".part"))
+    os.replace(path.with_suffix(".part"), path)
 
 
 def write_row(path: Path, entry: dict) -> None:

@@ -16,7 +16,7 @@ from ..model.sam.checkpoint import INPUT_RANGES, base_record, read_checkpoint, v
 from ..train_command import add_data_argument
 from .baselines import UnetShape
 from .report import write_table
-from .rows import ROW_BY_KEY, ROWS
+from .rows import ROW_BY_KEY, ROWS, Row
 from .run import Settings, TableRun, load_slices
 
 INTERRUPTED = 143  # 128 + SIGTERM
@@ -46,11 +46,33 @@ def parse_field(text: str) -> tuple[str, object]:
     return name, types[name](value)
 
 
+def parse_test(text: str) -> tuple[str, tuple[Path, tuple[str, ...]]]:
+    """ "BTCV=data/liver:btcv" -> ("BTCV", (Path("data/liver"), ("btcv",)))."""
+    name, _, place = text.partition("=")
+    folder, _, sources = place.partition(":")
+    return name, (Path(folder), tuple(filter(None, sources.split(","))))
+
+
+def can_run(row: Row, options: argparse.Namespace) -> bool:
+    """Whether what a row starts from was given."""
+    if row.needs_checkpoint and not options.checkpoint:
+        return False
+    if row.labels == "0" and row.source == "CAM" and not options.classifier_steps:
+        return False
+    return bool(options.unet_imagenet) or not row.pretrained
+
+
 def parser() -> argparse.ArgumentParser:
     """Options of the command."""
     p = argparse.ArgumentParser(prog="sammix_train.tables", description=__doc__)
     add_data_argument(p)
-    p.add_argument("--elsewhere", type=Path, required=True, help="cross-domain test set")
+    p.add_argument(
+        "--test",
+        action="append",
+        type=parse_test,
+        metavar="NAME=FOLDER[:SOURCE,...]",
+        help="a test side and its name; default: that of --data",
+    )
     p.add_argument("--out", type=Path, required=True, help="output folder")
     p.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     length = p.add_mutually_exclusive_group()
@@ -66,6 +88,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--unet-decoder-channels", type=int, nargs=5, default=channels)
     p.add_argument("--unet-factor", type=float, default=1.0, help="U-Net schedule / SAM-Mix's")
     p.add_argument("--unet-learning-rate", type=float, default=1e-3)
+    p.add_argument("--unet-imagenet", type=Path, help="weights of the U-Net's encoder")
+    p.add_argument("--embeddings", type=Path, help="folder for a frozen encoder's embeddings")
+    p.add_argument("--classifier-steps", type=int, default=0, help="of one classifier a seed")
     p.add_argument("--set", action="append", default=[], metavar="FIELD=VALUE")
     p.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return p
@@ -75,7 +100,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Runs all rows of all seeds and writes the table after each."""
     options = parser().parse_args(arguments)
     rows = [ROW_BY_KEY[key] for key in options.rows or []]
-    rows = rows or [row for row in ROWS if options.checkpoint or not row.needs_checkpoint]
+    rows = rows or [row for row in ROWS if can_run(row, options)]
     settings = Settings(
         data=options.data,
         out=options.out,
@@ -83,12 +108,16 @@ def main(arguments: list[str] | None = None) -> None:
         unet=UnetShape(options.unet_encoder, tuple(options.unet_decoder_channels)),
         unet_factor=options.unet_factor,
         unet_learning_rate=options.unet_learning_rate,
+        imagenet=options.unet_imagenet,
         checkpoint=options.checkpoint,
         checkpoint_input=options.checkpoint_input,
         base=base_record(options.checkpoint) if options.checkpoint else None,
+        embeddings=options.embeddings,
+        classifier_steps=options.classifier_steps,
+        tests=dict(options.test or [("in domain", (options.data, ()))]),
         device=options.device,
     )
-    table = TableRun(settings, load_slices(options.data, options.elsewhere, settings.config.target))
+    table = TableRun(settings, load_slices(settings))
     try:
         for seed in options.seeds:
             for row in rows:
