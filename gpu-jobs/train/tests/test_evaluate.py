@@ -5,7 +5,7 @@ import pytest
 from scipy import ndimage
 
 from sammix_train.evaluate.slices import box_recall_iou, dice, gate_threshold, roc_auc
-from sammix_train.evaluate.volumes import clean_mask
+from sammix_train.evaluate.volumes import clean_mask, volume_limits
 
 
 def test_dice() -> None:
@@ -52,3 +52,16 @@ def test_clean_mask_keeps_the_largest_part_and_fills_it() -> None:
     assert not cleaned[0, 18, 18]
     assert ndimage.label(cleaned)[1] == 1
     assert not clean_mask(np.zeros((2, 2, 2), dtype=bool)).any()
+
+
+def test_volume_limits_hold_the_next_scan_as_often_as_they_say() -> None:
+    assert volume_limits([1.0, 2.0, 3.0, 4.0]) is None
+    # by hand: mean 3, sd sqrt(2.5), t(.975, 4) 2.776445
+    lower, upper = volume_limits([1.0, 2.0, 3.0, 4.0, 5.0])
+    half = 2.776445 * np.sqrt(2.5) * np.sqrt(1.2)
+    assert (lower, upper) == (pytest.approx(3 - half), pytest.approx(3 + half))
+    rng = np.random.default_rng(0)
+    draws = rng.normal(-2, 3, size=(4000, 6))
+    limits = [volume_limits(list(draw[:5])) for draw in draws]
+    inside = [low <= draw[5] <= high for (low, high), draw in zip(limits, draws, strict=True)]
+    assert np.mean(inside) == pytest.approx(0.95, abs=0.012)

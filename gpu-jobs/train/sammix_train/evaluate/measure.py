@@ -5,7 +5,7 @@ import numpy as np
 from ..data.dataset import Case, Dataset
 from ..data.slices import SlicePool, load_pool
 from .slices import predict_slices, roc_auc, slice_scores
-from .volumes import score_volume
+from .volumes import score_volume, volume_limits
 
 SLICE_SCORES = {
     "dice": "per-slice Dice, CAM prompt",
@@ -81,6 +81,11 @@ def measure_scans(
         entries = [
             metric("volume Dice, mean", name, "volume", np.mean(dices), len(shown)),
             metric("volume Dice, lowest", name, "volume", min(dices), len(shown)),
+        ]
+        limits = volume_limits([r.volume_error_percent for r in shown])
+        entries += [
+            metric(f"volume error %, {which} limit", name, "volume", value, len(shown))
+            for which, value in zip(("lower", "upper"), limits or (), strict=False)
         ]
     probability = np.concatenate([r.probability for r in results])
     positive = np.concatenate([r.positive for r in results])

@@ -1,10 +1,11 @@
 """Whole scans: gate, segment, back to the scan's grid, largest component, holes."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy import ndimage
+from scipy import ndimage, stats
 
 from ..data.dataset import Case, Dataset
 from ..data.preprocess import (
@@ -19,6 +20,7 @@ from ..model.cam import cam_prompts, prompts_to_tensors
 from ..model.sam_mix import best_mask
 from .slices import dice
 
+FEWEST_SCANS = 5  # fewer say too little of the scatter
 CONNECTED_26 = ndimage.generate_binary_structure(3, 3)
 
 
@@ -29,12 +31,14 @@ class VolumeResult:
     Attributes:
         dice: volume Dice of the final mask on the scan's own grid.
         raw_dice: the same before component and hole clean-up.
+        volume_error_percent: final mask minus truth, in per cent of the truth; NaN without any.
         probability: per slice, float32[k].
         positive: whether the truth shows the target, bool[k].
     """
 
     dice: float
     raw_dice: float
+    volume_error_percent: float
     probability: np.ndarray
     positive: np.ndarray
 
@@ -78,6 +82,20 @@ def clean_mask(mask: np.ndarray) -> np.ndarray:
     return ndimage.binary_fill_holes(labels == 1 + int(np.argmax(sizes)))
 
 
+def volume_limits(errors_percent: list[float]) -> tuple[float, float] | None:
+    """Where the volume error of 95 % of further scans is expected; None below `FEWEST_SCANS`.
+
+    Limits of agreement (Bland and Altman 1999) in their exact form for few scans: mean -+
+    t(.975, n - 1) sd sqrt(1 + 1/n).
+    """
+    n = len(errors_percent)
+    if n < FEWEST_SCANS:
+        return None
+    mean, sd = float(np.mean(errors_percent)), float(np.std(errors_percent, ddof=1))
+    half = float(stats.t.ppf(0.975, n - 1)) * sd * math.sqrt(1 + 1 / n)
+    return mean - half, mean + half
+
+
 def score_volume(
     model: object, dataset: Dataset, case: Case, target: str, threshold: float
 ) -> VolumeResult:
@@ -86,9 +104,11 @@ def score_volume(
     truth = np.isin(read_label(dataset, case, volume), dataset.target_values(target))
     mask, probability = segment_volume(model, volume, threshold)
     positive = truth.any(axis=(1, 2))
+    final, voxels = clean_mask(mask), int(truth.sum())
     return VolumeResult(
-        dice=dice(clean_mask(mask), truth),
+        dice=dice(final, truth),
         raw_dice=dice(mask, truth),
+        volume_error_percent=100 * (int(final.sum()) - voxels) / voxels if voxels else math.nan,
         probability=probability,
         positive=positive,
     )
