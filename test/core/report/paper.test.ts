@@ -161,6 +161,16 @@ describe.skipIf(!chromium)('on paper', { timeout: 120_000 }, () => {
     expect((await printed(renderFailureReport(sampleFailure()), 'A4')).pages).toBe(1);
   });
 
+  it('prints the interval of the volume where the bundle has one', async () => {
+    const report = measured('liver');
+    const volumeLimits = { lowerPercent: -5, upperPercent: 10, dataset: 'CURVAS', scans: 20 };
+    const bundle = { ...report.bundle, volumeLimits };
+    const page = renderCaseReport({ ...report, bundle }, pictures);
+    const { pages, text } = await printed(page, 'A4');
+    expect(pages).toBe(1);
+    expect(text).toContain('95 % of labels between 432 and 501 ml');
+  });
+
   it('prints all of it where that is asked for', async () => {
     const page = renderCaseReport(measured('liver'), pictures);
     const { pages, text, figures } = await printed(page, 'A4', { whole: true });
