@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { DEFAULT_BUNDLE } from '../cli/command.ts';
-import { type Measured, ours, oursBundled, peer, wallSeconds } from './process.ts';
+import { type Measured, makeSeries, ours, oursBundled, peer, wallSeconds } from './process.ts';
 import { type BenchRow, row } from './row.ts';
 
 const WORK = path.join(import.meta.dirname, 'work');
@@ -115,6 +115,26 @@ export async function wholeRunRows(n = 3): Promise<BenchRow[]> {
   const runs: MeasuredRun[] = [];
   for (let at = 0; at < n; at++) runs.push(await wholeRun(file));
   return [wholeRunRow('on a real scan', runs)];
+}
+
+/** A series of 300 files beside one NIfTI file with the same voxels; needs the real scan. */
+export async function dicomRows(n = 3): Promise<BenchRow[]> {
+  if (!existsSync(REAL)) return [];
+  const folder = path.join(WORK, 'series-300');
+  if (!existsSync(path.join(folder, 'series'))) await makeSeries(REAL, folder, '300');
+  const runs = await pairs(
+    n,
+    () => wholeRun(path.join(folder, 'series')),
+    () => wholeRun(path.join(folder, 'scan.nii.gz')),
+  );
+  return [
+    row(
+      'sammix run, DICOM series of 300 slices of 512x512: seconds / those of its NIfTI',
+      'sammix run of the NIfTI file',
+      runs.map(({ a, b }) => a.seconds / b.seconds),
+      { atMost: 1.3 },
+    ),
+  ];
 }
 
 /** Peak memory against its limits in MiB: a ratio to a number that we promise. */

@@ -14,6 +14,9 @@ export interface Measured {
 /** The Python with torch, onnxruntime, nibabel and Pillow: the trainer's environment. */
 const PYTHON = path.join(import.meta.dirname, '../gpu-jobs/train/.venv/bin/python');
 
+/** The Python with pydicom, which `npm test` makes too. */
+const DICOM_PYTHON = path.join(import.meta.dirname, '../test/golden/dicom/.venv/bin/python');
+
 /** Two threads a side, and no spinning that would starve the other side on a small machine. */
 export const THREADS = 2;
 
@@ -44,6 +47,10 @@ export async function oursBundled<T extends Measured>(
 
 export const peer = <T extends Measured>(task: string, ...args: string[]): Promise<T> =>
   measure<T>(PYTHON, [path.join(import.meta.dirname, 'peers.py'), task, ...args]);
+
+/** Writes a scan of `slices` slices as `scan.nii.gz` and `series/` into a folder. */
+export const makeSeries = (scan: string, folder: string, slices: string): Promise<object> =>
+  measure(DICOM_PYTHON, [path.join(import.meta.dirname, 'make_series.py'), scan, folder, slices]);
 
 /** Runs a process whose last line of output is JSON. */
 export async function measure<T>(command: string, args: readonly string[]): Promise<T> {

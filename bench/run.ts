@@ -4,13 +4,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { lambdaStartRows } from './lambda-start.ts';
 import { rows as metricRows } from './metrics.ts';
-import { inferenceRows, memoryRows, splitRows, wholeRunRows } from './pipeline.ts';
+import { dicomRows, inferenceRows, memoryRows, splitRows, wholeRunRows } from './pipeline.ts';
 import type { BenchRow } from './row.ts';
 
 const PARTS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   split: splitRows,
   inference: inferenceRows,
   run: wholeRunRows,
+  dicom: dicomRows,
   memory: memoryRows,
   metrics: metricRows,
   'lambda-start': lambdaStartRows,

@@ -34,7 +34,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'export',
-    description: 'make DICOM-SEG, RTSTRUCT or a surface (STL) of the mask of a case',
+    description: 'make DICOM-SEG, RTSTRUCT, a surface or a label map of the masks of a case',
     load: () => import('./export.ts'),
   },
   {

@@ -207,7 +207,7 @@ async function currentLabelMap(
     key: report.status === 'segmented' ? runKeys(`${caseId}/${folder}`).mask : undefined,
   }));
   if (wanted && masks.some((mask) => mask.key !== undefined))
-    return writeLabelMap(masks, caseId, store);
+    return writeLabelMap(masks, store, { store, key });
   await store.remove(key);
   return undefined;
 }

@@ -21,6 +21,7 @@ import { once } from './records.ts';
 import {
   advance,
   type Claimed,
+  imageVersion,
   labelOfRun,
   pointLabel,
   pointLatest,
@@ -112,6 +113,9 @@ async function writeReport(
       bundle: await readBundle(store, record.bundlePrefix),
       keys,
       label: label && storedLabel(label, store),
+      openImage: async () => ({
+        source: (await store.open(record.imageKey, imageVersion(record))).body,
+      }),
       provenance: provenance(assembled.backend),
       peakMemoryMiB: peakMemoryMiB(jobs),
       cost: costOnMachines(jobs, gpuPrices),

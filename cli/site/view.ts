@@ -55,7 +55,7 @@ export interface SiteView {
 }
 
 /**
- * Five addresses a case make about a kilobyte, deflated; forty cases stay below the 64 kB that browsers,
+ * Six addresses a case make about a kilobyte, deflated; forty cases stay below the 64 kB that browsers,
  * terminals and mail programs pass on unharmed.
  */
 const MOST_CASES = 40;
@@ -177,6 +177,7 @@ async function viewCase(
     cam: await result(keys.cam, 'cam.nii.gz'),
     image,
     label: await labelOf(store, signer, dataset, caseId),
+    page: present.has(keys.reportHtml) ? await signer.address(keys.reportHtml) : null,
     imageMissing:
       image !== null || report.status === 'failed'
         ? null

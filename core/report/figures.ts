@@ -8,11 +8,13 @@ import { encodePng } from '../draw/png.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { swatch } from '../page/page.ts';
 import { maskAreasMm2 } from './curves.ts';
+import { paperSlices } from './paper.ts';
 
 export const figureId = (index: number): string => `slice-${index}`;
 
 /** The montage: one figure per picture, the layers of all of them switched by the checkboxes. */
 export function montage(report: SegmentedReport, pictures: readonly SlicePicture[]): SafeHtml {
+  const printed = paperSlices(report, new Set(pictures.map(({ record }) => record.index)));
   const layers = LAYERS.filter(({ key }) => key !== 'label' || report.comparison !== null);
   return html`
 <fieldset class="layers">
@@ -22,7 +24,7 @@ ${layers.map(layerSwitch)}
 <p class="note">Slices run from inferior to superior and are counted from 0, whatever the order in the file. The left of an image is the patient’s right
 (R). <span class="on-screen">Select an image to enlarge it.</span></p>
 <div class="montage">
-${pictures.map((picture) => sliceFigure(report, picture))}
+${pictures.map((picture) => sliceFigure(report, picture, printed))}
 </div>`;
 }
 
@@ -32,11 +34,19 @@ ${swatch(layer)}
 <span><b>${layer.name}</b> <span class="meaning">${layer.meaning}</span></span></label>
 `;
 
-function sliceFigure(report: SegmentedReport, picture: SlicePicture): SafeHtml {
+function sliceFigure(
+  report: SegmentedReport,
+  picture: SlicePicture,
+  printed: ReadonlySet<number>,
+): SafeHtml {
   const { record } = picture;
   const flags = report.flags.filter(({ slices }) => slices.includes(record.index));
   const id = figureId(record.index);
-  return html`<figure id="${id}"${flags.some(({ severity }) => severity === 'review') && html` class="flagged"`}>
+  const classes = [
+    flags.some(({ severity }) => severity === 'review') && 'flagged',
+    !printed.has(record.index) && 'off-paper',
+  ].filter(Boolean);
+  return html`<figure id="${id}"${classes.length > 0 && html` class="${classes.join(' ')}"`}>
 <div class="enlarge">${sliceSvg(picture)}<a href="#${id}" aria-label="Enlarge slice ${record.index}"></a></div>
 <figcaption><b>Slice ${record.index}</b> ${factsOf(report, record)}
 ${flags.map(({ code, severity }) => html`<span class="chip ${severity}">${code}</span> `)}

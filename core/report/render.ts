@@ -22,6 +22,7 @@ import {
   perSliceTable,
   sliceRanges,
 } from './numbers.ts';
+import { PAPER_STYLE, PRINT_ALL, paperNotes } from './paper.ts';
 import { failureProvenance, provenance } from './provenance.ts';
 import { targetMeasuresTables } from './target-measures.ts';
 
@@ -49,12 +50,15 @@ export function renderCaseReport(
 <p class="note"><bdi>${report.input.name}</bdi> · model <bdi>${report.bundle.name}</bdi> · ${report.createdAt.slice(0, 10)} ${new SafeHtml(VIEWER_LINK)}</p>
 <p><strong>Research use only; not a medical device.</strong></p>
 ${headline(report)}
+${PRINT_ALL}
 </header>
 <main>
 ${flagSection(report, shown)}
 <section aria-labelledby="slices"><h2 id="slices">Slices</h2>
 ${montage(report, pictures)}
+${paperNotes(report)}
 </section>
+<div class="off-paper">
 <section aria-labelledby="curves"><h2 id="curves">Curves over the slices</h2>
 ${curves(report)}
 ${perSliceTable(report, shown)}
@@ -68,8 +72,9 @@ ${comparisonTable(report)}
 ${provenance(report)}
 </section>
 ${methodsSection([report])}
+</div>
 </main>`,
-    { caution: CAUTION },
+    { caution: CAUTION, style: PAPER_STYLE },
   );
 }
 

@@ -6,12 +6,14 @@ import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { page, VIEWER_LINK } from '../page/page.ts';
 import { dataTable } from '../page/table.ts';
 import { comparedMetric, comparisonTable, measuresTable, perSliceTable } from './numbers.ts';
+import { PAPER_STYLE, PRINT_ALL, paperNotes } from './paper.ts';
 import { provenance } from './provenance.ts';
 import { CAUTION, curves, flagList, headline } from './render.ts';
 import { targetMeasuresTables } from './target-measures.ts';
 
 /**
- * `report.html` of a case of several targets: a section for each of them, one file like all reports.
+ * `report.html` of a case of several targets: a section for each of them, one file like all reports. On
+ * paper two stand beside each other, so that two fit on a page.
  *
  * @param overlays `overlay.png` of each target, null where there is none
  */
@@ -27,21 +29,31 @@ export function renderTargetsReport(
 <h1>${capital(names)} segmentation: <bdi>${caseId}</bdi></h1>
 <p class="note">${new SafeHtml(VIEWER_LINK)}</p>
 <p><strong>Research use only; not a medical device.</strong></p>
+${PRINT_ALL}
 </header>
 <main>
-<section aria-labelledby="targets"><h2 id="targets">Targets</h2>
+<section class="all-targets" aria-labelledby="targets"><h2 id="targets">Targets</h2>
 ${targetTable(targets)}
 ${labelMap && labelMapNote(labelMap)}
 ${liverToSpleen && ratioNote(liverToSpleen)}
 </section>
 ${targets.map((one, at) => targetSection(one, overlays[at] ?? null))}
 </main>`,
-    { caution: CAUTION, style: STYLE },
+    { caution: CAUTION, style: PAPER_STYLE + STYLE },
   );
 }
 
 const STYLE = `
-.overlay{display:block;width:100%;max-width:64rem;height:auto;background:#000;border-radius:.25rem}`;
+.overlay{display:block;width:100%;max-width:64rem;height:auto;background:#000;border-radius:.25rem}
+@media print{
+body:not(:has(#print-all:checked)) main{display:grid;grid-template-columns:1fr 1fr;gap:0 6mm}
+.all-targets{grid-column:1/-1}
+.target{break-inside:avoid}
+.target .facts{margin:0 0 .3rem}
+.target .facts li{min-width:0}
+.target .facts b{font-size:11pt}
+.overlay{max-width:76mm;margin:.3rem 0}
+}`;
 
 const sectionId = (folder: string): string => `target-${folder}`;
 
@@ -82,7 +94,7 @@ function targetSection(
   overlay: Uint8Array | null,
 ): SafeHtml {
   const id = sectionId(folder);
-  return html`<section class="measures" aria-labelledby="${id}"><h2 id="${id}">${capital(target)}</h2>
+  return html`<section class="measures target" aria-labelledby="${id}"><h2 id="${id}">${capital(target)}</h2>
 ${report.status === 'failed' ? html`<p class="finding review">Not segmented: <bdi>${faultText(report.fault)}</bdi></p>` : segmented(target, folder, report, overlay)}
 </section>
 `;
@@ -93,16 +105,18 @@ const segmented = (
   folder: string,
   report: SegmentedReport,
   overlay: Uint8Array | null,
-): SafeHtml => html`<p class="note">Model <bdi>${report.bundle.name}</bdi></p>
+): SafeHtml => html`<p class="note off-paper">Model <bdi>${report.bundle.name}</bdi></p>
 ${headline(report)}
 ${flagList(report, NOTHING_SHOWN)}
 ${overlay && picture(target, overlay)}
+${paperNotes(report)}
+<div class="off-paper">
 ${curves(report, `${folder}-`)}
 ${perSliceTable(report, NOTHING_SHOWN)}
 ${measuresTable(report)}
 ${targetMeasuresTables(report)}
 ${comparisonTable(report)}
-<details><summary>Where this comes from</summary>${provenance(report)}</details>`;
+<details><summary>Where this comes from</summary>${provenance(report)}</details></div>`;
 
 function picture(target: string, png: Uint8Array): SafeHtml {
   const base64 = new SafeHtml(Buffer.from(png).toString('base64'));

@@ -18,11 +18,12 @@ export interface TargetMask {
  * of the box around all of them.
  *
  * @param masks at least one of them there; the first of those gives header and grid
+ * @param to where the volume is written
  */
 export async function writeLabelMap(
   masks: readonly TargetMask[],
-  prefix: string,
-  store: BlobStore,
+  store: Pick<BlobStore, 'read'>,
+  to: { readonly store: Pick<BlobStore, 'put'>; readonly key: string },
 ): Promise<LabelMap> {
   const present = masks.flatMap(({ key }, at) =>
     key === undefined ? [] : [{ key, value: at + 1 }],
@@ -43,7 +44,7 @@ export async function writeLabelMap(
   let overlapVoxels = 0;
   for (const { value, cropped } of drawn) overlapVoxels += lay(cropped, value, joined!);
   const written = writeMask(header, geometry, joined);
-  await store.put(`${prefix}/${LABEL_MAP_FILE}`, written, 'application/gzip');
+  await to.store.put(to.key, written, 'application/gzip');
   return {
     file: LABEL_MAP_FILE,
     classes: masks.map(({ target }, at) => ({ value: at + 1, target })),

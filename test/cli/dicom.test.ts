@@ -88,8 +88,11 @@ describe('DICOM on the command line', () => {
       const object = path.join(out, caseId, 'segmentation.dcm');
       expect(await isFile(object), caseId).toBe(drawn);
       if (!drawn) continue;
-      for (const format of ['dicom-seg', 'rtstruct', 'stl'] as const)
-        expect(await isFile(await exportCommand(path.join(out, caseId), { format }))).toBe(true);
+      for (const format of ['dicom-seg', 'rtstruct', 'stl', 'obj', 'labelmap'] as const) {
+        const { files } = await exportCommand(path.join(out, caseId), { format });
+        expect(files).toHaveLength(1);
+        expect(await isFile(files[0]!), format).toBe(true);
+      }
     }
     await expect(exportCommand(path.join(out, 'gap-s1'), { format: 'stl' })).rejects.toThrow(
       /a case that failed/,

@@ -217,6 +217,45 @@ describe('a label map', () => {
   }, 120_000);
 });
 
+describe('export of several targets', () => {
+  it('writes each into its own folder, and says of which there is nothing', async () => {
+    const { files, notes } = await exportCommand(path.join(root, 'both', 'one'), { format: 'obj' });
+    const drawn: string[] = [];
+    for (const target of ['liver', 'spleen'])
+      if ((await voxels(await bytesOf('both', `${target}/mask.nii.gz`))).includes(1))
+        drawn.push(path.join(root, 'both', 'one', target, 'mask.obj'));
+    expect(files).toEqual(drawn);
+    expect(files.length + notes.length).toBe(2);
+    for (const file of files) expect(await readFile(file, 'utf8')).toMatch(/^v .*\nf /ms);
+  });
+
+  it('writes one label map of all, equal to that of a run', async () => {
+    await run('mapped', { labelMap: true });
+    const folder = path.join(root, 'mapped', 'one');
+    const { files, notes } = await exportCommand(folder, { format: 'labelmap' });
+    expect(files).toEqual([path.join(folder, 'labelmap.nii.gz')]);
+    expect(notes[0]).toMatch(/^0 none, 1 liver, 2 spleen/);
+    const [ours, theirs] = await Promise.all(
+      ['labelmap.nii.gz', 'labels.nii.gz'].map(async (file) =>
+        voxels(await bytesOf('mapped', file)),
+      ),
+    );
+    expect(ours).toEqual(theirs);
+  }, 120_000);
+
+  it('makes a label map of a single target too, of its mask', async () => {
+    await run('single', { bundle: TINY_BUNDLE });
+    const folder = path.join(root, 'single', 'one');
+    const out = path.join(root, 'elsewhere.nii.gz');
+    const { files, notes } = await exportCommand(folder, { format: 'labelmap', out });
+    expect(files).toEqual([out]);
+    expect(notes).toEqual(['0 none, 1 liver']);
+    expect(await voxels(await readFile(out))).toEqual(
+      await voxels(await bytesOf('single', 'mask.nii.gz')),
+    );
+  }, 120_000);
+});
+
 describe('what is refused', () => {
   const refusal = (out: string, more: Partial<RunOptions>) =>
     run(out, more).then(
@@ -231,9 +270,14 @@ describe('what is refused', () => {
     expect(await refusal('both', { bundle: TINY_BUNDLE })).toBe('other-targets');
     await run('one-target', { bundle: TINY_BUNDLE });
     expect(await refusal('one-target', {})).toBe('other-targets');
+    const one = path.join(root, 'both', 'one');
     await expect(
-      exportCommand(path.join(root, 'both', 'one'), { format: 'stl' }),
+      exportCommand(one, { format: 'stl', out: path.join(root, 'x.stl') }),
     ).rejects.toMatchObject({ code: 'several-targets' });
+    const mask = path.join(one, 'liver', 'mask.nii.gz');
+    await expect(exportCommand(one, { format: 'labelmap', mask })).rejects.toMatchObject({
+      code: 'label-map-of-mask',
+    });
   }, 120_000);
 
   it('ends every target of an image that is no scan in its own report', async () => {

@@ -101,8 +101,20 @@ export async function localRun(
 /** What must not depend on where a case was processed. */
 export function measured(report: SegmentedReport): unknown {
   const { slices, volumeMl, rawVolumeMl, components, flags, geometry, hu, inputSha256 } = report;
-  const panel = report.comparison?.panel;
-  return { slices, volumeMl, rawVolumeMl, components, flags, geometry, hu, inputSha256, panel };
+  const { measures, comparison } = report;
+  const panel = comparison?.panel;
+  return {
+    slices,
+    volumeMl,
+    rawVolumeMl,
+    components,
+    measures,
+    flags,
+    geometry,
+    hu,
+    inputSha256,
+    panel,
+  };
 }
 
 export async function readAll(folder: string): Promise<string> {

@@ -76,6 +76,14 @@ const NEEDED: readonly (readonly [string, Call])[] = [
     },
   ],
   [
+    'assemble reads the version of an upload that was segmented',
+    {
+      by: { role: 'PipelineAssembleRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
     'assemble reads what the classes of labels are called',
     {
       by: { role: 'PipelineAssembleRole' },

@@ -1,8 +1,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { DirStore } from '../../adapters/dir-store.ts';
+import { provenance } from '../../adapters/provenance.ts';
+import { reportCase } from '../../core/stage/report.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { readJobRecords, readRun } from '../../site/runs.ts';
 import {
+  once,
   openTinyBundle,
   openTinyRuntime,
   phantomFile,
@@ -35,6 +38,39 @@ describe('the functions and jobs of a site', () => {
     expect(Buffer.from(mask)).toEqual(Buffer.from(await local.get(keys.mask)));
     const cam = await site.store.get(`${prefix}/cam.nii.gz`);
     expect(Buffer.from(cam)).toEqual(Buffer.from(await local.get(keys.cam)));
+  });
+
+  it('measure the organ as a laptop does, and do without an image that is gone', async () => {
+    const local = new DirStore(await temporaryFolder());
+    const runtime = await openTinyRuntime();
+    const bundle = await openTinyBundle();
+    const staged = await stageCase(image, bundle, runtime, local);
+    await runtime.close();
+    const { measures } = await reportCase(
+      {
+        ...staged,
+        bundle,
+        label: undefined,
+        openImage: async () => ({ source: once(image) }),
+        provenance: provenance(staged.assembled.backend),
+        peakMemoryMiB: null,
+      },
+      { store: local },
+    );
+    const report = await site.latestReport('c1');
+    expect(measures?.[0]?.inside?.voxels).toBeGreaterThan(0);
+    expect(report).toMatchObject({ measures, measuresFault: null });
+
+    const world = open();
+    const { key } = (await world.upload(imageKey('c2.nii'), image)).detail.object;
+    await world.ingest(world.created(key));
+    const run = await world.runJobs();
+    await world.store.removeVersion(key, world.bucket.versionOf(key)!);
+    await world.report(run);
+    expect(await world.latestReport('c2')).toMatchObject({
+      status: 'segmented',
+      measuresFault: { code: 'blob-missing' },
+    });
   });
 
   it('account for the GPU time and carry the trace from upload to report', async () => {

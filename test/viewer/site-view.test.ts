@@ -36,7 +36,7 @@ async function siteWithCase(caseId = 'turned', uploadedAt = '2026-01-02T03:04:05
 async function addCase(bucket: MemoryBucket, caseId: string, uploadedAt: string): Promise<void> {
   const { store } = bucket;
   const prefix = cloudKeys.runPrefix('liver', caseId, RUN);
-  for (const file of ['report.json', 'mask.nii.gz', 'cam.nii.gz', 'overlay.png'])
+  for (const file of ['report.json', 'report.html', 'mask.nii.gz', 'cam.nii.gz', 'overlay.png'])
     await store.put(`${prefix}/${file}`, await readFile(path.join(cases.out, 'turned', file)));
   const imageKey = cloudKeys.incoming('liver', 'images', 'turned.nii');
   await store.put(imageKey, await readFile(path.join(cases.input, 'turned.nii')));
@@ -93,8 +93,9 @@ describe('sammix site view', () => {
     const before = Date.now();
     const { url, expiresAt } = await viewSite(bucket.store, page, [], { ...OPTIONS, minutes: 5 });
     const [one] = indexOf(url).cases;
-    const { report, overlay, mask, cam, image } = one!;
-    for (const address of [url, report, overlay!, mask!.url, cam!.url, image!.url]) {
+    const { report, overlay, mask, cam, image, page: reportPage } = one!;
+    const addresses = [url, report, overlay!, reportPage!, mask!.url, cam!.url, image!.url];
+    for (const address of addresses) {
       const { origin, searchParams } = new URL(address);
       expect(origin).toBe(ORIGIN);
       expect(searchParams.get('X-Amz-Expires')).toBe('300');
@@ -176,6 +177,9 @@ describe('sammix site view', () => {
       );
       expect(await sent).toBe('no');
       expect(faults.join()).toContain('Content Security Policy');
+      await tab.getByRole('link', { name: 'Report', exact: true }).click();
+      await tab.waitForSelector('h1 bdi');
+      expect(await tab.locator('h1').textContent()).toMatch(/^Liver segmentation: /);
     },
   );
 });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { maskMesh, type SurfaceMesh, signedVolume, stlFile } from '../../../core/mask/mesh.ts';
+import { maskMesh, type SurfaceMesh, signedVolume } from '../../../core/mask/mesh.ts';
+import { objFile, stlFile } from '../../../core/mask/mesh-files.ts';
 import type { Affine } from '../../../core/volume/affine.ts';
 
 const grid = {
@@ -47,7 +48,7 @@ it('any mask becomes a closed surface of its own volume', () => {
   );
 });
 
-it('a ball is smooth, lies where its voxels lie, and is written as binary STL', () => {
+it('a ball is smooth, lies where its voxels lie, and is written as STL and OBJ', () => {
   const size = { columns: 41, rows: 41, slices: 21, spacingMm: { column: 1, row: 1, slice: 2 } };
   const data = Uint8Array.from({ length: 41 * 41 * 21 }, (_, at) => {
     const [i, j, k] = [at % 41, Math.floor(at / 41) % 41, Math.floor(at / 1681)];
@@ -69,4 +70,17 @@ it('a ball is smooth, lies where its voxels lie, and is written as binary STL', 
   const stl = stlFile(mesh, 'ball');
   expect(stl.byteLength).toBe(84 + (50 * mesh.triangles.length) / 3);
   expect(new DataView(stl.buffer).getUint32(80, true)).toBe(mesh.triangles.length / 3);
+  expect(signedVolume(readObj(objFile(mesh, 'ball')))).toBeCloseTo(signedVolume(mesh), 0);
 });
+
+function readObj(bytes: Uint8Array): SurfaceMesh {
+  const lines = new TextDecoder().decode(bytes).split('\n');
+  const numbers = (letter: string): number[] =>
+    lines
+      .filter((line) => line.startsWith(`${letter} `))
+      .flatMap((line) => line.slice(2).split(' ').map(Number));
+  return {
+    positions: Float64Array.from(numbers('v')),
+    triangles: Uint32Array.from(numbers('f'), (corner) => corner - 1),
+  };
+}

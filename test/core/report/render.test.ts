@@ -150,6 +150,17 @@ describe('renderCaseReport', () => {
     expect(page).not.toContain('100.0 cm²');
   });
 
+  it('gives the interval of the bundle’s own validation where it states one, and says nothing else', () => {
+    const { bundle } = sampleReport();
+    const volumeLimits = { lowerPercent: -5, upperPercent: 10, dataset: 'CURVAS', scans: 20 };
+    const page = renderCaseReport(sampleReport({ bundle: { ...bundle, volumeLimits } }), pictures);
+    // 475.5 ml are at most 10 % too many and at least 5 % too few.
+    expect(page).toMatch(
+      /95 % of labels between 432 and 501 ml\s+\(20 scans of <bdi>CURVAS<\/bdi>\)/,
+    );
+    expect(renderCaseReport(sampleReport(), pictures)).not.toMatch(/validation:|95 % of labels/);
+  });
+
   it('stands with a single slice in which nothing was found', () => {
     const [slice] = sampleReport().slices;
     const page = renderCaseReport(

@@ -1,9 +1,11 @@
-"""DICOM-SEG and RTSTRUCT as highdicom, pydicom and dciodvfy read them (SAMMIX_DICOM_OUT: write-out.ts's folder)."""
+"""DICOM-SEG and RTSTRUCT as highdicom, dcmqi, pydicom and dciodvfy read them (SAMMIX_DICOM_OUT: write-out.ts's folder)."""
 
+import gzip
 import json
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import highdicom as hd
@@ -51,6 +53,43 @@ def test_highdicom_reads_the_same_voxels_on_the_images(case):
     assert "ab" * 32 in segment.SegmentationAlgorithmIdentificationSequence[0].AlgorithmParameters
 
 
+def geometry_of(image, number):
+    """Position, columns' and rows' direction and spacing of a frame, in LPS millimetres."""
+    shared = image.SharedFunctionalGroupsSequence[0] if "SharedFunctionalGroupsSequence" in image else None
+    orientation = np.array((shared.PlaneOrientationSequence[0] if shared else image).ImageOrientationPatient, float)
+    own = image.PerFrameFunctionalGroupsSequence[number - 1].PlanePositionSequence[0] if shared else image
+    spacing = np.array((shared.PixelMeasuresSequence[0] if shared else image).PixelSpacing, float)
+    return np.array(own.ImagePositionPatient, float), orientation[:3] * spacing[1], orientation[3:] * spacing[0]
+
+
+# A sheared volume and uneven slices are none that dcmqi's images can hold.
+@pytest.mark.parametrize("case", sorted(set(CASES) - {"tilted", "uneven"}))
+def test_dcmqi_reads_the_same_voxels_in_the_patient(case, tmp_path):
+    tool = Path(sys.executable).parent / "segimage2itkimage"
+    command = [tool, "--inputDICOM", OUT / case / "seg.dcm", "--outputDirectory", tmp_path, "--outputType", "nii"]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+    assert done.returncode == 0 and "ERROR" not in done.stdout + done.stderr, done.stdout
+    (segment,) = json.loads((tmp_path / "meta.json").read_text())["segmentAttributes"]
+    assert segment[0]["SegmentedPropertyTypeCodeSequence"]["CodeMeaning"] == "Liver"
+    raw = gzip.decompress((tmp_path / "1.nii.gz").read_bytes())
+    shape = np.frombuffer(raw, "<i2", 8, 40)[1:4]
+    assert np.frombuffer(raw, "<i2", 1, 72) == 16, "16 bits a voxel"
+    voxels = np.frombuffer(raw, "<i2", shape.prod(), 352).reshape(shape[::-1])
+    affine = np.vstack([np.frombuffer(raw, "<f4", 12, 280).reshape(3, 4), [0, 0, 0, 1]]).astype(float)
+    images = images_of(case)
+    expected = set()
+    for (uid, number), mask in masks_of(case).items():
+        position, column, row = geometry_of(images[uid], number)
+        j, i = np.nonzero(mask)
+        lps = position + np.outer(i, column) + np.outer(j, row)
+        ras = np.column_stack([lps * [-1, -1, 1], np.ones(len(i))])
+        index = ras @ np.linalg.inv(affine).T
+        np.testing.assert_allclose(index, np.round(index), atol=0.01)
+        expected |= {tuple(one) for one in np.round(index[:, :3]).astype(int)}
+    k, j, i = np.nonzero(voxels)
+    assert set(zip(i, j, k, strict=True)) == expected
+
+
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("kind", ["seg", "rt"])
 def test_patient_and_study_are_those_of_the_series(case, kind):
@@ -83,15 +122,12 @@ def test_contours_fill_to_the_mask(case):
         reference = contour.ContourImageSequence[0]
         number = int(reference.get("ReferencedFrameNumber", 1))
         image = images[reference.ReferencedSOPInstanceUID]
-        shared = image.SharedFunctionalGroupsSequence[0] if "SharedFunctionalGroupsSequence" in image else None
-        orientation = np.array((shared.PlaneOrientationSequence[0] if shared else image).ImageOrientationPatient, float)
-        position = np.array((image.PerFrameFunctionalGroupsSequence[number - 1].PlanePositionSequence[0] if shared else image).ImagePositionPatient, float)
-        spacing = np.array((shared.PixelMeasuresSequence[0] if shared else image).PixelSpacing, float)
+        position, column, row = geometry_of(image, number)
         points = np.reshape(np.array(contour.ContourData, float), (-1, 3)) - position
         assert len(points) == contour.NumberOfContourPoints
-        normal = np.cross(orientation[:3], orientation[3:])
+        normal = np.cross(column, row) / np.linalg.norm(np.cross(column, row))
         np.testing.assert_allclose(points @ normal, 0, atol=1e-4)
-        polygon = np.stack([points @ orientation[:3] / spacing[1], points @ orientation[3:] / spacing[0]], axis=1)
+        polygon = np.stack([points @ column / (column @ column), points @ row / (row @ row)], axis=1)
         j, i = np.mgrid[:20, :24]
         # Off the lines on which corners lie, so that no ray meets a corner.
         centres = np.stack([i.ravel(), j.ravel()], axis=1) + 1e-4
