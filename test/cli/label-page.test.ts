@@ -53,7 +53,7 @@ async function dataset(): Promise<string> {
 
 const mask = Uint8Array.from({ length: SIZE }, (_, n) => (n >= 110 && n < 140 ? 1 : 0));
 const asked = (one: Uint8Array) =>
-  JSON.stringify({ caseId: 'one', slice: SLICE, mask: Buffer.from(one).toString('base64') });
+  JSON.stringify({ caseId: 'one', slice: SLICE, kinds: Buffer.from(one).toString('base64') });
 
 const OPTIONS = {
   target: 'spleen',

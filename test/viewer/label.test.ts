@@ -111,7 +111,7 @@ describe.skipIf(findChromium() === undefined)(`the page of sammix label (${NO_CH
     await page.goto(`${labelling.server.url}#case=one&slice=${slice}`);
     await ready(page);
     expect(await text(page, 'count')).toBe('2 of 4 slices labelled');
-    expect(await text(page, 'message')).toBe('Labelled.');
+    expect(await text(page, 'standing')).toBe('labelled');
     expect(faults).toEqual([]);
     await page.close();
   });
