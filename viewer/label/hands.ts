@@ -45,8 +45,9 @@ export class HandsOn {
     canvas.addEventListener('wheel', (event) => wheel.wheel(event, this.placeOf(event)), {
       passive: false,
     });
-    document.addEventListener('keydown', (event) => this.spaceBar(event, true));
-    document.addEventListener('keyup', (event) => this.spaceBar(event, false));
+    // While it is captured: the page's own keys end what bubbles.
+    document.addEventListener('keydown', (event) => this.spaceBar(event, true), true);
+    document.addEventListener('keyup', (event) => this.spaceBar(event, false), true);
     window.addEventListener('blur', () => {
       this.space = false;
     });
