@@ -180,7 +180,7 @@ describe.skipIf(findChromium() === undefined)(`hands on the label page (${NO_CHR
     await ready(page);
     await withoutMessages(page);
     expect(await text(page, 'standing')).toBe('proposed, not yet confirmed');
-    expect(await text(page, 'message')).toContain('a accepts it');
+    expect(await text(page, 'message')).toContain('Accept (key a)');
     await page.locator('#canvas').focus();
     const proposed = await CanvasPicture.of(page);
     expect(proposed.count(PROPOSED)).toBeGreaterThan(50);

@@ -80,7 +80,7 @@ export class Labelling implements DrawingHands {
   private hint(): string {
     if (!this.shown?.isOpen || !this.isProposed()) return '';
     const what = this.shown.mask.includes(1) ? 'Yellow is a proposal' : 'Proposed: nothing here';
-    return `${what}: a accepts it, a stroke corrects it.`;
+    return `${what}. Accept (key a) confirms it, a stroke corrects it.`;
   }
 
   private isProposed(): boolean {
