@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Problem } from '../core/contract/manifest.ts';
 import type { ByteStream } from '../core/ports.ts';
-import type { OpenOptions } from '../core/volume/reader.ts';
+import { type NiftiReader, type OpenOptions, openNifti } from '../core/volume/reader.ts';
 import { planVolume } from '../dicom/volume.ts';
 import { niftiOfPlan, stackSha256 } from '../dicom/volume-bytes.ts';
 import { contentVersion, readFile, requireFile, versionOfSha256 } from './files.ts';
@@ -14,14 +14,17 @@ export interface CaseImage extends Pick<OpenOptions, 'imageSource' | 'fileBytes'
   readonly sourceProblems: readonly Problem[];
 }
 
+/** Where an image is. */
+export type ImageFiles = Pick<CaseInput, 'image' | 'pairedImage' | 'dicom'>;
+
 /** Names the image in reports. */
-export const imageName = ({ image, dicom }: CaseInput): string =>
+export const imageName = ({ image, dicom }: ImageFiles): string =>
   dicom === undefined
     ? path.basename(image)
     : `${path.basename(image)}, series ${dicom.seriesNumber}${dicom.part === undefined ? '' : `, volume ${dicom.part}`}`;
 
 /** @throws InputError where a series cannot become a volume */
-export async function openImage(input: CaseInput): Promise<CaseImage> {
+export async function openImage(input: ImageFiles): Promise<CaseImage> {
   const { image, pairedImage, dicom } = input;
   if (dicom === undefined)
     return {
@@ -32,6 +35,13 @@ export async function openImage(input: CaseInput): Promise<CaseImage> {
     };
   const plan = planVolume(dicom, imageName(input));
   return { source: niftiOfPlan(plan), sourceProblems: plan.problems };
+}
+
+/** @throws InputError where it cannot become a volume, or its header cannot be read */
+export async function openVolume(input: ImageFiles): Promise<NiftiReader> {
+  const { source, imageSource, fileBytes } = await openImage(input);
+  const subject = imageName(input);
+  return openNifti(source, { subject, fileBytes, ...(imageSource && { imageSource }) });
 }
 
 /** Its bytes, opened when they are asked for. */

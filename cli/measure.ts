@@ -6,8 +6,7 @@ import { csvText } from '../core/evaluation/csv.ts';
 import { measureTarget } from '../core/measure/measure-target.ts';
 import { readPlacedLabel } from '../core/stage/compare.ts';
 import { wholeMask } from '../core/volume/mask-writer.ts';
-import { openNifti } from '../core/volume/reader.ts';
-import { imageName, openImage } from './case-image.ts';
+import { imageName, openVolume } from './case-image.ts';
 import { positiveInteger, report, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
 import { isFile } from './files.ts';
@@ -96,13 +95,8 @@ async function measure(
   { target, value }: MeasureOptions,
 ): Promise<TargetMeasures> {
   if (input.fault) throw new InputError(input.fault);
-  const { source, imageSource, fileBytes } = await openImage(input);
   const name = imageName(input);
-  const reader = await openNifti(source, {
-    subject: name,
-    fileBytes,
-    ...(imageSource && { imageSource }),
-  });
+  const reader = await openVolume(input);
   const { geometry } = reader;
   const label = await readPlacedLabel(
     { name, geometry },

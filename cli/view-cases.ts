@@ -23,6 +23,8 @@ type ViewFile =
 
 /** A case's files on this machine, absolute; null where there is none. */
 export interface LocalCase {
+  /** Of the case, whichever target it is. */
+  readonly name: string;
   readonly facts: Omit<ViewCase, ViewFile>;
   readonly report: string;
   readonly overlay: string | null;
@@ -98,6 +100,7 @@ async function caseFolders(dir: string): Promise<string[]> {
 
 /** What is shown as one: the results of a case, or of one of its targets. */
 interface ResultFolder {
+  readonly name: string;
   /** Absolute. */
   readonly folder: string;
   readonly caseId: string;
@@ -110,12 +113,13 @@ async function targetsIn(given: string): Promise<ResultFolder[]> {
   const folder = path.resolve(given);
   const caseId = path.basename(folder);
   const joined = await readTargets(new DirStore(path.dirname(folder)), caseId);
-  if (!joined) return [{ folder, caseId, beside: [] }];
+  if (!joined) return [{ name: caseId, folder, caseId, beside: [] }];
   const masks = joined.targets.flatMap(({ target, folder: below, report }) => {
     const file = path.join(folder, below, 'mask.nii.gz');
     return report.status === 'failed' ? [] : [{ target, file }];
   });
   return joined.targets.map(({ target, folder: below }) => ({
+    name: caseId,
     folder: path.join(folder, below),
     caseId: `${caseId}, ${target}`,
     target,
@@ -124,7 +128,7 @@ async function targetsIn(given: string): Promise<ResultFolder[]> {
 }
 
 async function readCase(
-  { folder, caseId, target, beside }: ResultFolder,
+  { name, folder, caseId, target, beside }: ResultFolder,
   options: SourceOptions,
 ): Promise<LocalCase> {
   const store = new DirStore(path.dirname(folder));
@@ -143,6 +147,7 @@ async function readCase(
     throw noFile(options.label, '--label');
   const label = options.label ?? recorded?.label ?? null;
   return {
+    name,
     facts: {
       ...viewFacts(report),
       caseId,

@@ -9,6 +9,7 @@ import {
 import { LAYERS } from '../core/draw/layers.ts';
 import { camFile, maskFile } from './layers.ts';
 import { imageFile, niftiFile, type Volume } from './volume.ts';
+import type { WindowHu } from './windows.ts';
 
 /** Masks of the case's other targets. */
 export const BESIDE_KEYS = ['beside0', 'beside1', 'beside2', 'beside3'] as const;
@@ -16,7 +17,6 @@ export const BESIDE_KEYS = ['beside0', 'beside1', 'beside2', 'beside3'] as const
 export const besideAt = (key: string): number => (BESIDE_KEYS as readonly string[]).indexOf(key);
 
 export type LayerKey = 'mask' | 'other' | 'cam' | 'label' | (typeof BESIDE_KEYS)[number];
-export type WindowHu = readonly [low: number, high: number];
 
 /** A layer as the page names and colours it. */
 export interface ViewLayer {

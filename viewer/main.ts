@@ -2,7 +2,6 @@ import { maskVoxelsPerSlice } from '../core/contract/report.ts';
 import { type ViewCase, ViewedReport, type ViewIndex } from '../core/contract/view.ts';
 import { type Address, chosenCase, loadIndex, readAddress, writeAddress } from './address.ts';
 import { caseBeside, showCaseList } from './case-list.ts';
-import { FIRST_WINDOW_HU } from './controls.ts';
 import { byId, element } from './dom.ts';
 import { besideAt, type LayerKey, VIEW_LAYERS, type ViewLayer } from './drawn-volumes.ts';
 import { showFailure } from './failed.ts';
@@ -12,6 +11,7 @@ import { cardLimits, fitted, type Loaded, loadVolumes, onGridOf } from './loadin
 import { Scene } from './scene.ts';
 import { type Segmented, Viewer } from './viewer.ts';
 import { answerOf } from './volume.ts';
+import { FIRST_WINDOW_HU } from './windows.ts';
 
 /** Shown until there is a picture, whenever there cannot be one, and to say what a key did. */
 function say(text: string, kind: 'busy' | 'fault' | 'hint' | '' = ''): void {

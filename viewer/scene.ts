@@ -10,11 +10,11 @@ import {
   type LayerKey,
   maskImage,
   newNiivue,
-  type WindowHu,
 } from './drawn-volumes.ts';
-import type { Place } from './gestures.ts';
 import { type InPlane, maskFile } from './layers.ts';
 import type { Volume } from './volume.ts';
+import type { Place } from './wheel.ts';
+import type { WindowHu } from './windows.ts';
 
 export type View = 'axial' | 'coronal' | 'sagittal' | 'planes' | 'render';
 

@@ -4,23 +4,23 @@ import type { ViewedReport } from '../core/contract/view.ts';
 import { letterboxFor } from '../core/slice/letterbox.ts';
 import type { Geometry } from '../core/volume/geometry.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
-import {
-  draggedWindow,
-  FIRST_WINDOW_HU,
-  LayerControls,
-  selectView,
-  showViews,
-  WindowControl,
-  windowPresets,
-} from './controls.ts';
+import { LayerControls, selectView, showViews } from './controls.ts';
 import { byId } from './dom.ts';
-import { type LayerKey, VIEW_LAYERS, type WindowHu } from './drawn-volumes.ts';
+import { type LayerKey, VIEW_LAYERS } from './drawn-volumes.ts';
 import { flaggedSlices, showFlags } from './flags.ts';
-import { Gestures, type Hands, type Place } from './gestures.ts';
+import { Gestures, type Hands } from './gestures.ts';
 import { type KeyBinding, listenToKeys } from './keyboard.ts';
 import { boxCentre } from './layers.ts';
 import type { Look, Scene, View } from './scene.ts';
 import { SliceStrip } from './strip.ts';
+import type { Place } from './wheel.ts';
+import {
+  draggedWindow,
+  FIRST_WINDOW_HU,
+  WindowControl,
+  type WindowHu,
+  windowPresets,
+} from './windows.ts';
 
 export type Segmented = Extract<ViewedReport, { status: 'segmented' }>;
 

@@ -34,12 +34,15 @@ export function saidLabelled(said: readonly string[], cases: readonly LabelCase[
   return labels;
 }
 
+/** A candidate with as much of a score as is needed. */
+export type CandidateOf<Score> = Omit<Candidate, 'score'> & { readonly score: Score };
+
 /** Each scored slice stands for those around it: what is labelled there, is labelled. */
-export function candidatesOf(
-  { caseId, patient, states }: LabelCase,
-  { slices, step, scores }: CaseScores,
+export function candidatesOf<Score extends { readonly slice: number }>(
+  { caseId, patient, states }: Pick<LabelCase, 'caseId' | 'patient' | 'states'>,
+  { slices, step, scores }: Pick<CaseScores, 'slices' | 'step'> & { scores: readonly Score[] },
   said: Labels | undefined,
-): Candidate[] {
+): CandidateOf<Score>[] {
   const stateOf = (slice: number): 'shown' | 'empty' | null => {
     if (said) return said.get(keyOf(caseId, slice)) ?? null;
     const state = states?.[slice];
@@ -53,34 +56,31 @@ export function candidatesOf(
   });
 }
 
-/** How slices are chosen, and for which target. */
-export interface Order {
-  readonly target: string;
-  readonly order: 'next' | 'random';
-  /** Of `random`. */
-  readonly seed: number;
-}
-
 /** A slice that was drawn at random has no more than its place. */
 export type Chosen = Pick<Proposed, 'caseId' | 'patient' | 'slice' | 'level'> & Partial<Proposed>;
 
-export const isOpen = ({ labelled }: Candidate): boolean => labelled === null;
+export const isOpen = ({ labelled }: Pick<Candidate, 'labelled'>): boolean => labelled === null;
 
 export const knowsTarget = ({ manifest }: OpenBundle, target: string): boolean =>
   manifest.target.name === target;
 
-/** The next `count` slices to label: by what the bundle makes of them, or at random. */
+/** The next `count` slices to label, by what the bundle makes of them. */
 export function chooseSlices(
   candidates: readonly Candidate[],
   count: number,
-  { target, order, seed }: Order,
+  target: string,
   bundle: OpenBundle,
 ): Chosen[] {
-  if (order === 'random')
-    return drawSlices(candidates.filter(isOpen).map(placeOf), { count, seed });
   const { threshold } = bundle.manifest.classifier;
   return proposeSlices(candidates, {
     count,
     threshold: knowsTarget(bundle, target) ? threshold : undefined,
   });
 }
+
+/** For comparison: at random. */
+export const chooseAtRandom = (
+  candidates: readonly CandidateOf<{ readonly slice: number }>[],
+  count: number,
+  seed: number,
+): Chosen[] => drawSlices(candidates.filter(isOpen).map(placeOf), { count, seed });

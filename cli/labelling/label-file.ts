@@ -2,7 +2,7 @@ import path from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { DirStore } from '../../adapters/dir-store.ts';
 import { InputError } from '../../core/errors.ts';
-import { type DrawnValues, drawInto } from '../../core/labelling/label-plane.ts';
+import { type DrawnValues, drawInto, kindsOf, VOXEL } from '../../core/labelling/label-plane.ts';
 import type { Geometry } from '../../core/volume/geometry.ts';
 import { type NiftiHeader, withoutText } from '../../core/volume/header.ts';
 import { placementOn } from '../../core/volume/lattice.ts';
@@ -21,28 +21,67 @@ export interface LabelVolume extends Placed {
   readonly data: Uint8Array;
 }
 
+/** What is labelled of a scan, and a mask to start from, 0 or 1 on the same grid. */
+export class CaseLabel {
+  readonly label: LabelVolume;
+  readonly proposal: Uint8Array | undefined;
+  private readonly values: DrawnValues;
+
+  constructor(label: LabelVolume, values: DrawnValues, proposal?: Uint8Array) {
+    this.label = label;
+    this.values = values;
+    this.proposal = proposal;
+  }
+
+  /** Kinds of VOXEL. */
+  kinds(slice: number): Uint8Array {
+    const { label, proposal } = this;
+    return kindsOf(planeOf(label, slice), this.values, proposal && this.at(proposal, slice));
+  }
+
+  draw(slice: number, kinds: Uint8Array): void {
+    drawInto(planeOf(this.label, slice), kinds, this.values);
+    if (this.proposal && kinds.includes(VOXEL.proposed))
+      this.at(this.proposal, slice).set(kinds.map((kind) => (kind === VOXEL.proposed ? 1 : 0)));
+  }
+
+  /** A slice is labelled where nothing of it is left to `ignore`. */
+  state(slice: number): 'shown' | 'empty' | 'unlabelled' {
+    const plane = planeOf(this.label, slice);
+    if (plane.includes(this.values.ignore)) return 'unlabelled';
+    return plane.includes(this.values.target) ? 'shown' : 'empty';
+  }
+
+  private at(volume: Uint8Array, slice: number): Uint8Array {
+    return planeOf({ geometry: this.label.geometry, data: volume }, slice);
+  }
+}
+
 /** One slice of it, which changes with the volume. */
-export function planeOf({ geometry, data }: LabelVolume, slice: number): Uint8Array {
+export function planeOf(
+  { geometry, data }: Pick<LabelVolume, 'geometry' | 'data'>,
+  slice: number,
+): Uint8Array {
   const size = geometry.grid.columns * geometry.grid.rows;
   return data.subarray(slice * size, (slice + 1) * size);
 }
 
+/** A label in which nothing is labelled, on the scan's grid. */
+export function openLabel({ header, geometry }: Placed, { ignore }: DrawnValues): LabelVolume {
+  const { columns, rows, slices } = geometry.grid;
+  const data = new Uint8Array(columns * rows * slices).fill(ignore);
+  return { header: withoutText(header), geometry, data };
+}
+
 /**
- * A label file as it lies there, or one of `ignore` alone on the scan's grid.
+ * A label file as it lies there.
  *
  * @throws InputError where its values are no classes up to 255
  * @throws GeometryError where it does not lie on the scan
  */
-export async function readLabelFile(
-  file: string | undefined,
-  image: Placed,
-  { ignore }: DrawnValues,
-): Promise<LabelVolume> {
+export async function readLabelFile(file: string, image: Placed): Promise<LabelVolume> {
   const { columns, rows, slices } = image.geometry.grid;
   const data = new Uint8Array(columns * rows * slices);
-  if (file === undefined) {
-    return { header: withoutText(image.header), geometry: image.geometry, data: data.fill(ignore) };
-  }
   const reader = await openNifti(readFile(file), { subject: file });
   const { header, geometry } = reader;
   const placed = { subject: file, geometry };
@@ -82,8 +121,9 @@ export class Strokes {
     this.store = new DirStore(folder);
   }
 
-  async keep(caseId: string, slice: number, mask: Uint8Array): Promise<void> {
-    await this.store.put(`${caseId}/${slice}`, gzipSync(mask));
+  /** @param kinds of VOXEL */
+  async keep(caseId: string, slice: number, kinds: Uint8Array): Promise<void> {
+    await this.store.put(`${caseId}/${slice}`, gzipSync(kinds));
   }
 
   async of(caseId: string): Promise<Map<number, Uint8Array>> {
@@ -98,17 +138,12 @@ export class Strokes {
   }
 }
 
-/** The label with the masks drawn into their slices, in place of the file: whole or not at all. */
-export async function writeLabelFile(
-  root: string,
-  name: string,
-  label: LabelVolume,
-  masks: ReadonlyMap<number, Uint8Array>,
-  values: DrawnValues,
-): Promise<void> {
+/** The bytes of a label, gzipped where its name says so. */
+export async function labelBytes(name: string, label: LabelVolume): Promise<Uint8Array> {
   const { header, geometry, data } = label;
-  for (const [slice, mask] of masks) drawInto(planeOf(label, slice), mask, values);
   const whole = wholeMask({ grid: geometry.grid, data });
+  const chunks: Uint8Array[] = [];
   const options = { gzipLevel: name.endsWith('.gz') ? 6 : null };
-  await new DirStore(root).put(`labelsTr/${name}`, writeMask(header, geometry, whole, options));
+  for await (const chunk of writeMask(header, geometry, whole, options)) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }

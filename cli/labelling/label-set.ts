@@ -1,15 +1,55 @@
+import { readFile as readWhole } from 'node:fs/promises';
 import path from 'node:path';
+import { DirStore } from '../../adapters/dir-store.ts';
 import { type TargetValues, targetValues } from '../../core/dataset/training-set.ts';
-import { ConfigError } from '../../core/errors.ts';
+import { ConfigError, SammixError } from '../../core/errors.ts';
+import { putJson } from '../../core/json.ts';
+import { type DrawnValues, namesWith } from '../../core/labelling/label-plane.ts';
+import type { Grid } from '../../core/volume/grid.ts';
+import { type ImageFiles, openVolume } from '../case-image.ts';
 import { casesIn, namesOf, patientsIn, type SliceState, sliceStates } from '../training/dataset.ts';
 
-/** A scan of a data set that is being labelled. */
+/** A scan that is being labelled. */
 export interface LabelCase {
   readonly caseId: string;
   readonly patient: string;
-  readonly image: string;
+  readonly image: ImageFiles;
+  readonly grid: Grid;
   /** By canonical slice, as its label file says; undefined where there is none, or none that names the target. */
   readonly states: readonly SliceState[] | undefined;
+}
+
+/** Something of a case that cannot be used; the others can. */
+export interface Unread {
+  readonly caseId: string;
+  readonly why: string;
+}
+
+export interface LabelSet {
+  readonly cases: readonly LabelCase[];
+  readonly unread: readonly Unread[];
+}
+
+/** Goes on with the other cases where one cannot be read; a defect ends everything. */
+export async function readable<T>(
+  caseId: string,
+  unread: Unread[],
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof SammixError)) throw error;
+    unread.push({ caseId, why: error.message });
+    return undefined;
+  }
+}
+
+/** @throws InputError where the scan's header cannot be read */
+export async function gridOf(image: ImageFiles): Promise<Grid> {
+  const reader = await openVolume(image);
+  await reader.close();
+  return reader.geometry.grid;
 }
 
 /**
@@ -24,9 +64,18 @@ export async function scansOf(
 ): Promise<(readonly [caseId: string, image: string])[]> {
   const all = await casesIn(path.join(root, 'imagesTr'));
   if (all.size === 0) throw noScans(root);
-  for (const caseId of only ?? [])
-    if (!all.has(caseId)) throw noCase(root, caseId, [...all.keys()]);
+  refuseUnknown(root, only, [...all.keys()]);
   return [...all].filter(([caseId]) => only?.includes(caseId) ?? true);
+}
+
+/** @throws ConfigError where a case was named that is not among those known */
+export function refuseUnknown(
+  subject: string,
+  only: readonly string[] | undefined,
+  known: readonly string[],
+): void {
+  for (const caseId of only ?? [])
+    if (!known.includes(caseId)) throw noCase(subject, caseId, known);
 }
 
 /**
@@ -37,18 +86,22 @@ export async function readLabelSet(
   root: string,
   target: string,
   only?: readonly string[],
-): Promise<LabelCase[]> {
+): Promise<LabelSet> {
   const images = await scansOf(root, only);
   const labels = await casesIn(path.join(root, 'labelsTr'));
   const values = await valuesOf(root, target);
   const patientOf = await patientsIn(root);
+  const unread: Unread[] = [];
   const cases: LabelCase[] = [];
   for (const [caseId, image] of images) {
-    const label = labels.get(caseId);
-    const states = label === undefined || !values ? undefined : await sliceStates(label, values);
-    cases.push({ caseId, patient: patientOf(caseId), image, states });
+    const one = await readable(caseId, unread, async () => {
+      const label = labels.get(caseId);
+      const states = label === undefined || !values ? undefined : await sliceStates(label, values);
+      return { states, grid: await gridOf({ image }) };
+    });
+    if (one) cases.push({ caseId, patient: patientOf(caseId), image: { image }, ...one });
   }
-  return cases;
+  return { cases, unread };
 }
 
 async function valuesOf(root: string, target: string): Promise<TargetValues | undefined> {
@@ -57,6 +110,40 @@ async function valuesOf(root: string, target: string): Promise<TargetValues | un
   if (table && !target.split('+').every(named)) return undefined;
   return targetValues(table, target, path.join(root, 'dataset.json'));
 }
+
+/**
+ * Puts the target and `ignore` into dataset.json, which is made where there is none; says what they are.
+ *
+ * @throws ConfigError where the target is not one value; nothing is written then
+ */
+export async function drawnValues(root: string, target: string): Promise<DrawnValues> {
+  const file = path.join(root, 'dataset.json');
+  if (target.includes('+')) throw notOneValue(file, target, 'several joined by "+"');
+  const text = await readWhole(file, 'utf8').catch(() => undefined);
+  const known = text === undefined ? undefined : await namesOf(root);
+  const own = known?.classes.find(({ name }) => name === target)?.values;
+  if (own && (own.length !== 1 || own[0] === 0)) throw notOneValue(file, target, own.join(', '));
+  const before = text === undefined ? {} : JSON.parse(text.replace(/^\uFEFF/, ''));
+  const labels = namesWith(before.labels, target);
+  if (JSON.stringify(labels) !== JSON.stringify(before.labels)) {
+    const fresh = { channel_names: { '0': 'CT' }, file_ending: '.nii.gz' };
+    const numTraining = (await casesIn(path.join(root, 'imagesTr'))).size;
+    const made = text === undefined ? { ...fresh, numTraining } : before;
+    await putJson(new DirStore(root), 'dataset.json', { ...made, labels });
+  }
+  const values = targetValues(await namesOf(root), target, file);
+  return { target: [...values.target][0]!, ignore: [...values.ignore][0]! };
+}
+
+const notOneValue = (subject: string, target: string, found: string): ConfigError =>
+  new ConfigError({
+    code: 'target-not-one-value',
+    subject,
+    expected: `one value for ${target}, from 1, to draw with`,
+    found,
+    remedy:
+      'Label the parts one after the other, each by its own name; sammix train takes them joined (--target a+b).',
+  });
 
 const noScans = (root: string): ConfigError =>
   new ConfigError({
@@ -74,5 +161,6 @@ const noCase = (root: string, caseId: string, known: readonly string[]): ConfigE
     subject: root,
     expected: `a scan of the case ${caseId}`,
     found: `${known.slice(0, 5).join(', ')}${known.length > 5 ? ', ...' : ''}`,
-    remedy: 'Name cases as the files in imagesTr are called, without _0000.',
+    remedy:
+      'Name cases as the files in imagesTr, or the folders of a run, are called, without _0000.',
   });

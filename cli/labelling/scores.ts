@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { access, constants, stat } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
 import { DirStore } from '../../adapters/dir-store.ts';
@@ -8,9 +8,11 @@ import { putJson, usableJson } from '../../core/json.ts';
 import { SliceScore, type SliceScorer } from '../../core/labelling/score-slice.ts';
 import { SlicePreparation } from '../../core/slice/prepare.ts';
 import { decodeImages } from '../../core/slice/slab-codec.ts';
-import { openNifti } from '../../core/volume/reader.ts';
-import { fileVersion, readFile } from '../files.ts';
+import type { Grid } from '../../core/volume/grid.ts';
+import { openVolume } from '../case-image.ts';
+import { fileVersion } from '../files.ts';
 import { cacheFolder } from '../training/environment.ts';
+import type { LabelCase } from './label-set.ts';
 
 /** What a bundle makes of the slices of one scan; kept, so that only new scans cost time. */
 const CaseScores = z.strictObject({
@@ -24,8 +26,23 @@ const CaseScores = z.strictObject({
 });
 export type CaseScores = z.infer<typeof CaseScores>;
 
-/** Slices nearer to each other look alike: of thin ones every third or so is scored. */
+/** Slices nearer to each other look alike: of thin ones every third or so is looked at. */
 const APART_MM = 5;
+
+const stepOf = ({ spacingMm }: Grid): number => Math.max(1, Math.round(APART_MM / spacingMm.slice));
+
+/** The slices that would be scored: what a draw at random needs of a scan. */
+export function unscored({ grid }: Pick<LabelCase, 'grid'>): {
+  readonly slices: number;
+  readonly step: number;
+  readonly scores: readonly { readonly slice: number }[];
+} {
+  const step = stepOf(grid);
+  const scores = Array.from({ length: Math.ceil(grid.slices / step) }, (_, n) => ({
+    slice: n * step,
+  }));
+  return { slices: grid.slices, step, scores };
+}
 
 /**
  * Where scores are kept: in the data set's own folder `.sammix`, which nothing else looks into; in the user's cache
@@ -55,19 +72,20 @@ const isWritable = async (folder: string): Promise<boolean> =>
  * @throws InputError where the scan cannot be read
  */
 export async function caseScores(
-  { caseId, image }: { readonly caseId: string; readonly image: string },
+  { caseId, image }: Pick<LabelCase, 'caseId' | 'image'>,
   { preprocess }: Pick<BundleManifest, 'preprocess'>,
   scorer: () => Promise<SliceScorer>,
   store: DirStore,
 ): Promise<CaseScores> {
   const key = `${caseId}.json`;
-  const version = await fileVersion(image);
+  const version = image.dicom
+    ? `${image.dicom.seriesUid}-${image.dicom.part ?? 0}-${image.dicom.slices.length}`
+    : await fileVersion(image.pairedImage ?? image.image);
   const kept = await usableJson(store, key, CaseScores);
   if (kept?.image === version) return kept;
-  const { size: fileBytes } = await stat(image);
-  const reader = await openNifti(readFile(image), { subject: image, fileBytes });
+  const reader = await openVolume(image);
   const { grid } = reader.geometry;
-  const step = Math.max(1, Math.round(APART_MM / grid.spacingMm.slice));
+  const step = stepOf(grid);
   const { windowHu, sliceSizePx: sizePx } = preprocess;
   const prepared = new SlicePreparation(reader, [{ windowHu, sizePx }]);
   const scores: SliceScore[] = [];

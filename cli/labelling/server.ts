@@ -1,7 +1,5 @@
 import { availableParallelism } from 'node:os';
-import path from 'node:path';
 import type * as z from 'zod';
-import { lockFolder } from '../../adapters/dir-lock.ts';
 import { DirStore } from '../../adapters/dir-store.ts';
 import { openRuntimeInThread } from '../../adapters/onnx-thread.ts';
 import {
@@ -18,20 +16,18 @@ import { openBundle } from '../../core/stage/open-bundle.ts';
 import { labelPage } from '../../viewer/build.ts';
 import { DEFAULT_BUNDLE } from '../command.ts';
 import { once, pageRoute } from '../view.ts';
-import { candidatesOf, chooseSlices } from './candidates.ts';
-import { readLabelSet, scansOf } from './label-set.ts';
-import { type CaseScores, caseScores, scoreStore } from './scores.ts';
-import { drawnValues, LabelSession } from './session.ts';
+import { type NextSlices, randomSlices, scoredSlices } from './next-slice.ts';
+import { scoreStore } from './scores.ts';
+import { LabelSession } from './session.ts';
+import { openPlace, type PlaceOptions } from './work-place.ts';
 
-export interface LabellingOptions {
-  readonly target: string;
+export interface LabellingOptions extends PlaceOptions {
   readonly bundle?: string;
-  readonly cases?: readonly string[];
   readonly cache?: string;
   readonly order: 'next' | 'random';
   readonly seed: number;
   /** How many labelled slices are the goal. */
-  readonly slices: number;
+  readonly slices?: number;
   /** 0 takes a free port. */
   readonly port: number;
 }
@@ -43,17 +39,20 @@ export interface OpenLabelling {
   stop(): Promise<void>;
 }
 
-/** `sammix label`: serves the page; a data set is labelled by one at a time. */
+/** The goal of a data set; of a run that is corrected it is every slice. */
+const FIFTY = 50;
+
+/**
+ * `sammix label`: serves the page; a data set, or the results of a run, are labelled by one at a time.
+ *
+ * @param dataset undefined to correct the masks of `options.from` in their own place
+ */
 export async function openLabelling(
-  root: string,
+  dataset: string | undefined,
   options: LabellingOptions,
 ): Promise<OpenLabelling> {
-  const { target, order } = options;
-  // Nothing is written into a folder that is no data set.
-  await scansOf(root, options.cases);
-  const release = await lockFolder(path.join(root, '.sammix'));
-  const values = await drawnValues(root, target);
-  const cases = await readLabelSet(root, target, options.cases);
+  const { order, seed } = options;
+  const { place, target, cases, unread, release } = await openPlace(dataset, options);
   const folder = options.bundle ?? DEFAULT_BUNDLE;
   const bundle = await openBundle(new DirStore(folder), folder);
   const threads = availableParallelism();
@@ -62,58 +61,41 @@ export async function openLabelling(
     providers: ['cpu'],
   });
   const { infer } = runtime;
-  const session = await LabelSession.start({
-    root,
-    target,
-    values,
-    cases,
-    bundle,
-    infer,
-    goal: options.slices,
-  });
-
-  // Scan by scan, while the first slices are drawn already; what is scored is chosen from.
-  const scored: CaseScores[] = [];
-  let stopped = false;
-  const store = await scoreStore(root, bundle.digest, options.cache);
-  const scorer = new SliceScorer(bundle.manifest, infer);
-  const scoring: Promise<void>[] = [];
-  for (const one of cases) {
-    const before = scoring.at(-1) ?? Promise.resolve();
-    const own = before.then(async () => {
-      if (!stopped) scored.push(await caseScores(one, bundle.manifest, async () => scorer, store));
-    });
-    own.catch(() => undefined);
-    scoring.push(own);
-  }
-  const next = async () => {
-    await (order === 'random' ? scoring.at(-1) : scoring[0]);
-    const candidates = session.cases.flatMap((one, at) =>
-      scored[at] === undefined ? [] : candidatesOf(one, scored[at], undefined),
-    );
-    const [first] = chooseSlices(candidates, 1, options, bundle);
-    if (!first) return null;
-    const { caseId, slice, uncertainty, novelty } = first;
-    if (uncertainty === undefined || novelty === undefined)
-      return { caseId, slice, why: 'Drawn at random.' };
-    const heard =
-      scored.length < cases.length
-        ? ` Chosen from ${scored.length} of ${cases.length} scans so far.`
-        : '';
-    const why = `Uncertainty ${uncertainty.toFixed(2)}, unlike labelled ones ${novelty.toFixed(2)}.${heard}`;
-    return { caseId, slice, why };
+  const goal = options.slices ?? (dataset === undefined ? undefined : FIFTY);
+  const session = await LabelSession.start({ target, place, cases, unread, bundle, infer, goal });
+  const slices: NextSlices =
+    order === 'random'
+      ? randomSlices(seed)
+      : scoredSlices(cases, {
+          target,
+          bundle,
+          scorer: new SliceScorer(bundle.manifest, infer),
+          store: await scoreStore(place.root, bundle.digest, options.cache),
+          unread,
+        });
+  const server = await serveView(await routesOf(session), options.port, actionsOf(session, slices));
+  const stop = async (): Promise<void> => {
+    await server.close();
+    await session.flush();
+    await slices.stop();
+    await runtime.close();
+    await release();
   };
+  return { server, state: session.state, stop };
+}
 
-  const page = await labelPage();
-  const routes = new Map<string, Served>([
-    ['', pageRoute(page)],
+const routesOf = async (session: LabelSession): Promise<Map<string, Served>> =>
+  new Map<string, Served>([
+    ['', pageRoute(await labelPage())],
     [
       'state.json',
       { contentType: 'application/json', open: () => once(toJsonBytes(session.state, 0)) },
     ],
   ]);
-  const actions: Actions = new Map([
-    ['next', async () => toJsonBytes(await next(), 0)],
+
+const actionsOf = (session: LabelSession, slices: NextSlices): Actions =>
+  new Map([
+    ['next', async () => toJsonBytes(await slices.next(session.cases), 0)],
     ['slice', async (body: Uint8Array) => session.slice(asked(SliceOfCase, body))],
     [
       'box',
@@ -125,22 +107,11 @@ export async function openLabelling(
     [
       'save',
       async (body: Uint8Array) => {
-        const { mask, ...at } = asked(Saved, body);
-        return toJsonBytes(await session.save(at, Buffer.from(mask, 'base64')), 0);
+        const { kinds, ...at } = asked(Saved, body);
+        return toJsonBytes(await session.save(at, Buffer.from(kinds, 'base64')), 0);
       },
     ],
   ]);
-  const server = await serveView(routes, options.port, actions);
-  const stop = async (): Promise<void> => {
-    stopped = true;
-    await server.close();
-    await session.flush();
-    await Promise.allSettled(scoring);
-    await runtime.close();
-    await release();
-  };
-  return { server, state: session.state, stop };
-}
 
 function asked<Schema extends z.ZodType>(schema: Schema, body: Uint8Array): z.output<Schema> {
   try {

@@ -5,34 +5,48 @@ export interface DrawnValues {
   readonly ignore: number;
 }
 
+/** Kinds of voxels as the page is told of them, and tells them. */
+export const VOXEL = {
+  background: 0,
+  target: 1,
+  ignore: 2,
+  other: 3,
+  /** Of a prediction that nobody has confirmed. */
+  proposed: 4,
+} as const;
+
 /**
- * Writes what a person drew on one slice into the slice of a label file: the whole slice is labelled then. Voxels of
- * other classes keep theirs, whatever was drawn over them.
+ * Writes what a person drew on one slice into the slice of a label file. Where nothing of it is left to `ignore` or
+ * proposed, the slice is labelled as a whole. Voxels of other classes keep theirs, whatever was drawn over them.
  *
  * @param plane the label's values, rows x columns; changed
- * @param mask 0 or 1, rows x columns
+ * @param kinds of VOXEL, rows x columns
  */
 export function drawInto(
   plane: Uint8Array,
-  mask: Uint8Array,
+  kinds: Uint8Array,
   { target, ignore }: DrawnValues,
 ): void {
   for (let at = 0; at < plane.length; at++) {
     const value = plane[at]!;
     if (value !== 0 && value !== target && value !== ignore) continue;
-    plane[at] = mask[at] ? target : 0;
+    const kind = kinds[at]!;
+    const open = kind === VOXEL.ignore || kind === VOXEL.proposed;
+    plane[at] = open ? ignore : kind === VOXEL.target ? target : 0;
   }
 }
 
-/** Kinds of voxels as the page is told of them. */
-export const VOXEL = { background: 0, target: 1, ignore: 2, other: 3 } as const;
-
-/** A slice of a label file in the page's kinds. */
-export const kindsOf = (plane: Uint8Array, { target, ignore }: DrawnValues): Uint8Array =>
-  plane.map((value) => {
+/** A slice of a label file in the page's kinds; `proposal`, 0 or 1, where nobody has labelled it. */
+export const kindsOf = (
+  plane: Uint8Array,
+  { target, ignore }: DrawnValues,
+  proposal?: Uint8Array,
+): Uint8Array =>
+  plane.map((value, at) => {
     if (value === 0) return VOXEL.background;
     if (value === target) return VOXEL.target;
-    return value === ignore ? VOXEL.ignore : VOXEL.other;
+    if (value !== ignore) return VOXEL.other;
+    return proposal?.[at] ? VOXEL.proposed : VOXEL.ignore;
   });
 
 type Labels = Readonly<Record<string, unknown>>;

@@ -31,6 +31,22 @@ export function stroke(plane: Plane, from: Spot, to: Spot, radius: number, value
     }
 }
 
+/** The box that was dragged from one spot to another, cut to the slice: left, top, right, bottom, inclusive. */
+export function boxBetween(
+  { columns, rows }: Plane,
+  a: Spot,
+  b: Spot,
+): [left: number, top: number, right: number, bottom: number] {
+  const within = (value: number, end: number): number =>
+    Math.min(end - 1, Math.max(0, Math.round(value)));
+  return [
+    within(Math.min(a.x, b.x), columns),
+    within(Math.min(a.y, b.y), rows),
+    within(Math.max(a.x, b.x), columns),
+    within(Math.max(a.y, b.y), rows),
+  ];
+}
+
 /** Corners of the mask's bounding box, inclusive; undefined for an empty mask. */
 export function extentOf({ columns, mask }: Plane): [Spot, Spot] | undefined {
   let [x0, y0, x1, y1] = [Infinity, Infinity, -1, -1];

@@ -115,7 +115,10 @@ export const placeOf = ({
   patient,
   slices,
   score: { slice },
-}: Candidate): Pick<Proposed, 'caseId' | 'patient' | 'slice' | 'level'> => ({
+}: Omit<Candidate, 'score'> & { readonly score: { readonly slice: number } }): Pick<
+  Proposed,
+  'caseId' | 'patient' | 'slice' | 'level'
+> => ({
   caseId,
   patient,
   slice,

@@ -1,11 +1,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import fc from 'fast-check';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { openLabelling } from '../../cli/labelling/server.ts';
+import { LabelState } from '../../core/contract/label-page.ts';
 import { drawInto, kindsOf, namesWith } from '../../core/labelling/label-plane.ts';
 import { fillHole, stroke } from '../../core/labelling/paint.ts';
 import { encodeNifti } from '../../core/volume/encode.ts';
@@ -53,7 +54,7 @@ async function dataset(): Promise<string> {
 
 const mask = Uint8Array.from({ length: SIZE }, (_, n) => (n >= 110 && n < 140 ? 1 : 0));
 const asked = (one: Uint8Array) =>
-  JSON.stringify({ caseId: 'one', slice: SLICE, mask: Buffer.from(one).toString('base64') });
+  JSON.stringify({ caseId: 'one', slice: SLICE, kinds: Buffer.from(one).toString('base64') });
 
 const OPTIONS = {
   target: 'spleen',
@@ -145,7 +146,52 @@ describe('sammix label', () => {
   });
 });
 
+describe('the slices that the page goes to', () => {
+  async function unlabelled(): Promise<string> {
+    const root = await dataset();
+    await rm(path.join(root, 'labelsTr', 'one.nii'));
+    return root;
+  }
+
+  it('are those of the scans that can be read, while the others are named', async () => {
+    const root = await unlabelled();
+    const file = path.join(root, 'imagesTr', 'before_0000.nii');
+    await writeFile(file, encodeNifti(spec, turned(hu)).subarray(0, 4000));
+    const { server, state, stop } = await openLabelling(root, OPTIONS);
+    onTestFinished(stop);
+    expect(state.cases.map(({ caseId }) => caseId)).toContain('one');
+    const next = await fetch(new URL('next', server.url), { method: 'POST', body: '{}' });
+    expect(await next.json()).toMatchObject({ caseId: 'one' });
+    const told = LabelState.parse(await (await fetch(new URL('state.json', server.url))).json());
+    expect(told.unread).toEqual([{ caseId: 'before', why: expect.any(String) }]);
+  });
+
+  it('at random wait for no scores', async () => {
+    const root = await unlabelled();
+    const { server, stop } = await openLabelling(root, { ...OPTIONS, order: 'random' });
+    onTestFinished(stop);
+    const next = await fetch(new URL('next', server.url), { method: 'POST', body: '{}' });
+    expect(await next.json()).toMatchObject({ caseId: 'one', why: 'Drawn at random.' });
+    expect(await readdir(path.join(root, '.sammix'))).not.toContain('scores');
+  });
+});
+
 describe('a label', () => {
+  it('is not drawn of a region, and nothing is written then', async () => {
+    const root = await dataset();
+    const file = path.join(root, 'dataset.json');
+    const labels = { background: 0, spleen: 1, kidney: 2, both: [1, 2] };
+    await writeFile(file, JSON.stringify({ labels }));
+    const before = await readFile(file, 'utf8');
+    for (const target of ['spleen+kidney', 'both', 'background'])
+      await expect(openLabelling(root, { ...OPTIONS, target })).rejects.toMatchObject({
+        code: 'target-not-one-value',
+      });
+    expect(await readFile(file, 'utf8')).toBe(before);
+    const { stop } = await openLabelling(root, OPTIONS);
+    await stop();
+  });
+
   it('keeps every voxel of other classes, and has no voxel left that nobody labelled', () => {
     const planes = fc.uint8Array({ minLength: 12, maxLength: 12, max: 5 });
     fc.assert(

@@ -80,6 +80,35 @@ describe('sammix label', () => {
     await expect(propose(path.join(root, 'labelsTr'))).rejects.toMatchObject({ code: 'no-scans' });
   });
 
+  it('names scans and labels that cannot be read, and goes on with the others', async () => {
+    const root = await dataset();
+    const scan = (caseId: string) => path.join(root, 'imagesTr', `${caseId}_0000.nii`);
+    const whole = await readFile(scan('two'));
+    // One without its last slices, one that is no volume at all, one whose label is damaged.
+    await writeFile(scan('cut'), whole.subarray(0, whole.length - 9000));
+    await writeFile(scan('text'), 'not a volume');
+    await writeFile(scan('mislabelled'), whole);
+    await writeFile(path.join(root, 'labelsTr', 'mislabelled.nii'), whole.subarray(0, 400));
+    const options = { ...BASE, propose: 100 };
+    const { result, text, exitCode } = await labelCommand(root, options, silentProgress);
+    const { proposal, unread } = result as {
+      proposal: { caseId: string }[];
+      unread: { caseId: string; why: string }[];
+    };
+    expect(new Set(proposal.map(({ caseId }) => caseId))).toEqual(new Set(['one', 'two']));
+    expect(unread.map(({ caseId }) => caseId).sort()).toEqual(['cut', 'mislabelled', 'text']);
+    for (const { caseId } of unread) expect(text).toContain(`NOT READ ${caseId}: `);
+    expect(exitCode).toBe(1);
+  });
+
+  it('draws at random without a look at the scans', async () => {
+    const root = await dataset();
+    const drawn = await propose(root, { order: 'random', propose: 100 });
+    expect(drawn.proposal).toHaveLength(drawn.open);
+    expect(drawn.labelled + drawn.open).toBe(16);
+    expect(await readdir(root)).not.toContain('.sammix');
+  });
+
   it('writes its scores where it is told to', async () => {
     const root = await dataset();
     const cache = await temporaryFolder();

@@ -1,39 +1,11 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { readFile } from '../../cli/files.ts';
 import { openLabelling } from '../../cli/labelling/server.ts';
-import { openNifti } from '../../core/volume/reader.ts';
-import { encodePhantom, phantomCase } from '../../phantom/phantom.ts';
 import { axeViolations, LOOKS } from '../axe.ts';
 import { findChromium, NO_CHROMIUM, openBrowser, type TestBrowser } from '../browser.ts';
-import { temporaryFolder } from '../support/case.ts';
-
-const phantom = phantomCase({ seed: 3, columns: 96, rows: 80, slices: 12 });
-
-async function dataset(): Promise<string> {
-  const root = await temporaryFolder();
-  await mkdir(path.join(root, 'imagesTr'));
-  await writeFile(path.join(root, 'imagesTr', 'one_0000.nii'), encodePhantom(phantom).ct);
-  return root;
-}
-
-const OPTIONS = { target: 'liver', order: 'next', seed: 0, slices: 4, port: 0 } as const;
-
-const ready = (page: Page) => page.waitForSelector('body[data-state=ready]');
-const text = async (page: Page, id: string) => (await page.locator(`#${id}`).textContent()) ?? '';
-
-/** Where a voxel is on the screen, as the page fits the slice. */
-async function placeOf(page: Page, column: number, row: number) {
-  const { x, y, width, height } = (await page.locator('#canvas').boundingBox())!;
-  const { columns, rows, spacingMm: mm } = phantom.grid;
-  const perMm = Math.min(width / (columns * mm.column), height / (rows * mm.row));
-  return {
-    x: x + width / 2 + ((column + 0.5) * mm.column - (columns * mm.column) / 2) * perMm,
-    y: y + height / 2 + ((row + 0.5) * mm.row - (rows * mm.row) / 2) * perMm,
-  };
-}
+import { dataset, labelled, OPTIONS, phantom, placeOf, ready, text } from './label-dataset.ts';
 
 async function drag(page: Page, from: readonly [number, number], to: readonly [number, number]) {
   const [a, b] = [await placeOf(page, ...from), await placeOf(page, ...to)];
@@ -46,12 +18,8 @@ async function drag(page: Page, from: readonly [number, number], to: readonly [n
 }
 
 async function values(root: string, slice: number): Promise<Map<number, number>> {
-  const file = path.join(root, 'labelsTr', 'one.nii.gz');
   const counts = new Map<number, number>();
-  for await (const { index, hu } of (
-    await openNifti(readFile(file), { subject: file })
-  ).axialSlices())
-    if (index === slice) for (const value of hu) counts.set(value, (counts.get(value) ?? 0) + 1);
+  for (const value of await labelled(root, slice)) counts.set(value, (counts.get(value) ?? 0) + 1);
   return counts;
 }
 
@@ -111,7 +79,7 @@ describe.skipIf(findChromium() === undefined)(`the page of sammix label (${NO_CH
     await page.goto(`${labelling.server.url}#case=one&slice=${slice}`);
     await ready(page);
     expect(await text(page, 'count')).toBe('2 of 4 slices labelled');
-    expect(await text(page, 'message')).toBe('Labelled.');
+    expect(await text(page, 'standing')).toBe('labelled');
     expect(faults).toEqual([]);
     await page.close();
   });

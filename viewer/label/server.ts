@@ -5,8 +5,7 @@ import {
   SLICE_HEAD_BYTES,
   type SliceOfCase,
 } from '../../core/contract/label-page.ts';
-import { VOXEL } from '../../core/labelling/label-plane.ts';
-import type { ShownSlice } from './slice-picture.ts';
+import type { SentSlice } from './drawn-slice.ts';
 
 /** What the page asks its server for. Throws with the server's words. */
 
@@ -16,20 +15,18 @@ export const state = async (): Promise<LabelState> =>
 export const next = async (): Promise<z.infer<typeof NextSlice>> =>
   NextSlice.parse(await (await ask('next', {})).json());
 
-export async function slice(at: SliceOfCase): Promise<ShownSlice> {
+export async function slice(at: SliceOfCase): Promise<SentSlice> {
   const bytes = await (await ask('slice', at)).arrayBuffer();
   const head = new DataView(bytes);
   const [columns, rows] = [head.getUint32(0, true), head.getUint32(4, true)];
   const size = columns * rows;
-  const kinds = new Uint8Array(bytes, SLICE_HEAD_BYTES + size * 2, size);
   return {
     columns,
     rows,
     columnMm: head.getFloat32(8, true),
     rowMm: head.getFloat32(12, true),
     hu: new Int16Array(bytes, SLICE_HEAD_BYTES, size),
-    kinds,
-    mask: kinds.map((kind) => (kind === VOXEL.target ? 1 : 0)),
+    kinds: new Uint8Array(bytes, SLICE_HEAD_BYTES + size * 2, size),
   };
 }
 
@@ -42,8 +39,8 @@ export const box = async (
   return new Uint8Array(await (await ask('box', asked)).arrayBuffer());
 };
 
-export const save = async (at: SliceOfCase, mask: Uint8Array): Promise<LabelState> =>
-  LabelState.parse(await (await ask('save', { ...at, mask: base64(mask) })).json());
+export const save = async (at: SliceOfCase, kinds: Uint8Array): Promise<LabelState> =>
+  LabelState.parse(await (await ask('save', { ...at, kinds: base64(kinds) })).json());
 
 const ask = (action: string, asked: unknown): Promise<Response> =>
   checked(fetch(action, { method: 'POST', body: JSON.stringify(asked) }));

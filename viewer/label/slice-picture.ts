@@ -1,36 +1,45 @@
 import { VOXEL } from '../../core/labelling/label-plane.ts';
-import type { Plane, Spot } from '../../core/labelling/paint.ts';
-
-/** A slice as the server sends it, with the mask that is drawn on it. */
-export interface ShownSlice extends Plane {
-  readonly hu: Int16Array;
-  readonly kinds: Uint8Array;
-  readonly columnMm: number;
-  readonly rowMm: number;
-}
+import type { Spot } from '../../core/labelling/paint.ts';
+import type { Place } from '../wheel.ts';
+import type { WindowHu } from '../windows.ts';
+import type { DrawnSlice } from './drawn-slice.ts';
 
 export interface Extras {
   /** Two corners of a box that is being dragged. */
   readonly box: readonly [Spot, Spot] | null;
   /** The cursor of the keyboard. */
   readonly cursor: Spot | null;
+  /** What brush or eraser would touch, radius in voxels. */
+  readonly brush: { readonly at: Spot; readonly radius: number } | null;
 }
 
-/** Target, and classes that are not drawn here: blue and orange, told apart by everyone. */
-const TARGET = [86, 180, 233] as const;
-const OTHER = [230, 159, 0] as const;
+type Rgb = readonly [number, number, number];
 
-/** Draws one axial slice on a 2D canvas, as large as it fits, and tells voxels from places on it. */
+/** Told apart by everyone: what is labelled, proposed and nobody's word yet, and of classes not drawn here. */
+const TARGET: Rgb = [86, 180, 233];
+const PROPOSED: Rgb = [240, 228, 66];
+const OTHER: Rgb = [230, 159, 0];
+
+const MOST_ZOOM = 16;
+/** So much of the picture stays in sight, wherever it is moved. */
+const KEPT_PX = 60;
+/** Voxels are shown as squares from this size on. */
+const SQUARES_FROM_PX = 4;
+
+/** Draws one axial slice on a 2D canvas, at first as large as it fits, and tells voxels from places on it. */
 export class SlicePicture {
   private readonly canvas: HTMLCanvasElement;
   private readonly voxels = document.createElement('canvas');
+  private zoom = 1;
+  /** Of the slice's middle from that of the canvas, in CSS pixels. */
+  private offset: Place = { x: 0, y: 0 };
 
   constructor(canvas: HTMLCanvasElement) {
     this.canvas = canvas;
   }
 
   /** @param windowHu what is black and what is white */
-  show(slice: ShownSlice, windowHu: readonly [number, number], extras: Extras): void {
+  show(slice: DrawnSlice, windowHu: WindowHu, { box, cursor, brush }: Extras): void {
     const { canvas, voxels } = this;
     const ratio = window.devicePixelRatio;
     canvas.width = Math.round(canvas.clientWidth * ratio);
@@ -41,40 +50,79 @@ export class SlicePicture {
     const context = canvas.getContext('2d')!;
     const { left, top, perColumn, perRow } = this.fit(slice);
     context.scale(ratio, ratio);
+    context.imageSmoothingEnabled = perColumn < SQUARES_FROM_PX;
     context.drawImage(voxels, left, top, slice.columns * perColumn, slice.rows * perRow);
     const at = ({ x, y }: Spot) =>
       [left + (x + 0.5) * perColumn, top + (y + 0.5) * perRow] as const;
     context.strokeStyle = '#fff';
     context.lineWidth = 1.5;
-    if (extras.box) {
-      const [[x0, y0], [x1, y1]] = [at(extras.box[0]), at(extras.box[1])];
+    if (box) {
+      const [[x0, y0], [x1, y1]] = [at(box[0]), at(box[1])];
       context.strokeRect(x0, y0, x1 - x0, y1 - y0);
     }
-    if (extras.cursor) {
-      const [x, y] = at(extras.cursor);
+    if (cursor) {
+      const [x, y] = at(cursor);
       context.strokeRect(x - 8, y, 16, 0);
       context.strokeRect(x, y - 8, 0, 16);
     }
+    if (brush) {
+      const { radius } = brush;
+      context.beginPath();
+      context.ellipse(...at(brush.at), radius * perColumn, radius * perRow, 0, 0, 2 * Math.PI);
+      context.stroke();
+    }
   }
 
-  spotOf(slice: ShownSlice, event: MouseEvent): Spot {
-    const { left, top } = this.canvas.getBoundingClientRect();
+  spotOf(slice: DrawnSlice, { x, y }: Place): Spot {
     const fit = this.fit(slice);
     return {
-      x: (event.clientX - left - fit.left) / fit.perColumn - 0.5,
-      y: (event.clientY - top - fit.top) / fit.perRow - 0.5,
+      x: (x - fit.left) / fit.perColumn - 0.5,
+      y: (y - fit.top) / fit.perRow - 0.5,
     };
   }
 
-  private fit({ columns, rows, columnMm, rowMm }: ShownSlice) {
+  /** Enlarges about a place, which stays where it is; undefined for the middle. */
+  zoomBy(factor: number, place?: Place): void {
+    const zoom = Math.max(1, Math.min(MOST_ZOOM, this.zoom * factor));
+    const by = zoom / this.zoom;
     const { clientWidth, clientHeight } = this.canvas;
-    const perMm = Math.min(clientWidth / (columns * columnMm), clientHeight / (rows * rowMm));
+    const from = place
+      ? { x: place.x - clientWidth / 2, y: place.y - clientHeight / 2 }
+      : { x: 0, y: 0 };
+    this.zoom = zoom;
+    this.offset = {
+      x: from.x + (this.offset.x - from.x) * by,
+      y: from.y + (this.offset.y - from.y) * by,
+    };
+  }
+
+  moveBy(x: number, y: number): void {
+    this.offset = { x: this.offset.x + x, y: this.offset.y + y };
+  }
+
+  /** The whole slice again. */
+  reset(): void {
+    this.zoom = 1;
+    this.offset = { x: 0, y: 0 };
+  }
+
+  private fit({ columns, rows, columnMm, rowMm }: DrawnSlice) {
+    const { clientWidth, clientHeight } = this.canvas;
+    const whole = Math.min(clientWidth / (columns * columnMm), clientHeight / (rows * rowMm));
+    const perMm = whole * this.zoom;
     const [perColumn, perRow] = [columnMm * perMm, rowMm * perMm];
+    const [width, height] = [columns * perColumn, rows * perRow];
+    const kept = (value: number, size: number, room: number): number => {
+      const most = Math.max(0, (size + room) / 2 - KEPT_PX);
+      return Math.max(-most, Math.min(most, value));
+    };
+    const { x, y } = this.offset;
+    this.offset = { x: kept(x, width, clientWidth), y: kept(y, height, clientHeight) };
     return {
       perColumn,
       perRow,
-      left: (clientWidth - columns * perColumn) / 2,
-      top: (clientHeight - rows * perRow) / 2,
+      left: (clientWidth - width) / 2 + this.offset.x,
+      top: (clientHeight - height) / 2 + this.offset.y,
     };
   }
 }
@@ -82,13 +130,13 @@ export class SlicePicture {
 /** Inside of a contour only a little of its colour: what was drawn over must stay visible. */
 const INSIDE = 0.25;
 
-function coloured(slice: ShownSlice, [low, high]: readonly [number, number]): ImageData {
-  const { columns, rows, hu, mask, kinds } = slice;
-  const image = new ImageData(columns, rows);
+function coloured(slice: DrawnSlice, [low, high]: WindowHu): ImageData {
+  const { columns, hu, mask, kinds } = slice;
+  const image = new ImageData(columns, slice.rows);
   const { data } = image;
   for (let at = 0; at < hu.length; at++) {
     const grey = Math.max(0, Math.min(255, ((hu[at]! - low) * 255) / (high - low)));
-    const colour = mask[at] ? TARGET : kinds[at] === VOXEL.other ? OTHER : null;
+    const colour = mask[at] ? drawnAs(kinds[at]!) : kinds[at] === VOXEL.other ? OTHER : null;
     const inner = mask[at - 1] && mask[at + 1] && mask[at - columns] && mask[at + columns];
     const share = colour === null ? 0 : mask[at] && !inner ? 1 : INSIDE;
     for (let c = 0; c < 3; c++) data[at * 4 + c] = grey * (1 - share) + (colour?.[c] ?? 0) * share;
@@ -96,3 +144,5 @@ function coloured(slice: ShownSlice, [low, high]: readonly [number, number]): Im
   }
   return image;
 }
+
+const drawnAs = (kind: number): Rgb => (kind === VOXEL.proposed ? PROPOSED : TARGET);
