@@ -4,7 +4,7 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import type { RunKeys } from '../core/contract/keys.ts';
 import { CaseManifest } from '../core/contract/manifest.ts';
 import type { Machine, SegmentedReport } from '../core/contract/report.ts';
-import { datasetJsonTable } from '../core/dataset/label-meaning.ts';
+import { datasetJsonTable } from '../core/dataset/class-tables.ts';
 import { StorageError } from '../core/errors.ts';
 import { getJson } from '../core/json.ts';
 import { assembleCase } from '../core/stage/assemble.ts';

@@ -1,5 +1,6 @@
 import { runKeys } from '../contract/keys.ts';
 import { type LabelMap, type TargetOfCase, TargetsReport } from '../contract/targets.ts';
+import { isSameName } from '../dataset/class-names.ts';
 import { toJsonBytes, usableJson } from '../json.ts';
 import { liverToSpleen } from '../measure/liver-to-spleen.ts';
 import type { BlobStore } from '../ports.ts';
@@ -9,6 +10,21 @@ export const readTargets = (
   store: Pick<BlobStore, 'get'>,
   caseId: string,
 ): Promise<TargetsReport | undefined> => usableJson(store, runKeys(caseId).report, TargetsReport);
+
+/**
+ * Where the results of one target lie: in the case's own folder where it has no other, else in that
+ * target's; undefined where the case has several and not this one.
+ */
+export async function folderOfTarget(
+  store: Pick<BlobStore, 'get'>,
+  caseId: string,
+  target: string,
+): Promise<string | undefined> {
+  const joined = await readTargets(store, caseId);
+  if (!joined) return caseId;
+  const found = joined.targets.find((one) => isSameName(one.target, target));
+  return found && `${caseId}/${found.folder}`;
+}
 
 /**
  * Writes `report.json` and `report.html` of a case whose targets are done, each in its own folder. Both
