@@ -1,10 +1,5 @@
-import { runKeys } from '../core/contract/keys.ts';
-import {
-  LABEL_MAP_FILE,
-  type LabelMap,
-  type TargetOfCase,
-  targetFolder,
-} from '../core/contract/targets.ts';
+import { runKeys, targetFolder } from '../core/contract/keys.ts';
+import { LABEL_MAP_FILE, type LabelMap, type TargetOfCase } from '../core/contract/targets.ts';
 import { ConfigError } from '../core/errors.ts';
 import { joinTargets, readTargets } from '../core/stage/join-targets.ts';
 import { writeLabelMap } from '../core/stage/label-map.ts';
@@ -183,7 +178,7 @@ async function join(
 ): Promise<void> {
   const targets = outcomes.map(({ target, folder, report }) => ({ target, folder, report }));
   const map = await currentLabelMap({ store }, caseId, outcomes, labelMap);
-  await joinTargets(caseId, targets, map, store);
+  await joinTargets(caseId, { targets, labelMap: map }, store);
 }
 
 /** As it lies there where no mask has changed; made where it is wanted; of other masks it is removed. */

@@ -26,14 +26,20 @@ export async function folderOfTarget(
   return found && `${caseId}/${found.folder}`;
 }
 
+export interface JoinedTargets {
+  readonly targets: readonly TargetOfCase[];
+  /** Those that have not ended yet. */
+  readonly pending?: readonly string[];
+  readonly labelMap?: LabelMap | undefined;
+}
+
 /**
  * Writes `report.json` and `report.html` of a case whose targets are done, each in its own folder. Both
  * are made of what lies in those folders, so that they can be made again at any time.
  */
 export async function joinTargets(
   caseId: string,
-  targets: readonly TargetOfCase[],
-  labelMap: LabelMap | undefined,
+  { targets, pending = [], labelMap }: JoinedTargets,
   store: BlobStore,
 ): Promise<TargetsReport> {
   const keys = runKeys(caseId);
@@ -46,6 +52,7 @@ export async function joinTargets(
     status: 'several-targets',
     caseId,
     targets: [...targets],
+    ...(pending.length > 0 && { pending: [...pending] }),
     ...(labelMap && { labelMap }),
     ...(ratio && { liverToSpleen: ratio }),
   };
