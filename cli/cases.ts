@@ -30,7 +30,8 @@ export interface CollectOptions extends LabelOptions {
 /** A case's label: a file and how to read it, or why none of those at hand is taken. */
 export interface CaseLabel {
   readonly file: string | null;
-  read(): Promise<LabelInput>;
+  /** As the only target reads it; the liver, unless another is named. */
+  read(target?: string): Promise<LabelInput>;
   /** As one of several targets reads it; undefined where nothing says that it holds that target. */
   readFor(target: string): Promise<LabelInput | undefined>;
 }
@@ -108,7 +109,7 @@ export function caseLabel(
   if (file !== undefined)
     return {
       file,
-      read: () => labelInput(file, choice),
+      read: (target) => labelInput(file, { ...choice, target }),
       readFor: (target) => labelOfTarget(file, choice, target),
     };
   const unusable = async () => unusableLabel(caseId, doubt!);

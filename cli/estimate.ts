@@ -64,6 +64,8 @@ export interface Estimates {
   readonly market: 'spot' | 'on-demand';
   readonly instances: number;
   readonly slices: number;
+  /** Runs of each volume. */
+  readonly targets: number;
   readonly rows: readonly EstimateRow[];
 }
 
@@ -84,6 +86,7 @@ export function estimates(site: Site, options: EstimateOptions): Estimates {
   const compute = { ...site.compute, gpuInstanceTypes: [instanceType] };
   const instance = gpuPricesOf({ region, compute })[instanceType]!;
   const rush: Omit<Rush, 'volumes'> = rushOf(site, { ...options, prices, instance });
+  const targets = 1 + Object.keys(site.targets).length;
   const limits = { accountFunctions: options.functions, deadlineHours: compute.deadlineHours };
   return {
     pricesAsOf: PRICES_AS_OF,
@@ -92,10 +95,19 @@ export function estimates(site: Site, options: EstimateOptions): Estimates {
     market,
     instances: rush.instances,
     slices,
+    targets,
     rows: (options.volumes === undefined ? MAGNITUDES : [options.volumes]).map((volumes) => {
-      const one = { ...rush, volumes };
-      const { met, next } = limitsAt(limitsOf(one, limits), volumes);
-      return { volumes, ...estimate(one), met, next: next ?? null };
+      // An upload makes as many runs as the site has targets, and is uploaded once.
+      const one = { ...rush, volumes: volumes * targets };
+      const runs = estimate(one);
+      const known = limitsOf(one, limits).map((limit) => ({
+        ...limit,
+        volumes: Math.floor(limit.volumes / targets),
+      }));
+      const { met, next } = limitsAt(known, volumes);
+      const usdPerVolume = runs.totalUsd / volumes;
+      const uploadGb = runs.uploadGb / targets;
+      return { volumes, ...runs, usdPerVolume, uploadGb, met, next: next ?? null };
     }),
   };
 }
@@ -110,9 +122,9 @@ const unknownRegion = (region: string): ConfigError =>
   });
 
 export function estimateText(result: Estimates): string {
-  const { region, instanceType, market, instances, slices, rows, pricesAsOf } = result;
+  const { region, instanceType, market, instances, slices, targets, rows, pricesAsOf } = result;
   return [
-    `volumes of ${slices} slices in ${region}, ${instanceType} ${market}, ${instances} GPU jobs at once`,
+    `volumes of ${slices} slices${targets === 1 ? '' : `, each for ${targets} targets,`} in ${region}, ${instanceType} ${market}, ${instances} GPU jobs at once`,
     `list prices of ${pricesAsOf}, without tax and storage of what is kept: an estimate, to be checked`,
     '',
     ...rows.flatMap(rowText),

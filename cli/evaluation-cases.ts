@@ -1,13 +1,15 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { DirStore } from '../adapters/dir-store.ts';
-import { type BundleDisplay, bundleDisplay } from '../core/contract/bundle.ts';
+import { DirStore } from '../adapters/dir-store.ts';
+import { type BundleDisplay, bundleDisplay, LIVER } from '../core/contract/bundle.ts';
 import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts';
+import { runKeys } from '../core/contract/keys.ts';
 import type { LabelChoice } from '../core/dataset/label-meaning.ts';
 import { ConfigError } from '../core/errors.ts';
 import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
 import { putJson, usableJson } from '../core/json.ts';
+import { folderOfTarget } from '../core/stage/join-targets.ts';
 import { imageName, imageStream, imageVersion } from './case-image.ts';
 import { type CaseLabel, caseLabel, type LabelCase } from './cases.ts';
 import { fileVersion, isFile, readFile } from './files.ts';
@@ -54,7 +56,7 @@ export async function modelMasks(
       if (from && !run.force) await reuseCase(from, run, input);
       const { report, resumed } = await runLocally(run, input, input.label);
       // A case that failed has a label all the same.
-      const { version: labelVersion } = await input.label.read();
+      const { version: labelVersion } = await input.label.read(bundle.manifest.target.name);
       const row = evaluatedCase(report, { patientId: input.patientId, labelVersion });
       return { row, resumed };
     },
@@ -71,7 +73,8 @@ export interface PredictionOptions extends LabelOptions {
 }
 
 /**
- * Takes masks from a folder: named as labels are, or `<case>/mask.nii.gz` as `sammix run` writes them.
+ * Takes masks from a folder: named as labels are, `<case>/mask.nii.gz`, or as `sammix run` writes them of several
+ * targets.
  *
  * @throws ConfigError where the folder does not exist
  */
@@ -86,9 +89,12 @@ export async function folderMasks(
   const usable = cases.filter(({ fault }) => fault === undefined);
   const found = await findLabels(folder, usable, []);
   const choice = predictionChoice(options);
+  const results = new DirStore(path.resolve(folder));
   const maskOf = async (input: LabelledInput): Promise<CaseLabel | undefined> => {
-    const own = path.join(path.resolve(folder), input.caseId, 'mask.nii.gz');
-    const file = (await isFile(own)) ? own : found.of(input);
+    const own = await ownMask(results, input.caseId, options.labelName?.[0] ?? LIVER);
+    if (own !== undefined) return caseLabel(own ?? undefined, undefined, input, ownChoice(options));
+    const inFolder = path.join(results.root, runKeys(input.caseId).mask);
+    const file = (await isFile(inFolder)) ? inFolder : found.of(input);
     return caseLabel(file, found.doubt(input), input, choice);
   };
   return {
@@ -99,15 +105,36 @@ export async function folderMasks(
   };
 }
 
+/**
+ * The mask of a case that `sammix run` has made, of several targets that of the given one; null where it
+ * made others only, undefined where it made none.
+ */
+async function ownMask(
+  results: DirStore,
+  caseId: string,
+  target: string,
+): Promise<string | null | undefined> {
+  const folder = await folderOfTarget(results, caseId, target);
+  if (folder === undefined) return null;
+  const { report, mask } = runKeys(folder);
+  if (!(await results.stat(report))) return undefined;
+  return (await results.stat(mask)) ? path.join(results.root, mask) : null;
+}
+
+const PREDICTION_OPTIONS = { value: '--prediction-value', name: '--prediction-name' };
+
 /** What is said of the labels holds for the masks, unless something is said of them. */
 function predictionChoice(options: PredictionOptions): LabelChoice {
-  const { predictionValue: values, predictionName: names } = options;
-  const said = values ?? names;
-  return {
-    ...(said ? { values, names } : labelChoice(options)),
-    options: { value: '--prediction-value', name: '--prediction-name' },
-  };
+  const { predictionValue, predictionName } = options;
+  if (predictionValue || predictionName) return ownChoice(options);
+  return { ...labelChoice(options), options: PREDICTION_OPTIONS };
 }
+
+/** A mask of sammix has one class, whatever the labels call it. */
+const ownChoice = ({
+  predictionValue: values,
+  predictionName: names,
+}: PredictionOptions): LabelChoice => ({ values, names, options: PREDICTION_OPTIONS });
 
 interface MeasureOptions {
   readonly force: boolean;

@@ -2,14 +2,8 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { LIVER } from '../core/contract/bundle.ts';
-import {
-  type ClassTable,
-  choiceVersion,
-  datasetJsonTable,
-  dsegTsvTable,
-  isSameName,
-  type LabelChoice,
-} from '../core/dataset/label-meaning.ts';
+import { type ClassTable, datasetJsonTable, dsegTsvTable } from '../core/dataset/class-tables.ts';
+import { choiceVersion, type LabelChoice, namesTarget } from '../core/dataset/label-meaning.ts';
 import { isCalledLiver, rolesOf, type SeenFile } from '../core/dataset/layout.ts';
 import { pair } from '../core/dataset/pairing.ts';
 import { ConfigError, type Fault, InputError, SammixError } from '../core/errors.ts';
@@ -144,7 +138,7 @@ export async function labelInput(file: string, choice: LabelChoice): Promise<Lab
 
 /**
  * The same for one of several targets that one label is read for. The liver is found as ever; another
- * target by its name in the table beside the label, since a class can be one of them at most.
+ * target only by its name in the table beside the label, since a class can be one of them at most.
  *
  * @returns undefined where no table names the target: the label is of others
  */
@@ -153,13 +147,10 @@ export async function labelOfTarget(
   choice: LabelChoice,
   target: string,
 ): Promise<LabelInput | undefined> {
-  if (target === LIVER) return labelInput(file, choice);
-  const label = await labelInput(file, { ...choice, names: [target] });
-  const isNamed = label.tables?.some(({ classes }) =>
-    classes.some(({ name }) => isSameName(name, target)),
-  );
+  const label = await labelInput(file, { ...choice, target });
+  const isRead = target === LIVER || namesTarget(label.tables ?? [], target);
   // Without tables it may be one that cannot be opened: that is told.
-  return isNamed || label.version.startsWith('unreadable') ? label : undefined;
+  return isRead || label.version.startsWith('unreadable') ? label : undefined;
 }
 
 /** Stands for a label that cannot be opened: reading it says why. */

@@ -99,7 +99,9 @@ export const labelOf = (
   { bundle, folder }: Pick<LocalRun, 'bundle' | 'folder'>,
   label: CaseLabel | undefined,
 ): Promise<LabelInput | undefined> | undefined =>
-  folder === undefined ? label?.read() : label?.readFor(bundle.manifest.target.name);
+  folder === undefined
+    ? label?.read(bundle.manifest.target.name)
+    : label?.readFor(bundle.manifest.target.name);
 
 const openBundleOf = ({ bundle = DEFAULT_BUNDLE }: ModelOptions): Promise<OpenBundle> =>
   openBundle(new DirStore(bundle), bundle);

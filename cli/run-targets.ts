@@ -1,13 +1,6 @@
-import { runKeys } from '../core/contract/keys.ts';
-import { CaseReport } from '../core/contract/report.ts';
-import {
-  LABEL_MAP_FILE,
-  type LabelMap,
-  type TargetOfCase,
-  targetFolder,
-} from '../core/contract/targets.ts';
+import { runKeys, targetFolder } from '../core/contract/keys.ts';
+import { LABEL_MAP_FILE, type LabelMap, type TargetOfCase } from '../core/contract/targets.ts';
 import { ConfigError } from '../core/errors.ts';
-import { usableJson } from '../core/json.ts';
 import { joinTargets, readTargets } from '../core/stage/join-targets.ts';
 import { writeLabelMap } from '../core/stage/label-map.ts';
 import { isToBeSplit } from '../core/stage/run-case.ts';
@@ -118,7 +111,8 @@ function refuseOptions(
 
 /**
  * A folder has the results of one target in a case's own folder, or those of several in folders below.
- * What lies there may have been corrected by hand: it is not moved, and not written over.
+ * What lies there may have been corrected by hand: it is not moved, and not written over. Only one target
+ * has a mask beside its report: reports are read where a case has none, which is where all has failed.
  *
  * @throws ConfigError where a case has results of the other kind
  */
@@ -128,11 +122,10 @@ export async function refuseOtherLayout(
 ): Promise<void> {
   const { store } = runs[0]!;
   for (const { caseId } of cases) {
-    const several = (await readTargets(store, caseId)) !== undefined;
-    if (several && runs.length === 1) throw otherLayout(store.root, caseId, 'several targets');
-    if (several || runs.length === 1) continue;
-    const single = await usableJson(store, runKeys(caseId).report, CaseReport);
-    if (single?.status === 'segmented') throw otherLayout(store.root, caseId, 'one target');
+    const single = (await store.stat(runKeys(caseId).mask)) !== undefined;
+    if (runs.length > 1 && single) throw otherLayout(store.root, caseId, 'one target');
+    if (runs.length === 1 && !single && (await readTargets(store, caseId)) !== undefined)
+      throw otherLayout(store.root, caseId, 'several targets');
   }
 }
 
@@ -185,7 +178,7 @@ async function join(
 ): Promise<void> {
   const targets = outcomes.map(({ target, folder, report }) => ({ target, folder, report }));
   const map = await currentLabelMap({ store }, caseId, outcomes, labelMap);
-  await joinTargets(caseId, targets, map, store);
+  await joinTargets(caseId, { targets, labelMap: map }, store);
 }
 
 /** As it lies there where no mask has changed; made where it is wanted; of other masks it is removed. */

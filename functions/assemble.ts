@@ -11,7 +11,8 @@ export const handler = eachMessage(
   async (event) => {
     const { env, store, log, emit } = context();
     const { SAMMIX_GPU_PRICES: gpuPrices, SAMMIX_LABELS: labels } = env;
-    const ports: ReportPorts = { store, gpuPrices, labels, log, emit };
+    const further = Object.keys(env.SAMMIX_TARGETS);
+    const ports: ReportPorts = { store, gpuPrices, labels, further, log, emit };
     if (event.source === 'aws.s3') {
       const { ingestLabel } = await import('../site/report-run.ts');
       return ingestLabel(event, ports);

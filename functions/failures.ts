@@ -8,13 +8,13 @@ const context = siteContext('failures', FailuresEnv);
 export const handler = eachMessage(
   async (event) => {
     const { env, store, log, emit } = context();
-    const [{ bundleReader }, { reportFailedRun }] = await Promise.all([
-      import('../site/bundles.ts'),
+    const [{ siteTargets }, { reportFailedRun }] = await Promise.all([
+      import('../site/targets.ts'),
       import('../site/failed-run.ts'),
     ]);
-    const bundle = bundleReader(store, env.SAMMIX_BUNDLE);
+    const targets = siteTargets(store, env.SAMMIX_BUNDLE, env.SAMMIX_TARGETS);
     const headerText = env.SAMMIX_HEADER_TEXT;
-    await reportFailedRun(event, { store, bundle, headerText, log, emit });
+    await reportFailedRun(event, { store, targets, headerText, log, emit });
   },
   () => context().log,
 );

@@ -4,15 +4,16 @@ import { CfnSchedule } from 'aws-cdk-lib/aws-scheduler';
 import type { Topic } from 'aws-cdk-lib/aws-sns';
 import type { Queue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
+import { targetFolder } from '../core/contract/keys.ts';
 import type { Site } from '../site/contract/config.ts';
 import type { EnvironmentOf, EvaluateFinishEnv, EvaluateStartEnv } from '../site/contract/env.ts';
 import type { EvaluationRequested } from '../site/contract/evaluation.ts';
-import { cloudKeys, JOB_NAME, PREFIX } from '../site/contract/keys.ts';
+import { cloudKeys, FURTHER_ACTIVE_BUNDLES, JOB_NAME, PREFIX } from '../site/contract/keys.ts';
 import { gpuPricesOf } from '../site/cost/gpu-prices.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import { evaluateJob, type GpuJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';
-import { grantAll, onPrefixes, seesWhatIsMissing, usesKey } from './grants.ts';
+import { grantAll, onKeys, onPrefixes, seesWhatIsMissing, usesKey } from './grants.ts';
 import { NodeFunction } from './node-function.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Storage } from './storage.ts';
@@ -65,6 +66,7 @@ export class Evaluation extends Construct {
       SAMMIX_JOB_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_EVALUATE_JOB: job.jobDefinitionArn,
       SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_TARGETS: JSON.stringify(site.targets),
       SAMMIX_HEADER_TEXT: site.outputs.headerText ? 'kept' : 'dropped',
       SAMMIX_CASES_PER_JOB: String(site.evaluation.casesPerJob),
       SAMMIX_SLICES_PER_SLAB: String(site.compute.slicesPerSlab),
@@ -127,6 +129,7 @@ export class Evaluation extends Construct {
           PREFIX.evaluationRuns,
         ),
         onPrefixes(storage.data, 's3:PutObject', ...written),
+        onKeys(storage.data, 's3:PutObject', FURTHER_ACTIVE_BUNDLES),
         seesWhatIsMissing(storage.data),
         { actions: ['sns:Publish'], resources: [topic.topicArn] },
       ],
@@ -149,30 +152,36 @@ export class Evaluation extends Construct {
     });
     const send = { actions: ['sqs:SendMessage'], resources: [start.queueArn, parked.queueArn] };
     const policy = grantAll(role, [send, usesKey(storage.key)]);
-    for (const dataset of datasets ?? site.datasets)
-      new CfnSchedule(this, `Schedule-${dataset}`, {
-        description: `sammix ${site.site}: evaluates ${dataset}`,
+    const targets = [undefined, ...Object.keys(site.targets)];
+    for (const { dataset, target } of (datasets ?? site.datasets).flatMap((name) =>
+      targets.map((one) => ({ dataset: name, target: one })),
+    )) {
+      const what = target === undefined ? dataset : `${dataset}-${targetFolder(target)}`;
+      new CfnSchedule(this, `Schedule-${what}`, {
+        description: `sammix ${site.site}: evaluates ${what}`,
         scheduleExpression: schedule,
         scheduleExpressionTimezone: 'UTC',
         flexibleTimeWindow: { mode: 'OFF' },
         target: {
           arn: start.queueArn,
           roleArn: role.roleArn,
-          input: JSON.stringify(requestOf(dataset)),
+          input: JSON.stringify(requestOf(dataset, target)),
           retryPolicy: { maximumRetryAttempts: 10, maximumEventAgeInSeconds: 3600 },
           deadLetterConfig: { arn: parked.queueArn },
         },
       }).node.addDependency(policy);
+    }
   }
 }
 
-const requestOf = (dataset: string): EvaluationRequested => ({
+const requestOf = (dataset: string, target: string | undefined): EvaluationRequested => ({
   source: 'sammix.evaluation',
   'detail-type': 'Evaluation Requested',
   detail: {
     schemaVersion: 1,
     dataset,
     bundle: 'active',
+    ...(target !== undefined && { target }),
     promote: false,
     requestedAt: SCHEDULED_TIME,
   },

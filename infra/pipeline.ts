@@ -78,6 +78,7 @@ export class Pipeline extends Construct {
       SAMMIX_BACKGROUND_QUEUE: gpu.background.jobQueueArn,
       SAMMIX_SEGMENT_JOB: segment.jobDefinitionArn,
       SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_TARGETS: JSON.stringify(site.targets),
       SAMMIX_HEADER_TEXT: site.outputs.headerText ? 'kept' : 'dropped',
       SAMMIX_SLICES_PER_JOB: String(site.compute.slicesPerJob),
       SAMMIX_SLICES_PER_SLAB: String(site.compute.slicesPerSlab),
@@ -126,6 +127,7 @@ export class Pipeline extends Construct {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
       SAMMIX_GPU_PRICES: JSON.stringify(gpuPricesOf(site)),
+      SAMMIX_TARGETS: JSON.stringify(site.targets),
       SAMMIX_LABELS: JSON.stringify(site.labels),
     };
     return new NodeFunction(this, 'Assemble', 'assemble', {
@@ -159,6 +161,7 @@ export class Pipeline extends Construct {
       SAMMIX_SITE: site.site,
       SAMMIX_BUCKET: storage.data.bucketName,
       SAMMIX_BUNDLE: site.bundle,
+      SAMMIX_TARGETS: JSON.stringify(site.targets),
       SAMMIX_HEADER_TEXT: site.outputs.headerText ? 'kept' : 'dropped',
     };
     return new NodeFunction(this, 'ReportFailure', 'failures', {

@@ -2,16 +2,21 @@ import { createHash } from 'node:crypto';
 import type { S3Store } from '../adapters/s3-store.ts';
 import { BundleManifest } from '../core/contract/bundle.ts';
 import { PromotionDecision, type PromotionReason } from '../core/contract/promotion.ts';
+import { isSameName } from '../core/dataset/class-names.ts';
 import { BundleError } from '../core/errors.ts';
-import { fromJsonBytes, toJsonBytes } from '../core/json.ts';
+import { fromJsonBytes, getJson, toJsonBytes } from '../core/json.ts';
 import { BUNDLE_MANIFEST } from '../core/stage/open-bundle.ts';
-import { cloudKeys } from './contract/keys.ts';
+import { cloudKeys, PREFIX } from './contract/keys.ts';
 import { type Activation, ActiveBundle } from './contract/runs.ts';
-import { findJson } from './records.ts';
 
-/** Which bundle a site uses: `models/active.json`, and a decision for every time that it changed. */
+/**
+ * Which bundle a site uses: `models/active.json`, `models/active-<target>.json` for each further target, and a
+ * decision for every time that one of them changed.
+ */
 
 export interface ActiveState {
+  /** Of a further target; undefined for the main one. */
+  readonly target: string | undefined;
   readonly active: ActiveBundle | undefined;
   /** Of the object as read, so that a change replaces exactly that. */
   readonly etag: string | undefined;
@@ -22,9 +27,32 @@ export type BundleIdentity = Pick<Activation, 'prefix' | 'digest'>;
 /** Activations that a rollback can go back through. */
 const KEPT_ACTIVATIONS = 50;
 
-export async function readActive(store: S3Store): Promise<ActiveState> {
-  const found = await store.getTagged(cloudKeys.activeBundle);
-  return { active: found && fromJsonBytes(ActiveBundle, found.body), etag: found?.etag };
+/** @param target a further one; the main one where it is left out */
+export async function readActive(store: S3Store, target?: string): Promise<ActiveState> {
+  const found = await store.getTagged(cloudKeys.activeBundleOf(target));
+  return { target, active: found && fromJsonBytes(ActiveBundle, found.body), etag: found?.etag };
+}
+
+/**
+ * What is active where a bundle of this organ could be: for the main target, where that is its organ or
+ * nothing is active yet, else for a further target of its name.
+ */
+export async function activeFor(store: S3Store, organ: string): Promise<ActiveState> {
+  const main = await readActive(store);
+  // One that cannot be read stands for its own successors: they are how it is mended.
+  const known = main.active && (await readBundle(store, main.active.prefix).catch(() => undefined));
+  return !known || isSameName(known.manifest.target.name, organ) ? main : readActive(store, organ);
+}
+
+/** Prefixes of all bundles that are active, the main target's first. */
+export async function activePrefixes(store: S3Store): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { key } of store.list(`${PREFIX.models}active`)) {
+    const { prefix } = await getJson(store, key, ActiveBundle);
+    if (key === cloudKeys.activeBundle) found.unshift(prefix);
+    else found.push(prefix);
+  }
+  return found;
 }
 
 export interface RecordedDecision {
@@ -79,28 +107,25 @@ export async function recordPersonalDecision(
 /** Makes a bundle the active one; false where something else changed it since it was read. */
 export function activate(
   store: S3Store,
-  { active, etag }: ActiveState,
+  state: ActiveState,
   bundle: BundleIdentity,
   decision: string,
 ): Promise<boolean> {
+  const { active } = state;
   const before = active ? [activationOf(active), ...active.before] : [];
-  return replaceActive(store, etag, bundle, decision, before.slice(0, KEPT_ACTIVATIONS));
+  return replaceActive(store, state, bundle, decision, before.slice(0, KEPT_ACTIVATIONS));
 }
 
 /** Goes back to the activation before; false where something else changed it since it was read. */
-export function goBack(
-  store: S3Store,
-  { active, etag }: ActiveState,
-  decision: string,
-): Promise<boolean> {
-  const [previous, ...before] = active?.before ?? [];
+export function goBack(store: S3Store, state: ActiveState, decision: string): Promise<boolean> {
+  const [previous, ...before] = state.active?.before ?? [];
   if (!previous) throw new Error('there is nothing to go back to');
-  return replaceActive(store, etag, previous, decision, before);
+  return replaceActive(store, state, previous, decision, before);
 }
 
 async function replaceActive(
   store: S3Store,
-  etag: string | undefined,
+  { target, etag }: Pick<ActiveState, 'target' | 'etag'>,
   { prefix, digest }: BundleIdentity,
   decision: string,
   before: readonly Activation[],
@@ -113,7 +138,8 @@ async function replaceActive(
     decision,
     before: [...before],
   };
-  return (await store.putIf(cloudKeys.activeBundle, toJsonBytes(next), etag)) !== undefined;
+  const key = cloudKeys.activeBundleOf(target);
+  return (await store.putIf(key, toJsonBytes(next), etag)) !== undefined;
 }
 
 const activationOf = ({ prefix, digest, activatedAt, decision }: ActiveBundle): Activation => ({
@@ -133,26 +159,36 @@ export interface RegisteredBundle {
 /** How long a warm function goes on with the bundle that it knows after another was promoted. */
 const KEPT_MS = 60_000;
 
-/** Reads the site's bundle: the pinned one, or the one that `models/active.json` names. */
+/**
+ * Reads a bundle of the site: the pinned one, or the one that is active for the main target or a further
+ * one.
+ */
 export function bundleReader(
   store: S3Store,
   setting: string,
-  now: () => number = Date.now,
+  { target, now = Date.now }: { readonly target?: string; readonly now?: () => number } = {},
 ): () => Promise<RegisteredBundle> {
   let kept: { bundle: RegisteredBundle; untilMs: number } | undefined;
   return async () => {
     if (kept && kept.untilMs > now()) return kept.bundle;
     const bundle =
-      setting === 'active' ? await readActiveBundle(store) : await readBundle(store, setting);
+      setting === 'active'
+        ? await readActiveBundle(store, target)
+        : await readBundle(store, setting);
+    if (target !== undefined && !isSameName(bundle.manifest.target.name, target))
+      throw ofAnotherTarget(target, bundle);
     kept = { bundle, untilMs: now() + KEPT_MS };
     return bundle;
   };
 }
 
 /** The very bundle that was activated: whoever can write below `models/` decides nothing. */
-async function readActiveBundle(store: S3Store): Promise<RegisteredBundle> {
-  const active = await findJson(store, cloudKeys.activeBundle, ActiveBundle);
-  if (!active) throw noBundle(cloudKeys.activeBundle);
+async function readActiveBundle(
+  store: S3Store,
+  target: string | undefined,
+): Promise<RegisteredBundle> {
+  const { active } = await readActive(store, target);
+  if (!active) throw noBundle(cloudKeys.activeBundleOf(target));
   const bundle = await readBundle(store, active.prefix);
   if (bundle.digest !== active.digest) throw changedBundle(active.prefix, active.digest, bundle);
   return bundle;
@@ -180,6 +216,15 @@ const changedBundle = (
     expected: `the digest ${expected}, under which it was registered`,
     found: digest,
     remedy: 'Somebody has overwritten it: go back with "sammix site rollback", and find out who.',
+  });
+
+const ofAnotherTarget = (target: string, { prefix, manifest }: RegisteredBundle): BundleError =>
+  new BundleError({
+    code: 'bundle-of-another-target',
+    subject: prefix,
+    expected: `a bundle for the ${target}, as "targets" of the site file says`,
+    found: `one for the ${manifest.target.name}`,
+    remedy: 'Correct the site file and deploy it, then upload the image again.',
   });
 
 const noBundle = (key: string): BundleError =>

@@ -16,14 +16,16 @@ import {
   type Upload,
 } from './contract/keys.ts';
 import type { RunRecord } from './contract/runs.ts';
+import { pointLatest } from './latest.ts';
 import type { EmitMetrics } from './metrics.ts';
-import { advance, type Claimed, imageVersion, newRun, pointLatest, readRun } from './runs.ts';
-import { rowOfReport } from './summary.ts';
+import { advance, type Claimed, imageVersion, newRun, readRun } from './runs.ts';
+import { forEachTarget, type SiteTarget, wantedOf } from './targets.ts';
 import { failRequest } from './training/end.ts';
 
 /**
  * Moves a refused upload aside, with a machine-readable reason, and reports the case as failed. The
- * original version stays below a delete marker for as long as the site keeps old versions.
+ * original version stays below a delete marker for as long as the site keeps old versions. Of several
+ * targets the main one moves it; a further one that refuses it has its report.
  */
 export async function quarantine(
   claimed: Claimed,
@@ -31,6 +33,12 @@ export async function quarantine(
   store: S3Store,
 ): Promise<void> {
   const { record } = claimed;
+  if (record.target === undefined) await moveAside(record, error, store);
+  else await writeFailure(record, 'preflight', error, store);
+  await advance(store, claimed, { state: 'quarantined', reportedAt: new Date().toISOString() });
+}
+
+async function moveAside(record: RunRecord, error: InputError, store: S3Store): Promise<void> {
   const { dataset, runId, imageKey, input } = record;
   const version = imageVersion(record);
   const kept = cloudKeys.quarantined(dataset, runId, input.name);
@@ -40,7 +48,6 @@ export async function quarantine(
   await writeFailure(record, 'preflight', error, store);
   // A newer upload under the same name must not vanish below this delete marker.
   if ((await store.stat(imageKey))?.version === version) await store.remove(imageKey);
-  await advance(store, claimed, { state: 'quarantined', reportedAt: new Date().toISOString() });
 }
 
 /** The failure report of a run, and the pointer to it. */
@@ -50,7 +57,7 @@ async function writeFailure(
   error: SammixError,
   store: S3Store,
 ): Promise<void> {
-  const { dataset, caseId, runId, uploadedAt } = record;
+  const { dataset, caseId, runId } = record;
   const keys = cloudRunKeys(dataset, caseId, runId);
   const report = await reportFailure(
     {
@@ -64,20 +71,13 @@ async function writeFailure(
     },
     { store },
   );
-  await pointLatest(store, record, {
-    schemaVersion: 1,
-    runId,
-    prefix: keys.prefix,
-    status: 'failed',
-    uploadedAt,
-    ...rowOfReport(report),
-  });
+  await pointLatest(store, record, report);
 }
 
 export interface FailurePorts {
   readonly store: S3Store;
   readonly headerText: boolean;
-  readonly bundle: () => Promise<RegisteredBundle>;
+  readonly targets: readonly SiteTarget[];
   readonly log: Log;
   readonly emit: EmitMetrics;
 }
@@ -116,7 +116,7 @@ async function failedJob({ detail }: JobStateChange, ports: FailurePorts): Promi
   });
 }
 
-/** The split function gave up; it may or may not have got as far as claiming the run. */
+/** The split function gave up; of each target it may or may not have got as far as claiming the run. */
 async function failedUpload(
   event: ObjectCreated,
   upload: Upload,
@@ -125,30 +125,36 @@ async function failedUpload(
   const { key, 'version-id': version } = event.detail.object;
   // Another message of the same upload came through, or its case was purged.
   if (await ports.store.stat(cloudKeys.handled(key, version))) return;
-  const claimed = await runOf(event, upload, ports);
-  const { record } = claimed;
-  if (record.state === 'reported' || record.state === 'submitted') return;
-  const bundle = await ports.bundle().catch((error: unknown) => error);
-  await failRun(claimed, 'split', ports, {
-    ...(bundle instanceof SammixError
-      ? bundle.fault
-      : {
-          code: 'split-failed',
-          expected: 'the image to be read and split',
-          found: 'repeated failures',
-          remedy:
-            'See the log of the split function; upload the image again when the cause is gone.',
-        }),
-    subject: record.imageKey,
+  const { store, headerText } = ports;
+  const { targets, names } = await wantedOf(upload.dataset, ports.targets);
+  await forEachTarget(targets, async ({ target, bundle }) => {
+    let [known, problem]: [RegisteredBundle | undefined, unknown] = [undefined, undefined];
+    try {
+      known = await bundle();
+    } catch (error) {
+      problem = error;
+    }
+    const settings = { slicesPerJob: 1, slicesPerSlab: 1, headerText, target, names };
+    const unclaimed = newRun(event, upload, known, settings);
+    const claimed = await readRun(store, unclaimed.runId);
+    if (claimed && claimed.record.state !== 'claimed') return;
+    const fault = splitFault(unclaimed, problem);
+    await failRun(claimed ?? { record: unclaimed, etag: undefined }, 'split', ports, fault);
   });
 }
 
-async function runOf(event: ObjectCreated, upload: Upload, ports: FailurePorts): Promise<Claimed> {
-  const bundle = await ports.bundle().catch(() => undefined);
-  const settings = { slicesPerJob: 1, slicesPerSlab: 1, headerText: ports.headerText };
-  const unclaimed = newRun(event, upload, bundle, settings);
-  return (await readRun(ports.store, unclaimed.runId)) ?? { record: unclaimed, etag: undefined };
-}
+/** Why the split function has given up, as far as it can be told: the bundle, or whatever its log says. */
+const splitFault = ({ imageKey }: RunRecord, bundle: unknown): Fault => ({
+  ...(bundle instanceof SammixError
+    ? bundle.fault
+    : {
+        code: 'split-failed',
+        expected: 'the image to be read and split',
+        found: 'repeated failures',
+        remedy: 'See the log of the split function; upload the image again when the cause is gone.',
+      }),
+  subject: imageKey,
+});
 
 /** Reports a run as failed, once. */
 export async function failRun(

@@ -4,12 +4,12 @@ import type { CaseManifest, RunIdentity } from '../core/contract/manifest.ts';
 import { InputError, StorageError } from '../core/errors.ts';
 import { splitCase } from '../core/stage/split.ts';
 import { jobChildren, jobSubmitter } from './batch.ts';
-import { bundleReader, type RegisteredBundle } from './bundles.ts';
+import type { RegisteredBundle } from './bundles.ts';
 import type { SiteContext } from './context.ts';
 import { CANARY_DATASET } from './contract/canary.ts';
 import type { EnvironmentOf, SegmentJobRunEnv, SplitEnv } from './contract/env.ts';
 import type { ObjectCreated } from './contract/events.ts';
-import { cloudRunKeys, parseUpload, segmentJobName, type Upload } from './contract/keys.ts';
+import { cloudRunKeys, parseUpload, segmentJobName } from './contract/keys.ts';
 import type { RunRecord } from './contract/runs.ts';
 import { quarantine } from './failed-run.ts';
 import { underLease } from './lease.ts';
@@ -26,29 +26,25 @@ import {
   readRun,
   runLease,
 } from './runs.ts';
+import { forEachTarget, type SiteTarget, siteTargets, wantedOf } from './targets.ts';
 
 interface IngestPorts {
   readonly store: S3Store;
-  readonly bundle: () => Promise<RegisteredBundle>;
+  readonly targets: readonly SiteTarget[];
   /** Starts the GPU work and returns its id. */
   readonly submit: (record: RunRecord, children: number) => Promise<string>;
   readonly log: Log;
   readonly emit: EmitMetrics;
 }
 
-interface IngestSettings extends RunSettings {
-  readonly leaseSeconds: number;
-}
+type IngestSettings = Omit<RunSettings, 'target' | 'names'> & { readonly leaseSeconds: number };
 
-export type IngestOutcome = 'ignored' | 'duplicate' | 'withdrawn' | 'quarantined' | 'submitted';
+type IngestOutcome = 'withdrawn' | 'quarantined' | 'submitted';
 
 let opened: IngestPorts | undefined;
 
 /** Ingests with what the split function keeps while it is warm: the bundle it knows, its clients. */
-export function ingestUpload(
-  event: ObjectCreated,
-  context: SiteContext<SplitEnv>,
-): Promise<IngestOutcome> {
+export function ingestUpload(event: ObjectCreated, context: SiteContext<SplitEnv>): Promise<void> {
   opened ??= openPorts(context);
   const { env } = context;
   const settings = {
@@ -75,29 +71,38 @@ function openPorts({ env, store, log, emit }: SiteContext<SplitEnv>): IngestPort
       children,
     });
   };
-  return { store, bundle: bundleReader(store, env.SAMMIX_BUNDLE), submit, log, emit };
+  const targets = siteTargets(store, env.SAMMIX_BUNDLE, env.SAMMIX_TARGETS);
+  return { store, targets, submit, log, emit };
 }
 
-/** An uploaded image becomes slabs, a manifest and a GPU job; one that is refused is moved aside. */
+/**
+ * An uploaded image becomes slabs, a manifest and a GPU job for each target; one that is refused is moved
+ * aside.
+ */
 async function ingestImage(
   event: ObjectCreated,
   settings: IngestSettings,
   ports: IngestPorts,
-): Promise<IngestOutcome> {
+): Promise<void> {
   const upload = parseUpload(event.detail.object.key);
-  if (upload?.kind !== 'image') return 'ignored';
-  return once(event, ports, () => ingestOnce(event, upload, settings, ports));
+  if (upload?.kind !== 'image') return;
+  await once(event, ports, async () => {
+    const { targets, names } = await wantedOf(upload.dataset, ports.targets);
+    await forEachTarget(targets, async ({ target, bundle }) => {
+      const known = await bundle();
+      const caseId = await claimCase(ports.store, upload, event.detail.object.key);
+      const draft = newRun(event, { ...upload, caseId }, known, { ...settings, target, names });
+      await ingestRun(draft, known, settings, ports);
+    });
+  });
 }
 
-async function ingestOnce(
-  event: ObjectCreated,
-  upload: Upload,
+async function ingestRun(
+  draft: RunRecord,
+  bundle: RegisteredBundle,
   settings: IngestSettings,
   ports: IngestPorts,
-): Promise<IngestOutcome> {
-  const bundle = await ports.bundle();
-  const caseId = await claimCase(ports.store, upload, event.detail.object.key);
-  const draft = newRun(event, { ...upload, caseId }, bundle, settings);
+): Promise<void> {
   const lease = runLease(ports.store, draft.runId, settings.leaseSeconds);
   const outcome = await underLease(
     lease,
@@ -106,7 +111,6 @@ async function ingestOnce(
   );
   // Once a run, however many attempts it took.
   ports.emit(outcome === undefined ? { DuplicateEvents: 1 } : { CasesReceived: 1 });
-  return outcome ?? 'duplicate';
 }
 
 async function splitAndSubmit(

@@ -52,6 +52,19 @@ export const replaceJson = async <Schema extends z.ZodType>(
 ): Promise<z.output<Schema> | undefined> =>
   (await replaceTagged(store, key, schema, change))?.record;
 
+/** Moves a pointer forward, never back: an older upload's run that ends later changes nothing. */
+export async function movePointer<Schema extends z.ZodType<{ uploadedAt: string }>>(
+  store: S3Store,
+  key: string,
+  schema: Schema,
+  pointer: z.output<Schema>,
+): Promise<boolean> {
+  const moved = await replaceJson(store, key, schema, (found) =>
+    found && found.uploadedAt > pointer.uploadedAt ? undefined : pointer,
+  );
+  return moved !== undefined;
+}
+
 export interface OncePorts {
   readonly store: S3Store;
   readonly emit: EmitMetrics;

@@ -4,7 +4,7 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import type { RunKeys } from '../core/contract/keys.ts';
 import { CaseManifest } from '../core/contract/manifest.ts';
 import type { Machine, SegmentedReport } from '../core/contract/report.ts';
-import { datasetJsonTable } from '../core/dataset/label-meaning.ts';
+import { datasetJsonTable } from '../core/dataset/class-tables.ts';
 import { StorageError } from '../core/errors.ts';
 import { getJson } from '../core/json.ts';
 import { assembleCase } from '../core/stage/assemble.ts';
@@ -16,6 +16,7 @@ import { cloudKeys, cloudRunKeys, parseUpload, type Upload } from './contract/ke
 import type { GpuPrices } from './contract/prices.ts';
 import type { JobRecord, LabelPointer, RunRecord } from './contract/runs.ts';
 import { costOnMachines } from './cost/gpu-cost.ts';
+import { pointLatest } from './latest.ts';
 import type { EmitMetrics } from './metrics.ts';
 import { once } from './records.ts';
 import {
@@ -24,20 +25,21 @@ import {
   imageVersion,
   labelOfRun,
   pointLabel,
-  pointLatest,
   readJobRecords,
   readLatest,
   readRun,
   storedLabel,
   writeAccount,
 } from './runs.ts';
-import { rowOfReport } from './summary.ts';
+import { forEachTarget } from './targets.ts';
 
 export interface ReportPorts {
   readonly store: S3Store;
   readonly gpuPrices: GpuPrices;
   /** What the site's file says of labels, by dataset. */
   readonly labels?: LabelSettings;
+  /** Names of the site's further targets. */
+  readonly further: readonly string[];
   readonly log: Log;
   readonly emit: EmitMetrics;
 }
@@ -82,15 +84,7 @@ async function assembleAndReport(record: RunRecord, ports: ReportPorts): Promise
   const { store } = ports;
   let label = await labelOfRun(store, record);
   for (;;) {
-    const report = await writeReport(record, label, ports);
-    await pointLatest(store, record, {
-      schemaVersion: 1,
-      runId: record.runId,
-      prefix: keysOf(record).prefix,
-      status: 'segmented',
-      uploadedAt: record.uploadedAt,
-      ...rowOfReport(report),
-    });
+    await pointLatest(store, record, await writeReport(record, label, ports));
     const now = await labelOfRun(store, record);
     if (now?.version === label?.version) return;
     label = now;
@@ -112,7 +106,7 @@ async function writeReport(
       assembled,
       bundle: await readBundle(store, record.bundlePrefix),
       keys,
-      label: label && storedLabel(label, store),
+      label: label && storedLabel(label, store, record.target),
       openImage: async () => ({
         source: (await store.open(record.imageKey, imageVersion(record))).body,
       }),
@@ -175,7 +169,7 @@ const unknownRun = (runId: string): StorageError =>
   });
 
 /**
- * Notes where a case's label is, and reports the case again if it was reported without it. A label
+ * Notes where a case's label is, and reports the case again, for each target, if it was reported without it. A label
  * that comes before its image waits for it.
  */
 export async function ingestLabel(event: ObjectCreated, ports: ReportPorts): Promise<void> {
@@ -210,8 +204,11 @@ async function pointAndReport(
     ...(await classesOf(ports.store, upload.dataset)),
   });
   if (!isNewest) return;
-  const latest = await readLatest(ports.store, upload.dataset, upload.caseId);
-  if (latest?.status !== 'segmented') return;
-  const inTime = await reportAgain(latest.runId, ports);
-  if (!inTime) ports.log.warn('label-too-late', { runId: latest.runId });
+  const { dataset, caseId } = upload;
+  await forEachTarget([undefined, ...ports.further], async (target) => {
+    const latest = await readLatest(ports.store, dataset, caseId, target);
+    if (latest?.status !== 'segmented') return;
+    const inTime = await reportAgain(latest.runId, ports);
+    if (!inTime) ports.log.warn('label-too-late', { runId: latest.runId });
+  });
 }

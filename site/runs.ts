@@ -4,7 +4,8 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import { runId } from '../core/contract/keys.ts';
 import { parametersOf } from '../core/contract/manifest.ts';
 import { hashed } from '../core/dataset/case-id.ts';
-import { type ClassTable, choiceVersion } from '../core/dataset/label-meaning.ts';
+import type { ClassTable } from '../core/dataset/class-tables.ts';
+import { choiceVersion, type LabelChoice, namesTarget } from '../core/dataset/label-meaning.ts';
 import { isCalledLiver } from '../core/dataset/layout.ts';
 import { fromJsonBytes, getJson, putJson, toJsonBytes } from '../core/json.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
@@ -14,7 +15,7 @@ import type { ObjectCreated } from './contract/events.ts';
 import { cloudKeys, inputVersion, parseUpload, type Upload, versionIdOf } from './contract/keys.ts';
 import { JobRecord, LabelPointer, LatestPointer, RunRecord } from './contract/runs.ts';
 import type { Lease, Tagged } from './lease.ts';
-import { findJson, replaceJson } from './records.ts';
+import { findJson, movePointer, replaceJson } from './records.ts';
 
 /** Where a site's runs stand, and which of them and which label are a case's newest. */
 
@@ -68,23 +69,44 @@ export async function claimCase(store: S3Store, upload: Upload, key: string): Pr
   return hashed(caseId, upload.place);
 }
 
-/** The label of a run's case, if it may be that image's. */
+/** The label of a run's case, if it may be that image's and is of its target. */
 export async function labelOfRun(
   store: S3Store,
-  { dataset, caseId, imageKey }: Pick<RunRecord, 'dataset' | 'caseId' | 'imageKey'>,
+  {
+    dataset,
+    caseId,
+    imageKey,
+    target,
+  }: Pick<RunRecord, 'dataset' | 'caseId' | 'imageKey' | 'target'>,
 ): Promise<LabelPointer | undefined> {
   const label = await readLabelPointer(store, dataset, caseId);
+  if (label && !isLabelOf(label, target)) return undefined;
   if (!label || parseUpload(label.key)?.place === parseUpload(imageKey)?.place) return label;
   const owner = await findJson(store, cloudKeys.caseImage(dataset, caseId), CaseImage);
   return owner?.contested ? undefined : label;
 }
 
-/** A stored label as the comparison reads it. */
-export const storedLabel = (label: LabelPointer, store: S3Store): LabelInput => ({
+/**
+ * Whether a label is read for a target. For a further one only where the dataset.json names it: else the
+ * label may be of the main one.
+ */
+export const isLabelOf = (label: LabelPointer, target: string | undefined): boolean =>
+  target === undefined || namesTarget(tablesOf(label), target);
+
+/** What the site's file says of a dataset's labels is said of the main target. */
+const choiceOf = ({ choice }: LabelPointer, target: string | undefined): LabelChoice =>
+  target === undefined ? (choice ?? {}) : { ignore: choice?.ignore, target };
+
+/** A stored label as the comparison reads it, for the main target or a further one. */
+export const storedLabel = (
+  label: LabelPointer,
+  store: S3Store,
+  target: string | undefined,
+): LabelInput => ({
   name: label.name,
-  version: labelVersion(label),
+  version: labelVersion(label, target),
   choice: {
-    ...label.choice,
+    ...choiceOf(label, target),
     options: {
       value: "labels.<dataset>.values in the site's file",
       name: 'labels.<dataset>.names',
@@ -98,8 +120,8 @@ export const storedLabel = (label: LabelPointer, store: S3Store): LabelInput => 
 });
 
 /** Changes with the content and with what the site's file and the dataset.json say of its classes. */
-export const labelVersion = (label: LabelPointer): string => {
-  const said = choiceVersion(label.choice ?? {}, tablesOf(label));
+export const labelVersion = (label: LabelPointer, target: string | undefined): string => {
+  const said = choiceVersion(choiceOf(label, target), tablesOf(label));
   return said === '' ? label.version : `${label.version} ${said}`;
 };
 
@@ -135,41 +157,28 @@ export async function readJobRecords(store: S3Store, runId: string): Promise<Job
   return records;
 }
 
-export const readLatest = (store: S3Store, dataset: string, caseId: string) =>
-  findJson(store, cloudKeys.latest(dataset, caseId), LatestPointer);
+/** @param target a further one; the main one where it is left out */
+export const readLatest = (store: S3Store, dataset: string, caseId: string, target?: string) =>
+  findJson(store, cloudKeys.latest(dataset, caseId, target), LatestPointer);
 
 export const readLabelPointer = (store: S3Store, dataset: string, caseId: string) =>
   findJson(store, cloudKeys.labelPointer(dataset, caseId), LabelPointer);
-
-export const pointLatest = (
-  store: S3Store,
-  { dataset, caseId }: { readonly dataset: string; readonly caseId: string },
-  pointer: LatestPointer,
-): Promise<boolean> => point(store, cloudKeys.latest(dataset, caseId), LatestPointer, pointer);
 
 export const pointLabel = (
   store: S3Store,
   { dataset, caseId }: { readonly dataset: string; readonly caseId: string },
   pointer: LabelPointer,
-): Promise<boolean> => point(store, cloudKeys.labelPointer(dataset, caseId), LabelPointer, pointer);
-
-/** Moves a pointer forward, never back: an older upload's run that ends later changes nothing. */
-async function point<Schema extends z.ZodType<{ uploadedAt: string }>>(
-  store: S3Store,
-  key: string,
-  schema: Schema,
-  pointer: z.output<Schema>,
-): Promise<boolean> {
-  const moved = await replaceJson(store, key, schema, (found) =>
-    found && found.uploadedAt > pointer.uploadedAt ? undefined : pointer,
-  );
-  return moved !== undefined;
-}
+): Promise<boolean> =>
+  movePointer(store, cloudKeys.labelPointer(dataset, caseId), LabelPointer, pointer);
 
 export interface RunSettings {
   readonly headerText: boolean;
   readonly slicesPerJob: number;
   readonly slicesPerSlab: number;
+  /** Which further target it is; undefined for the main one. */
+  readonly target: string | undefined;
+  /** All that are wanted of the upload; undefined where the main one is the only one. */
+  readonly names: string[] | undefined;
 }
 
 /** The record of a run that nobody has claimed yet. Equal uploads and bundles give equal ids. */
@@ -177,7 +186,7 @@ export function newRun(
   event: ObjectCreated,
   upload: Upload,
   bundle: RegisteredBundle | undefined,
-  { slicesPerJob, slicesPerSlab, headerText }: RunSettings,
+  { slicesPerJob, slicesPerSlab, headerText, target, names }: RunSettings,
 ): RunRecord {
   const { object } = event.detail;
   const input = {
@@ -186,7 +195,7 @@ export function newRun(
     version: inputVersion(object['version-id']),
   };
   const parameters = bundle ? parametersOf(bundle.manifest, headerText) : NO_PARAMETERS;
-  const bundleDigest = bundle?.digest ?? NO_BUNDLE;
+  const bundleDigest = bundle?.digest ?? noBundleOf(target);
   return {
     schemaVersion: 1,
     runId: runId(input, bundleDigest, parameters),
@@ -202,6 +211,8 @@ export function newRun(
     slicesPerJob,
     slicesPerSlab,
     traceId: traceId(),
+    ...(target !== undefined && { target }),
+    ...(names && { targets: names }),
     claimedAt: new Date().toISOString(),
     job: null,
     reportedAt: null,
@@ -210,7 +221,10 @@ export function newRun(
 }
 
 /** Stands for the bundle in the run id of an image that came before there was one. */
-const NO_BUNDLE = createHash('sha256').update('no bundle').digest('hex');
+const noBundleOf = (target: string | undefined): string =>
+  createHash('sha256')
+    .update(target === undefined ? 'no bundle' : `no bundle of ${target}`)
+    .digest('hex');
 
 const NO_PARAMETERS = { largestComponent3d: false, fillHoles: false };
 

@@ -4,7 +4,7 @@ import type { Evaluation } from '../../core/contract/evaluation.ts';
 import { FaultSchema } from '../../core/contract/fault.ts';
 import { BundleError, ConfigError } from '../../core/errors.ts';
 import { getJson, putJson } from '../../core/json.ts';
-import { readActive, readBundle } from '../../site/bundles.ts';
+import { type ActiveState, activeFor, readActive, readBundle } from '../../site/bundles.ts';
 import { EvaluationRequest, evaluationId } from '../../site/contract/evaluation.ts';
 import { cloudKeys, uploadsBelow } from '../../site/contract/keys.ts';
 import { readEvaluationRecord } from '../../site/evaluation/records.ts';
@@ -22,24 +22,22 @@ export function define(command: Command): void {
       '--bundle <prefix>',
       'a registered bundle, models/<name>/<digest> (default: the active)',
     )
+    .option('--target <name>', 'the active bundle of this further target of the site')
     .option('--wait', 'stay until the evaluation is there', false)
-    .action(
-      async (
-        name: string,
-        options: SiteOptions & { dataset: string; bundle?: string; wait: boolean },
-      ) => {
-        await report(command, async (progress) => {
-          const done = await evaluateSite(await openSite(name, options), options, progress);
-          return ok(done, `${cloudKeys.evaluation(done.dataset, done.evaluationId)}/`);
-        });
-      },
-    );
+    .action(async (name: string, options: SiteOptions & EvaluateSiteOptions) => {
+      await report(command, async (progress) => {
+        const done = await evaluateSite(await openSite(name, options), options, progress);
+        return ok(done, `${cloudKeys.evaluation(done.dataset, done.evaluationId)}/`);
+      });
+    });
 }
 
 export interface EvaluateSiteOptions {
   readonly dataset: string;
   /** Prefix of a registered bundle; the active one where it is left out. */
   readonly bundle?: string;
+  /** Whose active bundle; the main target's where it is left out. */
+  readonly target?: string;
   /** Stays until the evaluation is there. */
   readonly wait: boolean;
 }
@@ -61,13 +59,17 @@ export async function evaluateSite(
   options: EvaluateSiteOptions,
   progress: Progress,
 ): Promise<RequestedEvaluation & { readonly evaluation: Evaluation | null }> {
-  const prefix = options.bundle ?? (await activePrefix(store));
+  const prefix = options.bundle ?? (await activePrefix(store, options.target));
   const asked = await requestEvaluation(store, options.dataset, prefix, false);
   progress.line(`asked for evaluation ${asked.evaluationId}`);
   if (!options.wait) return { ...asked, evaluation: null };
   const evaluation = await poll(() => finished(store, asked, progress));
   return { ...asked, evaluation };
 }
+
+/** What is active for a target that was named, or for the main one. */
+export const activeOf = (store: S3Store, target: string | undefined): Promise<ActiveState> =>
+  target === undefined ? readActive(store) : activeFor(store, target);
 
 /** Writes the request, which starts the evaluation. */
 export async function requestEvaluation(
@@ -91,12 +93,12 @@ export async function requestEvaluation(
   return { evaluationId: id, dataset, digest, requestedAt };
 }
 
-async function activePrefix(store: S3Store): Promise<string> {
-  const { active } = await readActive(store);
+async function activePrefix(store: S3Store, target: string | undefined): Promise<string> {
+  const { active, ...state } = await activeOf(store, target);
   if (active) return active.prefix;
   throw new BundleError({
     code: 'no-bundle-at-site',
-    subject: cloudKeys.activeBundle,
+    subject: cloudKeys.activeBundleOf(state.target),
     expected: 'an active bundle',
     found: 'none',
     remedy: 'Run "sammix site register <site> --activate", or name one with --bundle.',

@@ -1,10 +1,12 @@
 import type { Command } from 'commander';
 import { DirStore } from '../../adapters/dir-store.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { assertSegment } from '../../core/contract/keys.ts';
-import { getJson } from '../../core/json.ts';
-import { casesBelow, parseLatest } from '../../site/contract/keys.ts';
-import { LatestPointer } from '../../site/contract/runs.ts';
+import { runKeys, targetFolder } from '../../core/contract/keys.ts';
+import type { TargetOfCase } from '../../core/contract/targets.ts';
+import { readReport } from '../../core/stage/finished-report.ts';
+import { joinTargets } from '../../core/stage/join-targets.ts';
+import type { LatestPointer } from '../../site/contract/runs.ts';
+import { newestOfCases } from '../../site/latest.ts';
 import { ok, report } from '../command.ts';
 import type { Progress } from '../progress.ts';
 import { openSite, type SiteOptions, withSite } from './open-site.ts';
@@ -32,12 +34,17 @@ export interface FetchOptions {
 
 export interface Fetched {
   readonly caseId: string;
+  /** Where the case has several; its files are in a folder of its name. */
+  readonly target?: string;
   readonly runId: string;
   readonly status: LatestPointer['status'];
   readonly files: readonly string[];
 }
 
-/** Downloads the newest results of a dataset's cases, one folder each, as `sammix run` lays them out. */
+/**
+ * Downloads the newest results of a dataset's cases, one folder each, as `sammix run` lays them out: of
+ * several targets each has its own folder in it, beside the report of them all.
+ */
 export async function fetchCases(
   store: S3Store,
   options: FetchOptions,
@@ -45,14 +52,19 @@ export async function fetchCases(
 ): Promise<Fetched[]> {
   const out = new DirStore(options.out);
   const fetched: Fetched[] = [];
-  const wanted = options.case === undefined ? '' : `${assertSegment(options.case, 'the case')}/`;
-  for await (const { key } of store.list(`${casesBelow(options.dataset)}${wanted}`)) {
-    const at = parseLatest(key);
-    if (!at) continue;
-    const pointer = await getJson(store, key, LatestPointer);
-    const files = await download(store, pointer.prefix, out, at.caseId);
-    fetched.push({ caseId: at.caseId, runId: pointer.runId, status: pointer.status, files });
-    progress.line(`fetched ${at.caseId}: ${pointer.status}`);
+  for await (const found of newestOfCases(store, options.dataset, options.case)) {
+    const { caseId, ended, pending } = found;
+    const targets: TargetOfCase[] = [];
+    for (const { of, runId, prefix, status } of ended) {
+      const folder = of && targetFolder(of.target);
+      const into = folder === undefined ? caseId : `${caseId}/${folder}`;
+      const files = await download(store, prefix, out, into);
+      fetched.push({ caseId, ...(of && { target: of.target }), runId, status, files });
+      progress.line(`fetched ${caseId}${of ? `, ${of.target}` : ''}: ${status}`);
+      const report = of && (await readReport(out, runKeys(into)));
+      if (report) targets.push({ target: of.target, folder: folder!, report });
+    }
+    if (targets.length > 0) await joinTargets(caseId, { targets, pending }, out);
   }
   return fetched;
 }
@@ -61,11 +73,11 @@ async function download(
   store: S3Store,
   prefix: string,
   out: DirStore,
-  caseId: string,
+  into: string,
 ): Promise<string[]> {
   const files: string[] = [];
   for await (const { key } of store.list(`${prefix}/`)) {
-    const file = `${caseId}/${key.slice(prefix.length + 1)}`;
+    const file = `${into}/${key.slice(prefix.length + 1)}`;
     await out.put(file, store.read(key));
     files.push(file);
   }

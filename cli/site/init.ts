@@ -29,6 +29,8 @@ const COMMENTS: Readonly<Partial<Record<keyof Site, string>>> = {
   region: 'Where the scans stay.',
   datasets: 'Folders below incoming/ that are processed: incoming/<dataset>/images/<file>.',
   bundle: '"active": the registered bundle that was activated last. Or a prefix below models/.',
+  targets:
+    'Further organs: {"spleen": "active"} segments every upload for the spleen too, with the bundle that was activated for it.',
   compute: 'vCPU ceilings limit the cost; a job takes vcpusPerJob of them and one GPU.',
   evaluation:
     'When labelled datasets are measured (UTC; null: on demand), what a new bundle must show to replace the active one, and the canary (canaryCases 0: none). docs/deploy.md explains each.',

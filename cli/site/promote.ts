@@ -3,7 +3,7 @@ import type { S3Store } from '../../adapters/s3-store.ts';
 import { PromotionDecision } from '../../core/contract/promotion.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { fromJsonBytes } from '../../core/json.ts';
-import { readActive, readBundle } from '../../site/bundles.ts';
+import { activeFor, readBundle } from '../../site/bundles.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { readEvaluationRecord } from '../../site/evaluation/records.ts';
 import { ok, report } from '../command.ts';
@@ -51,7 +51,7 @@ export interface Promotion extends RequestedEvaluation {
 }
 
 /**
- * Asks the site to measure a registered bundle beside the active one and to let the gate decide. The
+ * Asks the site to measure a registered bundle beside the active one of its target and to let the gate decide. The
  * site decides and activates by itself; predictions that exist are used again.
  *
  * @throws ConfigError where the bundle is the active one, BundleError where there is no such bundle
@@ -62,8 +62,8 @@ export async function promoteBundle(
   { dataset, wait }: PromoteOptions,
   progress: Progress,
 ): Promise<Promotion> {
-  const { digest } = await readBundle(store, prefix);
-  const { active } = await readActive(store);
+  const { digest, manifest } = await readBundle(store, prefix);
+  const { active } = await activeFor(store, manifest.target.name);
   if (active?.digest === digest) throw alreadyActive(prefix);
   const asked = await requestEvaluation(store, dataset, prefix, true);
   const decisionKey = cloudKeys.decision(asked.requestedAt, digest);
@@ -83,7 +83,7 @@ export function promotionText({ decision, decisionKey, evaluationId }: Promotion
   if (!decision) return `evaluation ${evaluationId} is on its way; then see ${decisionKey}`;
   return [
     decision.promoted
-      ? 'promoted: it is the active bundle now'
+      ? 'promoted: it is the active bundle of its target now'
       : 'refused: the active bundle stays',
     ...decision.reasons.map(({ code, message }) => `  ${code}: ${message}`),
     `  ${decisionKey}`,

@@ -9,6 +9,7 @@ import { metricValue } from '../../core/contract/panel.ts';
 import { toJsonBytes } from '../../core/json.ts';
 import { openBundle } from '../../core/stage/open-bundle.ts';
 import { encodePhantom, phantomCase } from '../../phantom/phantom.ts';
+import { activeFor } from '../../site/bundles.ts';
 import {
   CANARY_SCAN,
   type CanaryReference,
@@ -25,7 +26,8 @@ const CASES = 2;
 
 /**
  * Segments the canary's scans here, with the bundle that is being registered, and leaves the results
- * at the site: its canary is held to them. What is known of a bundle stays.
+ * at the site: its canary is held to them. What is known of a bundle stays; one for a further target has no
+ * canary.
  */
 export async function recordCanary(
   store: S3Store,
@@ -34,7 +36,8 @@ export async function recordCanary(
 ): Promise<CanaryReference | undefined> {
   const bundle = await openBundle(new DirStore(folder), folder);
   const key = cloudKeys.canaryReference(bundle.digest);
-  if (await store.stat(key)) return undefined;
+  const { target } = await activeFor(store, bundle.manifest.target.name);
+  if (target !== undefined || (await store.stat(key))) return undefined;
   const runtime = await openRuntime(bundle, { threads: 0, providers: ['cpu'] });
   const scratch = await mkdtemp(path.join(tmpdir(), 'sammix-canary-'));
   try {

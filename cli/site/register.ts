@@ -7,8 +7,8 @@ import { BUNDLE_MANIFEST, openBundle } from '../../core/stage/open-bundle.ts';
 import {
   type ActiveState,
   activate,
+  activeFor,
   type BundleIdentity,
-  readActive,
   recordPersonalDecision,
 } from '../../site/bundles.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
@@ -22,7 +22,7 @@ export function define(command: Command): void {
   withSite(command)
     .argument('<site>', 'name of the site')
     .argument('[bundle]', 'folder of the bundle', DEFAULT_BUNDLE)
-    .option('--activate', "use it for new uploads from now on, as the site's first bundle", false)
+    .option('--activate', "use it for new uploads from now on, as its target's first bundle", false)
     .option('--force <reason>', 'activate it past the gate, and record why')
     .action(async (name: string, bundle: string, options: SiteOptions & RegisterOptions) => {
       await report(command, async () => {
@@ -30,7 +30,7 @@ export function define(command: Command): void {
         // Before it can become active, so that the first canary already has its reference.
         await recordCanary(site, bundle);
         const done = await registerBundle(site, bundle, options);
-        return ok(done, `${done.prefix}${done.active ? ' (active)' : ''}`);
+        return ok(done, `${done.prefix}${done.active ? ` (active for the ${done.target})` : ''}`);
       });
     });
 }
@@ -45,13 +45,15 @@ export interface RegisteredBundle {
   readonly name: string;
   readonly digest: string;
   readonly prefix: string;
+  /** What it segments. Of another organ than the main bundle's it is one for a further target. */
+  readonly target: string;
   readonly active: boolean;
 }
 
 /**
  * Verifies a bundle and uploads it under its digest, the manifest last: a bundle with a manifest is
  * complete. Registering it again changes nothing. Unless it is activated at once, it becomes a
- * candidate for promotion. A site's first bundle is activated by registering; any other has to pass
+ * candidate for promotion. The first bundle of a target is activated by registering; any other has to pass
  * the gate, or a person's reason is written down in its place.
  *
  * @throws ConfigError (`gate-required`) where another bundle is active and no reason is given
@@ -67,7 +69,8 @@ export async function registerBundle(
   if (!(await store.stat(`${prefix}/${BUNDLE_MANIFEST}`)))
     for (const file of [...manifest.files.map(({ path }) => path), BUNDLE_MANIFEST])
       await store.put(`${prefix}/${file}`, local.read(file));
-  const state = await readActive(store);
+  const target = manifest.target.name;
+  const state = await activeFor(store, target);
   const active = options.activate || options.force !== undefined;
   if (state.active?.digest !== digest) {
     const reason = active ? reasonOf(state, options.force) : undefined;
@@ -75,7 +78,7 @@ export async function registerBundle(
     else await offerCandidate(store, { prefix, digest, manifest }, null);
     if (active && !reason) throw gateRequired(prefix, state);
   }
-  return { name: manifest.name, digest, prefix, active };
+  return { name: manifest.name, digest, prefix, target, active };
 }
 
 /** Undefined where the gate has to decide. */

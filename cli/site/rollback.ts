@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError } from '../../core/errors.ts';
-import { goBack, readActive, recordPersonalDecision } from '../../site/bundles.ts';
+import { type ActiveState, goBack, recordPersonalDecision } from '../../site/bundles.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import { ok, report } from '../command.ts';
+import { activeOf } from './evaluate.ts';
 import { openSite, type SiteOptions, withSite } from './open-site.ts';
 import { changedMeanwhile } from './register.ts';
 
@@ -12,12 +13,19 @@ export function define(command: Command): void {
   withSite(command)
     .argument('<site>', 'name of the site')
     .option('--reason <text>', 'recorded with the activation', 'rolled back by hand')
-    .action(async (name: string, options: SiteOptions & { readonly reason: string }) => {
+    .option('--target <name>', "of this further target (default: the site's main one)")
+    .action(async (name: string, options: SiteOptions & RollbackOptions) => {
       await report(command, async () => {
-        const done = await rollBack(await openSite(name, options), options.reason);
+        const site = await openSite(name, options);
+        const done = await rollBack(site, options.reason, options.target);
         return ok(done, `${done.to} is active again, instead of ${done.from}`);
       });
     });
+}
+
+interface RollbackOptions {
+  readonly reason: string;
+  readonly target?: string;
 }
 
 export interface RolledBack {
@@ -33,22 +41,26 @@ export interface RolledBack {
  *
  * @throws ConfigError where there is nothing to go back to
  */
-export async function rollBack(store: S3Store, reason: string): Promise<RolledBack> {
-  const state = await readActive(store);
+export async function rollBack(
+  store: S3Store,
+  reason: string,
+  target?: string,
+): Promise<RolledBack> {
+  const state = await activeOf(store, target);
   const { active } = state;
   const [previous] = active?.before ?? [];
-  if (!active || !previous) throw nothingBefore(active?.prefix);
+  if (!active || !previous) throw nothingBefore(state);
   const why = { code: 'rolled-back' as const, message: reason };
   const key = await recordPersonalDecision(store, previous, active, why);
   if (!(await goBack(store, state, key))) throw changedMeanwhile(previous);
   return { from: active.prefix, to: previous.prefix, decisionKey: key };
 }
 
-const nothingBefore = (active: string | undefined): ConfigError =>
+const nothingBefore = ({ active, target }: ActiveState): ConfigError =>
   new ConfigError({
     code: 'nothing-to-go-back-to',
-    subject: cloudKeys.activeBundle,
+    subject: cloudKeys.activeBundleOf(target),
     expected: 'a bundle that was active before',
-    found: active === undefined ? 'no active bundle' : `only ${active}`,
+    found: active === undefined ? 'no active bundle' : `only ${active.prefix}`,
     remedy: 'Register a bundle, or activate one with "sammix site register --force".',
   });

@@ -4,6 +4,7 @@ import type { S3Store } from '../../adapters/s3-store.ts';
 import type { GpuCost } from '../../core/contract/report.ts';
 import { faultText } from '../../core/errors.ts';
 import { getJson } from '../../core/json.ts';
+import { activePrefixes } from '../../site/bundles.ts';
 import { PREFIX, runIdOfRecord } from '../../site/contract/keys.ts';
 import { RunRecord, type RunState } from '../../site/contract/runs.ts';
 import type { TrainingState } from '../../site/contract/training.ts';
@@ -29,6 +30,8 @@ const AT_ONCE = 32;
 interface OpenRun {
   readonly caseId: string;
   readonly dataset: string;
+  /** Where several are wanted of the upload: which of them. */
+  readonly target: string | null;
   readonly runId: string;
   readonly state: RunState;
   readonly uploadedAt: string;
@@ -36,6 +39,9 @@ interface OpenRun {
 }
 
 export interface SiteStatus {
+  /** Prefixes of the active bundles, the main target's first. */
+  readonly bundles: readonly string[];
+  /** Of runs: an upload has one for each target. */
   readonly counts: Readonly<Partial<Record<RunState, number>>>;
   readonly gpuSeconds: number;
   readonly estimatedUsd: number;
@@ -80,6 +86,7 @@ export async function siteStatus(store: S3Store): Promise<SiteStatus> {
     if (run.state !== 'reported') open.push(openRun(run));
   }
   return {
+    bundles: await activePrefixes(store),
     counts,
     ...paid,
     open: open.sort((a, b) => (a.uploadedAt < b.uploadedAt ? 1 : -1)),
@@ -87,9 +94,19 @@ export async function siteStatus(store: S3Store): Promise<SiteStatus> {
   };
 }
 
-const openRun = ({ caseId, dataset, runId, state, uploadedAt, job }: RunRecord): OpenRun => ({
+const openRun = ({
   caseId,
   dataset,
+  target,
+  targets,
+  runId,
+  state,
+  uploadedAt,
+  job,
+}: RunRecord): OpenRun => ({
+  caseId,
+  dataset,
+  target: target ?? targets?.[0] ?? null,
   runId,
   state,
   uploadedAt,
@@ -127,14 +144,15 @@ function trainingStates({
 }
 
 export function statusText(status: SiteStatus): string {
-  const { counts, gpuSeconds, estimatedUsd, open, trainings } = status;
+  const { bundles, counts, gpuSeconds, estimatedUsd, open, trainings } = status;
   const states = Object.entries(counts).map(([state, count]) => `${state} ${count}`);
   const lines = open.map(
-    ({ dataset, caseId, state, uploadedAt, runId }) =>
-      `${state.padEnd(11)} ${uploadedAt}  ${dataset}/${caseId}  (run ${runId})`,
+    ({ dataset, caseId, target, state, uploadedAt, runId }) =>
+      `${state.padEnd(11)} ${uploadedAt}  ${dataset}/${caseId}${target === null ? '' : `, ${target}`}  (run ${runId})`,
   );
   return [
     states.length === 0 ? 'no uploads yet' : states.join(', '),
+    ...bundles.map((prefix) => `active bundle ${prefix}`),
     `GPU time ${(gpuSeconds / 3600).toFixed(2)} h, about ${estimatedUsd.toFixed(2)} USD`,
     ...lines,
     ...trainings.map(trainingLine),

@@ -10,10 +10,12 @@ import {
   viewFacts,
 } from '../../core/contract/view.ts';
 import { ConfigError } from '../../core/errors.ts';
+import { byText } from '../../core/evaluation/patients.ts';
 import { getJson } from '../../core/json.ts';
-import { casesBelow, cloudKeys, parseLatest, versionIdOf } from '../../site/contract/keys.ts';
+import { cloudKeys, versionIdOf } from '../../site/contract/keys.ts';
 import type { LatestPointer } from '../../site/contract/runs.ts';
-import { readLabelPointer, readLatest, readRun } from '../../site/runs.ts';
+import { newestOfCases } from '../../site/latest.ts';
+import { readLabelPointer, readRun } from '../../site/runs.ts';
 import { type ViewerPage, viewerPage } from '../../viewer/build.ts';
 import { ok, report } from '../command.ts';
 import { openSite, type SiteOptions, withSite } from './open-site.ts';
@@ -127,6 +129,8 @@ class Signer {
 interface FoundCase {
   readonly caseId: string;
   readonly latest: LatestPointer;
+  /** The case's other targets that were segmented. */
+  readonly beside: readonly LatestPointer[];
 }
 
 /** Newest first. */
@@ -135,31 +139,25 @@ async function findCases(
   dataset: string,
   caseIds: readonly string[],
 ): Promise<FoundCase[]> {
-  const wanted = caseIds.length === 0 ? await allCases(store, dataset) : caseIds;
   const found: FoundCase[] = [];
-  for (const caseId of wanted) {
-    const latest = await readLatest(store, dataset, caseId);
-    if (!latest) throw noCase(dataset, caseId);
-    found.push({ caseId, latest });
+  const wanted = caseIds.length === 0 ? [undefined] : caseIds;
+  for (const named of wanted) {
+    const before = found.length;
+    for await (const { caseId, ended } of newestOfCases(store, dataset, named))
+      for (const latest of ended) {
+        const others = ended.filter((one) => one !== latest && one.status === 'segmented');
+        found.push({ caseId, latest, beside: others });
+      }
+    if (found.length === before) throw noCase(dataset, named);
   }
-  if (found.length === 0) throw noCase(dataset, undefined);
-  return found.sort((a, b) => (a.latest.uploadedAt < b.latest.uploadedAt ? 1 : -1));
-}
-
-async function allCases(store: S3Store, dataset: string): Promise<string[]> {
-  const caseIds: string[] = [];
-  for await (const { key } of store.list(casesBelow(dataset))) {
-    const at = parseLatest(key);
-    if (at) caseIds.push(at.caseId);
-  }
-  return caseIds;
+  return found.sort(({ latest: a }, { latest: b }) => byText(b.uploadedAt, a.uploadedAt));
 }
 
 async function viewCase(
   store: S3Store,
   signer: Signer,
   dataset: string,
-  { caseId, latest }: FoundCase,
+  { caseId, latest, beside }: FoundCase,
 ): Promise<ViewCase> {
   const keys = runKeys(latest.prefix);
   const report = await getJson(store, keys.report, ViewedReport);
@@ -170,7 +168,12 @@ async function viewCase(
   const image = report.status === 'failed' ? null : await imageOf(store, signer, latest.runId);
   return {
     ...viewFacts(report),
-    caseId,
+    ...(latest.of
+      ? { caseId: `${caseId}, ${latest.of.target}`, target: latest.of.target }
+      : { caseId }),
+    ...(beside.length > 0 && {
+      beside: await Promise.all(beside.map((one) => maskOf(signer, one))),
+    }),
     report: await signer.address(keys.report),
     overlay: present.has(keys.overlay) ? await signer.address(keys.overlay) : null,
     mask: await result(keys.mask, 'mask.nii.gz'),
@@ -184,6 +187,9 @@ async function viewCase(
         : 'The image is no longer in the bucket: only mask and CAM are shown.',
   };
 }
+
+const maskOf = (signer: Signer, { of, prefix }: LatestPointer): Promise<ViewVolume> =>
+  signer.volume(runKeys(prefix).mask, of!.target);
 
 /** The very version that was segmented; a later upload under the same name may show another patient. */
 async function imageOf(store: S3Store, signer: Signer, runId: string): Promise<ViewVolume | null> {

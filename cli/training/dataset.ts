@@ -1,7 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import * as z from 'zod';
-import { type ClassTable, datasetJsonTable } from '../../core/dataset/label-meaning.ts';
+import { type ClassTable, datasetJsonTable } from '../../core/dataset/class-tables.ts';
 import {
   type CountedCase,
   type SliceCounts,

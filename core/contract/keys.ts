@@ -68,6 +68,13 @@ export function runKeys(prefix: string): RunKeys {
   };
 }
 
+/** The folder of a target in that of a case; in a site's bucket the end of its pointers' names. */
+export const targetFolder = (target: string): string =>
+  target
+    .trim()
+    .replace(/[^A-Za-z0-9._+-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '') || 'target';
+
 /** Case and dataset names become folder names and S3 key segments. */
 export const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$/;
 

@@ -39,16 +39,11 @@ export const TargetsReport = z.strictObject({
   targets: z
     .array(z.strictObject({ target: z.string(), folder: z.string(), report: CaseReport }))
     .min(1),
+  /** Targets that were asked for and have not ended yet: at a site each ends by itself. */
+  pending: z.array(z.string()).optional(),
   labelMap: LabelMap.optional(),
   /** Where the case has both. */
   liverToSpleen: LiverToSpleen.optional(),
 });
 export type TargetsReport = z.infer<typeof TargetsReport>;
 export type TargetOfCase = TargetsReport['targets'][number];
-
-/** The folder of a target in that of a case. */
-export const targetFolder = (target: string): string =>
-  target
-    .trim()
-    .replace(/[^A-Za-z0-9._+-]+/g, '-')
-    .replace(/^[^A-Za-z0-9]+/, '') || 'target';

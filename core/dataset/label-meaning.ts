@@ -1,14 +1,11 @@
+import { LIVER } from '../contract/bundle.ts';
+import { isSameName, liverOf, plainName } from './class-names.ts';
+import type { ClassTable } from './class-tables.ts';
+
 /**
- * Which classes of a label are liver. It is said, never guessed: by the command line or the site, by a
+ * Which classes of a label are the target: the liver, unless another is looked for. It is said, never guessed: by the command line or the site, by a
  * table of names that comes with the label, or by a label that has nothing else in it.
  */
-
-/** Names of a label's classes; a region of several classes (nnU-Net) has several values. */
-export interface ClassTable {
-  /** Where it was read, as reports show it: `dataset.json`. */
-  readonly source: string;
-  readonly classes: readonly { readonly name: string; readonly values: readonly number[] }[];
-}
 
 /** What the user or the site says of a dataset's labels. */
 export interface LabelChoice {
@@ -16,11 +13,13 @@ export interface LabelChoice {
   readonly names?: readonly string[] | undefined;
   /** Classes that no metric looks at, as nnU-Net's `ignore`. */
   readonly ignore?: readonly number[] | undefined;
+  /** What is looked for where nothing of that says it; the liver unless it is named. */
+  readonly target?: string | undefined;
   /** The options by which it is said, for messages. */
   readonly options?: { readonly value: string; readonly name: string };
 }
 
-/** What was counted as liver in one label. */
+/** What was counted as the target in one label. */
 export interface LabelMeaning {
   readonly counted: readonly number[];
   readonly ignored: readonly number[];
@@ -61,7 +60,13 @@ export function meaningOf(input: MeaningInput): LabelMeaning | UnknownMeaning {
     source,
   });
   const binary = binaryClass(values);
-  if (calledLiver && binary !== undefined && !choice.values?.includes(binary))
+  const other = otherTarget(choice);
+  if (
+    calledLiver &&
+    other === undefined &&
+    binary !== undefined &&
+    !choice.values?.includes(binary)
+  )
     return meaning([binary], 'the file is called liver');
   if (choice.values !== undefined && choice.values.length > 0) {
     if (binary === undefined || choice.values.some((value) => values.includes(value)))
@@ -69,16 +74,57 @@ export function meaningOf(input: MeaningInput): LabelMeaning | UnknownMeaning {
     return absent(choice, values);
   }
   if (choice.names !== undefined && choice.names.length > 0) return byNames(input, meaning);
+  if (other !== undefined) return otherMeaning(input, other, meaning);
   for (const table of tables) {
     const counted = liverOf(table);
     if (counted !== undefined) return meaning(counted, table.source, ignoredOf([table]));
   }
-  if (tables.length > 0) return noLiverNamed(tables[0]!, values, optionsOf(choice));
+  if (tables.length > 0) return notNamed(LIVER, tables[0]!, values, optionsOf(choice));
   return plainMeaning(values, choice, meaning);
 }
 
 export const isMeaning = (found: LabelMeaning | UnknownMeaning): found is LabelMeaning =>
   'counted' in found;
+
+/** What is looked for, where that is not the liver. */
+const otherTarget = ({ target }: LabelChoice): string | undefined =>
+  target === undefined || isSameName(target, LIVER) ? undefined : target;
+
+/** Whether a table says which class is a target: where it does not, a label is of others. */
+export const namesTarget = (tables: readonly ClassTable[], target: string): boolean =>
+  tables.some(({ classes }) => classes.some(({ name }) => isSameName(name, target)));
+
+/** Another organ's class has its name, or is the only one of a label without names. */
+function otherMeaning(
+  { values, choice, tables, calledLiver }: MeaningInput,
+  target: string,
+  meaning: (
+    counted: readonly number[],
+    source: string,
+    ignored?: readonly number[],
+  ) => LabelMeaning,
+): LabelMeaning | UnknownMeaning {
+  for (const table of tables) {
+    const named = table.classes.filter(({ name }) => isSameName(name, target));
+    if (named.length > 0)
+      return meaning(
+        named.flatMap((one) => one.values),
+        table.source,
+        ignoredOf([table]),
+      );
+  }
+  if (tables.length > 0) return notNamed(target, tables[0]!, values, optionsOf(choice));
+  const seen = values.filter((value) => !choice.ignore?.includes(value));
+  if (seen.every((value) => value === 0)) return meaning([], 'the label is empty');
+  const only = binaryClass(seen);
+  if (only !== undefined && !calledLiver) return meaning([only], 'the only class');
+  const { value, name } = optionsOf(choice);
+  return {
+    expected: `a label of the ${target} alone, or word of which class that is`,
+    found: calledLiver ? 'a file that is called liver' : `the values ${rangesText(values)}`,
+    remedy: `Say which is the ${target}, e.g. ${value} ${seen.at(-1) ?? 1}, or put a dataset.json with the names beside the labels (${name} picks others).`,
+  };
+}
 
 /** LiTS and its kin: 0, liver, and its tumours, which are liver too. */
 function plainMeaning(
@@ -111,10 +157,10 @@ function byNames(
   { choice, tables, values }: MeaningInput,
   meaning: (counted: readonly number[], source: string, ignored: readonly number[]) => LabelMeaning,
 ): LabelMeaning | UnknownMeaning {
-  const wanted = choice.names!.map(plain);
+  const wanted = choice.names!.map(plainName);
   for (const table of tables) {
-    const chosen = table.classes.filter(({ name }) => wanted.includes(plain(name)));
-    const named = new Set(chosen.map(({ name }) => plain(name)));
+    const chosen = table.classes.filter(({ name }) => wanted.includes(plainName(name)));
+    const named = new Set(chosen.map(({ name }) => plainName(name)));
     if (named.size < new Set(wanted).size) continue;
     return meaning(
       chosen.flatMap((one) => one.values),
@@ -144,14 +190,15 @@ const absent = (choice: LabelChoice, values: readonly number[]): UnknownMeaning 
       : 'Say the class of these masks.',
 });
 
-const noLiverNamed = (
+const notNamed = (
+  target: string,
   table: ClassTable,
   values: readonly number[],
   { value }: { value: string },
 ): UnknownMeaning => ({
-  expected: 'a class named liver',
+  expected: `a class named ${target}`,
   found: `the names ${namesText(table)} in ${table.source} (values ${rangesText(values)})`,
-  remedy: `If one of them is liver, say so: ${value} ${table.classes.find((one) => one.values.some((v) => v > 0))?.values[0] ?? 1}.`,
+  remedy: `If one of them is ${target}, say so: ${value} ${table.classes.find((one) => one.values.some((v) => v > 0))?.values[0] ?? 1}.`,
 });
 
 const optionsOf = (choice: LabelChoice): { value: string; name: string } =>
@@ -164,45 +211,8 @@ const namesText = ({ classes }: ClassTable): string => {
 
 const ignoredOf = (tables: readonly ClassTable[]): number[] =>
   tables.flatMap(({ classes }) =>
-    classes.filter(({ name }) => plain(name) === 'ignore').flatMap(({ values }) => values),
+    classes.filter(({ name }) => plainName(name) === 'ignore').flatMap(({ values }) => values),
   );
-
-/** Whether two names of a class mean the same: case, spaces and marks between words do not count. */
-export const isSameName = (a: string, b: string): boolean => plain(a) === plain(b);
-
-const plain = (name: string): string =>
-  name
-    .normalize('NFKC')
-    .toLowerCase()
-    .replace(/[\s_.-]+/g, ' ')
-    .trim();
-
-const BACKGROUND = /^(background|bg|clear label|unlabell?ed|outside|ignore)$/;
-const LIVER =
-  /^(whole )?(liver|hepar|leber|foie|肝|肝臓|肝脏|肝臟)( (parenchyma|organ|(right|left|caudate)( lobe)?|segment (\d+|[ivx]+)[ab]?))*$/;
-const OF_LIVER = /\b(liver|hepatic)\b.*\b(tumou?rs?|cancer|lesions?|metastas[ie]s|hcc|mass)\b/;
-const TUMOUR = /^(tumou?rs?|cancer|lesions?|metastas[ie]s|hcc|mass)$/;
-const OTHER_ORGAN =
-  /spleen|kidney|pancreas|lung|stomach|aorta|bladder|prostate|heart|brain|colon|bowel|duoden|oesoph|esoph|adrenal|vessel|vein|arter|bone|vertebra|rib|hip|femur|muscle|femor/;
-
-/** The liver's classes with its tumours; undefined where the table names no liver. */
-function liverOf({ classes }: ClassTable): number[] | undefined {
-  const own = classes
-    .map(({ name, values }) => ({ name: plain(name), values }))
-    .filter(({ name, values }) => !BACKGROUND.test(name) && values.some((value) => value > 0));
-  const livers = own.filter(({ name }) => LIVER.test(name));
-  if (livers.length === 0) {
-    const [only] = own;
-    const nameless = own.length === 1 && !OTHER_ORGAN.test(only!.name) && !TUMOUR.test(only!.name);
-    return nameless ? [...only!.values] : undefined;
-  }
-  // A bare `tumour` is the liver's where there is no other organ that could have one.
-  const alone = own.every(
-    ({ name }) => LIVER.test(name) || OF_LIVER.test(name) || TUMOUR.test(name),
-  );
-  const tumours = own.filter(({ name }) => OF_LIVER.test(name) || (alone && TUMOUR.test(name)));
-  return [...livers, ...tumours].flatMap(({ values }) => [...values]);
-}
 
 const ascending = (values: readonly number[]): number[] =>
   [...new Set(values)].sort((a, b) => a - b);
@@ -234,67 +244,8 @@ export function choiceVersion(choice: LabelChoice, tables: readonly ClassTable[]
     ...(choice.values?.length && { values: ascending(choice.values) }),
     ...(choice.names?.length && { names: [...choice.names].sort() }),
     ...(choice.ignore?.length && { ignore: ascending(choice.ignore) }),
+    ...(otherTarget(choice) !== undefined && { target: choice.target }),
     ...(tables.length > 0 && { tables: tables.map(({ classes }) => classes) }),
   };
   return Object.keys(said).length === 0 ? '' : JSON.stringify(said);
-}
-
-/**
- * The names of a `dataset.json`: Decathlon, FLARE and nnU-Net v1 (`{"1": "liver"}`), nnU-Net v2
- * (`{"liver": 5}`, regions `{"liver": [1, 2]}`); undefined where it names none.
- */
-export function datasetJsonTable(text: string, source: string): ClassTable | undefined {
-  let json: unknown;
-  try {
-    json = JSON.parse(text.replace(/^\uFEFF/, ''));
-  } catch {
-    return undefined;
-  }
-  const labels = isRecord(json) ? (json.labels ?? json.label) : undefined;
-  if (!isRecord(labels)) return undefined;
-  const classes = Object.entries(labels).flatMap(([key, value]) => {
-    if (typeof value === 'string' && /^\d+$/.test(key))
-      return [{ name: value, values: [Number(key)] }];
-    const values = (Array.isArray(value) ? value : [value]).map(Number);
-    return values.length > 0 && values.every((one) => Number.isInteger(one) && one >= 0)
-      ? [{ name: key, values }]
-      : [];
-  });
-  return classes.length === 0 ? undefined : { source, classes };
-}
-
-const isRecord = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
-/** The names of a BIDS `dseg.tsv`: columns `index` (or `mapping`) and `name`, separated by tabs. */
-export function dsegTsvTable(text: string, source: string): ClassTable | undefined {
-  const [header, ...rows] = text
-    .replace(/^\uFEFF/, '')
-    .split(/\r?\n/)
-    .filter((line) => line.trim() !== '')
-    .map((line) => line.split('\t').map((cell) => cell.trim()));
-  const nameAt = header?.findIndex((cell) => cell.toLowerCase() === 'name') ?? -1;
-  const indexAt = header?.findIndex((cell) => cell.toLowerCase() === 'index') ?? -1;
-  if (nameAt < 0 || indexAt < 0) return undefined;
-  const classes = rows.flatMap((row) => {
-    const [name, value] = [row[nameAt], Number(row[indexAt] || Number.NaN)];
-    return name && Number.isInteger(value) && value >= 0 ? [{ name, values: [value] }] : [];
-  });
-  return classes.length === 0 ? undefined : { source, classes };
-}
-
-const CARET_LABEL = /<Label\b[^>]*\bKey="(\d+)"[^>]*>(?:\s*<!\[CDATA\[([\s\S]*?)\]\]>|([^<]*))/g;
-
-/** The names in a label's own header extension, as Connectome Workbench and TotalSegmentator write them. */
-export function headerTable(
-  extensions: readonly { readonly data: Uint8Array }[],
-): ClassTable | undefined {
-  const classes = extensions.flatMap(({ data }) => {
-    const text = new TextDecoder().decode(data);
-    return [...text.matchAll(CARET_LABEL)].map(([, key, quoted, bare]) => ({
-      name: (quoted ?? bare ?? '').trim(),
-      values: [Number(key)],
-    }));
-  });
-  return classes.length === 0 ? undefined : { source: "the label's own header", classes };
 }

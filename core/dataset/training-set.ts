@@ -1,5 +1,5 @@
 import { ConfigError, type Fault } from '../errors.ts';
-import type { ClassTable } from './label-meaning.ts';
+import type { ClassTable } from './class-tables.ts';
 
 /**
  * What a data set must hold to be trained on. The trainer decides (gpu-jobs/train/sammix_train/data); what can be

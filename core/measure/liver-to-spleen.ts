@@ -1,5 +1,6 @@
 import type { TargetMeasures } from '../contract/measures.ts';
 import type { LiverToSpleen } from '../contract/targets.ts';
+import { isSameName } from '../dataset/class-names.ts';
 
 /**
  * Liver against spleen in Hounsfield units: mean over mean, and their difference, of both organs
@@ -13,7 +14,7 @@ import type { LiverToSpleen } from '../contract/targets.ts';
  */
 export function liverToSpleen(measures: readonly TargetMeasures[]): LiverToSpleen | undefined {
   const meanOf = (organ: string): number | undefined =>
-    measures.find(({ target }) => target.trim().toLowerCase() === organ)?.eroded?.meanHu;
+    measures.find(({ target }) => isSameName(target, organ))?.eroded?.meanHu;
   const [liverMeanHu, spleenMeanHu] = [meanOf('liver'), meanOf('spleen')];
   if (liverMeanHu === undefined || spleenMeanHu === undefined || spleenMeanHu <= 0)
     return undefined;

@@ -21,7 +21,7 @@ export function renderTargetsReport(
   report: TargetsReport,
   overlays: readonly (Uint8Array | null)[],
 ): string {
-  const { caseId, targets, labelMap, liverToSpleen } = report;
+  const { caseId, targets, pending, labelMap, liverToSpleen } = report;
   const names = wordList(targets.map(({ target }) => target));
   return page(
     `Report of ${names}: ${caseId}`,
@@ -34,6 +34,7 @@ ${PRINT_ALL}
 <main>
 <section class="all-targets" aria-labelledby="targets"><h2 id="targets">Targets</h2>
 ${targetTable(targets)}
+${pending && pendingNote(pending)}
 ${labelMap && labelMapNote(labelMap)}
 ${liverToSpleen && ratioNote(liverToSpleen)}
 </section>
@@ -77,6 +78,9 @@ function facts(report: SegmentedReport): Insert[] {
     codesToReview(report.flags).length,
   ];
 }
+
+const pendingNote = (pending: readonly string[]): SafeHtml =>
+  html`<p class="finding review">Not there yet: ${wordList(pending)}. This page is written again when a target ends.</p>`;
 
 const labelMapNote = ({ file, classes, overlapVoxels }: LabelMap): SafeHtml =>
   html`<p><code>${file}</code> holds all of them: 0 none, ${wordList(classes.map(({ value, target }) => `${value} ${target}`))}.

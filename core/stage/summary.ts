@@ -36,8 +36,12 @@ export function summariseRows(rows: readonly SummaryRow[], bundleDigest: string)
 export const summariseTargets = (
   cases: readonly SummarisedCase[],
   targets: readonly { readonly target: string; readonly bundleDigest: string }[],
+): RunSummary => summariseRowsOf(cases.map(toRow), targets);
+
+export const summariseRowsOf = (
+  rows: readonly SummaryRow[],
+  targets: readonly { readonly target: string; readonly bundleDigest: string }[],
 ): RunSummary => {
-  const rows = cases.map(toRow);
   return {
     ...summariseRows(rows, targets[0]!.bundleDigest),
     meanDice: null,

@@ -1,6 +1,5 @@
+import { type ClassTable, headerTable } from '../dataset/class-tables.ts';
 import {
-  type ClassTable,
-  headerTable,
   isMeaning,
   type LabelChoice,
   type LabelMeaning,

@@ -67,7 +67,7 @@ function caseToRun(
     inputName: name,
     keys: cloudRunKeys(plan.request.dataset, caseId, runId),
     identify: async () => run,
-    label: async () => storedLabel(label, store),
+    label: async () => storedLabel(label, store, plan.target),
     open: async () => ({ source: (await store.open(key, version)).body }),
   };
 }

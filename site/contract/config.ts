@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { assertSegment } from '../../core/contract/keys.ts';
+import { assertSegment, targetFolder } from '../../core/contract/keys.ts';
 import { PromotionPolicy } from '../../core/contract/promotion.ts';
 import { CANARY_DATASET } from './canary.ts';
 import { GpuPrices } from './prices.ts';
@@ -54,6 +54,21 @@ const Image = z.discriminatedUnion('from', [
   /** Already in a registry that the GPU instances can reach. */
   z.strictObject({ from: z.literal('registry'), uri: z.string().min(1) }),
 ]);
+
+/** As the bundle has it, and the labels' `dataset.json`. */
+const TargetName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}$/, 'the name of an organ, at most 64 characters');
+
+/** Further targets with their bundles: every upload is segmented for each of them too. */
+const Targets = z
+  .record(TargetName, BundleSetting)
+  .refine(
+    (targets) =>
+      new Set(Object.keys(targets).map((name) => targetFolder(name).toLowerCase())).size ===
+      Object.keys(targets).length,
+    { error: 'names that differ in more than spaces and capitals' },
+  );
 
 const Compute = z.strictObject({
   /** Instance types with one NVIDIA GPU, tried by Batch for price and capacity. */
@@ -195,6 +210,8 @@ export const Site = z
     labels: LabelSettings.default({}),
     /** `active` follows `models/active.json` (promotion without a deploy); a prefix pins one. */
     bundle: BundleSetting.default('active'),
+    /** `{"spleen": "active"}` follows `models/active-spleen.json`. */
+    targets: Targets.default({}),
     compute: Compute.prefault({}),
     segmentImage: Image.default({ from: 'dockerfile' }),
     evaluation: EvaluationSettings.prefault({}),

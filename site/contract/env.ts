@@ -53,6 +53,22 @@ const runEnv = () => ({
   ),
 });
 
+/** JSON of the further targets of the site file and their bundles, `active` or the prefix of a pinned one. */
+const furtherTargets = () => {
+  const expected = 'expected bundles by target, as JSON';
+  return z.pipe(
+    z._default(z.string(expected), '{}'),
+    z.transform((text, context): Readonly<Record<string, string>> => {
+      try {
+        return z.record(z.string(), z.string()).parse(JSON.parse(text));
+      } catch {
+        context.issues.push({ code: 'custom', message: expected, input: text });
+        return z.NEVER;
+      }
+    }),
+  );
+};
+
 export const SplitEnv = () =>
   z.object({
     ...commonEnv(),
@@ -63,6 +79,7 @@ export const SplitEnv = () =>
     SAMMIX_SEGMENT_JOB: filled(),
     /** `active`, or the prefix of a pinned bundle. */
     SAMMIX_BUNDLE: filled(),
+    SAMMIX_TARGETS: furtherTargets(),
     SAMMIX_SLICES_PER_JOB: count(),
     SAMMIX_SLICES_PER_SLAB: count(),
     /** A claim older than this was left by a crash; equals the function's timeout. */
@@ -74,6 +91,7 @@ export const AssembleEnv = () =>
   z.object({
     ...commonEnv(),
     SAMMIX_GPU_PRICES: gpuPrices(),
+    SAMMIX_TARGETS: furtherTargets(),
     /** JSON: what is liver in the labels of a dataset (`labels` of the site's file). */
     SAMMIX_LABELS: z.pipe(
       z._default(z.string(), '{}'),
@@ -92,7 +110,13 @@ export const AssembleEnv = () =>
     ),
   });
 
-export const FailuresEnv = () => z.object({ ...commonEnv(), ...runEnv(), SAMMIX_BUNDLE: filled() });
+export const FailuresEnv = () =>
+  z.object({
+    ...commonEnv(),
+    ...runEnv(),
+    SAMMIX_BUNDLE: filled(),
+    SAMMIX_TARGETS: furtherTargets(),
+  });
 
 export const SummaryEnv = () =>
   z.object({
@@ -201,6 +225,7 @@ export const EvaluateStartEnv = () =>
     SAMMIX_EVALUATE_JOB: filled(),
     /** `active`, or the prefix of a pinned bundle. */
     SAMMIX_BUNDLE: filled(),
+    SAMMIX_TARGETS: furtherTargets(),
     SAMMIX_CASES_PER_JOB: count(),
     SAMMIX_SLICES_PER_SLAB: count(),
     /** Dataset on which bundles from the training job are judged; empty: on none. */

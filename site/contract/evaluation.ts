@@ -18,6 +18,8 @@ export const EvaluationRequest = z.strictObject({
   schemaVersion: z.literal(1),
   dataset: Dataset,
   bundle: BundleSetting,
+  /** Whose active bundle, where the site has further targets; the main one's where it is absent. */
+  target: z.string().optional(),
   /** Judge the bundle against the active one on the same data, and activate it where the gate lets it. */
   promote: z.boolean(),
   /** Part of the evaluation's id: a message that is delivered twice asks for the same evaluation. */
@@ -109,6 +111,8 @@ export const EvaluationPlan = z.strictObject({
   request: EvaluationRequest,
   createdAt: z.iso.datetime(),
   bundle: z.strictObject({ prefix: z.string(), digest: Sha256 }),
+  /** A further target of the site; absent for the main one. */
+  target: z.string().optional(),
   parameters: Parameters,
   slicesPerSlab: z.int().positive(),
   casesPerJob: z.int().positive(),
@@ -170,6 +174,8 @@ export const EvaluationRecord = z.strictObject({
   evaluationId: EvaluationId,
   request: EvaluationRequest,
   bundle: z.strictObject({ prefix: z.string(), digest: z.string() }),
+  /** A further target of the site; absent for the main one. */
+  target: z.string().optional(),
   /** `failed`: given up, and `reason.json` beside the plan says why. */
   state: z.enum(['planning', 'submitted', 'aggregating', 'done', 'failed']),
   /** Of whoever plans or aggregates; older than the lease, another takes over. */

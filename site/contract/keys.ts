@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { RUN_ID } from '../../core/contract/hex.ts';
-import { assertSegment, type RunKeys, runKeys } from '../../core/contract/keys.ts';
+import { assertSegment, type RunKeys, runKeys, targetFolder } from '../../core/contract/keys.ts';
 import { uploadCaseId } from '../../core/dataset/case-id.ts';
 
 /**
@@ -59,14 +59,15 @@ export const JOB_RECORDS = {
  *     incoming/<dataset>/patients.csv                whose the cases are
  *     incoming/<dataset>/dataset.json                what the classes of its labels are called
  *     cases/<dataset>/<case>/<run>/…                 what core/contract/keys.ts names
- *     cases/<dataset>/<case>/{latest,label}.json     pointers
+ *     cases/<dataset>/<case>/{latest,label}.json     pointers; latest-<target>.json of further targets
+ *     cases/<dataset>/<case>/report.{json,html}      of all targets, where a site has several
  *     work/<run>/…                                   slabs and their masks, removed after a while
  *     quarantine/<dataset>/<run>/<file>              rejected uploads, with reason.json beside
  *     runs/<run>.json, runs/<run>/jobs/<index>.json  state of a run and of its jobs
  *     runs/handled/<hash>, runs/<run>/reported       marks of events that were dealt with
  *     runs/images/<hash>.json                        which image has a case's name
  *     runs/open/<run>                                marks of runs that have not ended
- *     models/<name>/<digest>/…, models/active.json   bundles
+ *     models/<name>/<digest>/…, models/active.json   bundles; models/active-<target>.json of further targets
  *     models/candidates/<digest>.json                bundles that may be promoted
  *     training/requests/<id>{,.reason}.json          requests, and why one came to nothing
  *     training/jobs/<hash of id>.json                where an accepted request stands
@@ -87,7 +88,9 @@ export const cloudKeys = {
     `${casesBelow(dataset)}${assertSegment(caseId, 'the case')}`,
   runPrefix: (dataset: string, caseId: string, runId: string) =>
     `${cloudKeys.case(dataset, caseId)}/${runId}`,
-  latest: (dataset: string, caseId: string) => `${cloudKeys.case(dataset, caseId)}/latest.json`,
+  /** `target`: a further one of the site. */
+  latest: (dataset: string, caseId: string, target?: string) =>
+    `${cloudKeys.case(dataset, caseId)}/latest${ofTarget(target)}.json`,
   labelPointer: (dataset: string, caseId: string) =>
     `${cloudKeys.case(dataset, caseId)}/label.json`,
   quarantined: (dataset: string, runId: string, file: string) =>
@@ -110,6 +113,7 @@ export const cloudKeys = {
   reported: (runId: string) => `${PREFIX.runs}${runId}/reported`,
   bundle: (name: string, digest: string) => `${PREFIX.models}${name}/${digest.slice(0, 16)}`,
   activeBundle: `${PREFIX.models}active.json`,
+  activeBundleOf: (target: string | undefined) => `${PREFIX.models}active${ofTarget(target)}.json`,
   /** `time` in ISO 8601; to the millisecond, because people's decisions can follow at once. */
   decision: (time: string, digest: string) =>
     `${PREFIX.decisions}${new Date(time).toISOString().replace(/[-:.]/g, '')}-${digest.slice(0, 16)}.json`,
@@ -139,8 +143,10 @@ export const cloudKeys = {
     id: string,
     file: 'evaluation.json' | 'cases.csv' | 'evaluation.html',
   ) => `${cloudKeys.evaluation(dataset, id)}/${file}`,
-  latestEvaluation: (dataset: string) => `${cloudKeys.evaluations(dataset)}/latest.json`,
-  evaluationHistory: (dataset: string) => `${cloudKeys.evaluations(dataset)}/history.json`,
+  latestEvaluation: (dataset: string, target?: string) =>
+    `${cloudKeys.evaluations(dataset)}/latest${ofTarget(target)}.json`,
+  evaluationHistory: (dataset: string, target?: string) =>
+    `${cloudKeys.evaluations(dataset)}/history${ofTarget(target)}.json`,
   evaluationRecord: (id: string) => `${PREFIX.evaluationRuns}${id}.json`,
   evaluationRequest: (id: string) => `${PREFIX.evaluationRequests}${id}.json`,
   evaluationJobs: (id: string) => `${PREFIX.evaluationRuns}${id}/jobs/`,
@@ -154,6 +160,13 @@ export const cloudKeys = {
   /** Written where there is nothing to compute, so that the aggregation begins at once. */
   evaluationReady: (id: string) => `${PREFIX.evaluationReady}${id}.json`,
 } as const;
+
+/** What tells the keys of a further target from those of the main one, which were there before. */
+const ofTarget = (target: string | undefined): string =>
+  target === undefined ? '' : `-${targetFolder(target)}`;
+
+/** Which bundles are active for further targets, as a role's resource. */
+export const FURTHER_ACTIVE_BUNDLES = `${PREFIX.models}active-*.json`;
 
 const REASON = '.reason.json';
 
@@ -232,8 +245,9 @@ const READY = new RegExp(`^${PREFIX.evaluationReady}([^/]+)\\.json$`);
 
 export const idOfReady = (key: string): string | undefined => READY.exec(key)?.[1];
 
-const LATEST = new RegExp(`^${PREFIX.cases}([^/]+)/([^/]+)/latest\\.json$`);
+const LATEST = new RegExp(`^${PREFIX.cases}([^/]+)/([^/]+)/latest(?:-[^/]+)?\\.json$`);
 
+/** The case that a pointer is of, to whichever target. */
 export function parseLatest(key: string): { dataset: string; caseId: string } | undefined {
   const [, dataset, caseId] = LATEST.exec(key) ?? [];
   return dataset === undefined || caseId === undefined ? undefined : { dataset, caseId };

@@ -58,6 +58,10 @@ export const RunRecord = z.strictObject({
   slicesPerJob: z.int().positive(),
   slicesPerSlab: z.int().positive(),
   traceId: z.string(),
+  /** Which further target of the site it is; absent for the main one. */
+  target: z.string().optional(),
+  /** Of an upload of which several are wanted: all of them, the main one first. */
+  targets: z.array(z.string()).optional(),
   claimedAt: z.iso.datetime(),
   job: z.strictObject({ id: z.string(), children: z.int().positive() }).nullable(),
   reportedAt: z.iso.datetime().nullable(),
@@ -84,7 +88,10 @@ export const JobRecord = z.strictObject({
 });
 export type JobRecord = z.infer<typeof JobRecord>;
 
-/** `cases/<dataset>/<case>/latest.json`: the newest upload's run, whatever order runs end in. */
+/**
+ * `cases/<dataset>/<case>/latest.json`, and `latest-<target>.json` for each further target of the site: the
+ * newest upload's run, whatever order runs end in.
+ */
 export const LatestPointer = z.strictObject({
   schemaVersion: z.literal(1),
   runId: z.string(),
@@ -94,6 +101,10 @@ export const LatestPointer = z.strictObject({
   /** What a summary says of the case, and by which bundle; absent where an older version pointed. */
   row: SummaryRow.optional(),
   bundleDigest: z.string().optional(),
+  /** Where several targets are wanted of an upload: which this is, all of them, and of which version of the image. */
+  of: z
+    .strictObject({ target: z.string(), targets: z.array(z.string()), inputVersion: z.string() })
+    .optional(),
 });
 export type LatestPointer = z.infer<typeof LatestPointer>;
 

@@ -103,6 +103,19 @@ const BaseCheckpoint = z.strictObject({
 /** What a training of uploads leaves to be chosen. */
 const CHOSEN_OF_UPLOADS = ['target', 'labels', 'seed', 'steps', 'minutes'];
 
+/** The same in the words of a JSON schema: the trainer needs no rule of its own. */
+const OF_UPLOADS = {
+  if: { required: ['dataset'] },
+  // biome-ignore lint/suspicious/noThenProperty: it is a keyword of JSON schema.
+  then: {
+    properties: {
+      config: { propertyNames: { enum: CHOSEN_OF_UPLOADS } },
+      checkpoint: { const: null },
+      imageSize: { const: null },
+    },
+  },
+};
+
 /** One part of a key, and no way out of its folder. */
 const named = (what: string) =>
   z
@@ -159,7 +172,8 @@ export const TrainRequest = z
   .refine(({ checkpoint, config }) => checkpoint || (config.adapt ?? 'all') === 'all', {
     path: ['config', 'adapt'],
     message: 'all, unless a checkpoint is adapted',
-  });
+  })
+  .meta(OF_UPLOADS);
 export type TrainRequest = z.infer<typeof TrainRequest>;
 
 /**

@@ -24,7 +24,7 @@ export interface DecidePorts {
  *   where one of the evaluations is not there yet
  */
 export async function decidePromotion(
-  { request, judged }: EvaluationRecord,
+  { request, judged, target }: EvaluationRecord,
   { store, policy, log }: DecidePorts,
 ): Promise<RecordedDecision | undefined> {
   if (!judged) return undefined;
@@ -33,7 +33,7 @@ export async function decidePromotion(
   const incumbent =
     judged.incumbent === null ? null : await readEvaluation(store, dataset, judged.incumbent);
   if (!candidate || incumbent === undefined) return undefined;
-  const state = await readActive(store);
+  const state = await readActive(store, target);
   const found = judge(candidate, incumbent, state.active?.digest, policy);
   const recorded = await recordDecision(store, found, requestedAt);
   const { decision, key } = recorded;
@@ -43,10 +43,10 @@ export async function decidePromotion(
   const bundle = { prefix: record!.bundle.prefix, digest: decision.candidate.digest };
   if (!(await activate(store, state, bundle, key))) {
     // The other evaluation's end may have carried the same decision out; anything else comes back.
-    if ((await readActive(store)).active?.decision === key) return undefined;
+    if ((await readActive(store, target)).active?.decision === key) return undefined;
     throw new Error('the active bundle changed while it was being replaced');
   }
-  await pointLatestEvaluation(store, candidate);
+  await pointLatestEvaluation(store, candidate, target);
   log.info('promoted', { evaluationId: judged.candidate });
   return recorded;
 }
@@ -76,6 +76,8 @@ export interface NoticeFacts {
   readonly site: string;
   /** Of the page, behind the account's sign-in. */
   readonly url: string;
+  /** A further target of the site. */
+  readonly target?: string | undefined;
 }
 
 const RESEARCH = 'Research use only. Not a medical device.';
@@ -105,7 +107,10 @@ export function evaluationNotice(evaluation: Evaluation, { site, url }: NoticeFa
   };
 }
 
-export function promotionNotice(decision: PromotionDecision, { site, url }: NoticeFacts): Notice {
+export function promotionNotice(
+  decision: PromotionDecision,
+  { site, url, target }: NoticeFacts,
+): Notice {
   const { candidate, incumbent, promoted, patients, diceDifference, reasons } = decision;
   const lines = [
     `Candidate ${candidate.digest.slice(0, 16)}, judged against ${incumbent?.digest.slice(0, 16) ?? 'none'}.`,
@@ -115,7 +120,12 @@ export function promotionNotice(decision: PromotionDecision, { site, url }: Noti
       ? [`Paired change of Dice over ${patients} patients: ${interval(diceDifference)}`]
       : []),
     ...reasons.map(({ code, message }) => `${code}: ${message}`),
-    ...(promoted ? ['', `To go back: sammix site rollback ${site}`] : []),
+    ...(promoted
+      ? [
+          '',
+          `To go back: sammix site rollback ${site}${target === undefined ? '' : ` --target "${target}"`}`,
+        ]
+      : []),
   ];
   return {
     subject: `sammix ${site}: bundle ${promoted ? 'promoted' : 'refused'}`,

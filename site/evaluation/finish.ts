@@ -49,6 +49,7 @@ import {
 async function aggregateEvaluation(id: string, store: S3Store): Promise<Evaluation> {
   const { plan, record } = await readPlan(store, id);
   const { dataset } = plan.request;
+  const { target } = plan;
   const { manifest, digest } = await readBundle(store, plan.bundle.prefix);
   const rows = await evaluatedRows(plan, record, store);
   const scored = rows.filter(({ scores }) => scores.length > 0).length;
@@ -60,17 +61,21 @@ async function aggregateEvaluation(id: string, store: S3Store): Promise<Evaluati
     sammixVersion: provenance(null).sammixVersion,
     bundle: bundleDisplay(manifest, digest),
     scoredCases: isSampled(rows.length) ? scored : undefined,
-    previous: await previousEvaluation(store, dataset, id),
+    previous: await previousEvaluation(store, { dataset, target }, id),
   });
-  await writeEvaluation(evaluation, store);
-  if ((await readActive(store)).active?.digest === digest)
-    await pointLatestEvaluation(store, evaluation);
+  await writeEvaluation(evaluation, target, store);
+  if ((await readActive(store, target)).active?.digest === digest)
+    await pointLatestEvaluation(store, evaluation, target);
   return evaluation;
 }
 
 /** All that is made of an evaluation, `evaluation.json` last. */
-export async function writeEvaluation(evaluation: Evaluation, store: S3Store): Promise<void> {
-  const history = await addToHistory(store, evaluation);
+export async function writeEvaluation(
+  evaluation: Evaluation,
+  target: string | undefined,
+  store: S3Store,
+): Promise<void> {
+  const history = await addToHistory(store, evaluation, target);
   await put(store, evaluation, 'cases.csv', casesCsv(evaluation.cases), 'text/csv');
   const page = await evaluationPage(evaluation, history, store);
   await put(store, evaluation, 'evaluation.html', page, 'text/html');
@@ -80,10 +85,10 @@ export async function writeEvaluation(evaluation: Evaluation, store: S3Store): P
 /** The newest of a bundle that was active: also what a candidate is set against. */
 async function previousEvaluation(
   store: S3Store,
-  dataset: string,
+  { dataset, target }: { readonly dataset: string; readonly target: string | undefined },
   id: string,
 ): Promise<Evaluation | undefined> {
-  const latest = await readLatestEvaluation(store, dataset);
+  const latest = await readLatestEvaluation(store, dataset, target);
   if (!latest || latest.evaluationId === id) return undefined;
   return readEvaluation(store, dataset, latest.evaluationId);
 }
@@ -182,7 +187,7 @@ async function aggregateAndDecide(record: EvaluationRecord, ports: FinishPorts):
   const evaluation = await aggregateEvaluation(id, ports.store);
   await announce(record, evaluation, ports);
   const decided = await decidePromotion(record, { ...ports, log });
-  if (decided) await announceDecision(decided, ports);
+  if (decided) await announceDecision(decided, record.target, ports);
   const finishedAt = new Date().toISOString();
   await updateEvaluation(ports.store, id, (now) => now && { ...now, state: 'done', finishedAt });
   log.info('evaluated', { evaluationId: id, count: evaluation.cases.length });
@@ -223,10 +228,11 @@ async function announce(
 
 async function announceDecision(
   { key, decision }: RecordedDecision,
+  target: string | undefined,
   { emit, notify, ...facts }: FinishPorts,
 ): Promise<void> {
   emit(decision.promoted ? { BundlesPromoted: 1 } : { BundlesRefused: 1 });
-  await notify(promotionNotice(decision, { site: facts.site, url: urlOf(key, facts) }));
+  await notify(promotionNotice(decision, { site: facts.site, url: urlOf(key, facts), target }));
 }
 
 const urlOf = (key: string, { bucket, region }: Pick<FinishPorts, 'bucket' | 'region'>): string =>

@@ -9,7 +9,7 @@ import { finishedReport } from '../../core/stage/finished-report.ts';
 import type { RegisteredBundle } from '../bundles.ts';
 import {
   type EvaluationPlan,
-  type EvaluationRequest,
+  type EvaluationRecord,
   evaluationId,
   PLAN_PART,
   type PlannedCase,
@@ -22,7 +22,7 @@ import {
   uploadsBelow,
 } from '../contract/keys.ts';
 import type { LabelPointer } from '../contract/runs.ts';
-import { labelVersion, readLabelPointer } from '../runs.ts';
+import { isLabelOf, labelVersion, readLabelPointer } from '../runs.ts';
 import { writePlanPart } from './records.ts';
 
 export interface PlanSettings {
@@ -39,7 +39,7 @@ const AT_ONCE = 16;
  * writes the parts of the plan as they fill: it is the whole when its head is written too.
  */
 export async function planEvaluation(
-  request: EvaluationRequest,
+  { request, target }: Pick<EvaluationRecord, 'request' | 'target'>,
   bundle: RegisteredBundle,
   listing: DatasetListing,
   settings: PlanSettings,
@@ -58,7 +58,7 @@ export async function planEvaluation(
   const { casesPerJob, slicesPerSlab } = settings;
   const planned = pMapIterable(
     listing.labelled,
-    (one) => planCase(one, request.dataset, { digest: bundle.digest, parameters }, store),
+    (one) => planCase(one, request.dataset, { digest: bundle.digest, parameters, target }, store),
     { concurrency: AT_ONCE },
   );
   for await (const one of planned) {
@@ -73,6 +73,7 @@ export async function planEvaluation(
     request,
     createdAt: new Date().toISOString(),
     bundle: { prefix: bundle.prefix, digest: bundle.digest },
+    ...(target !== undefined && { target }),
     parameters,
     casesPerJob,
     slicesPerSlab,
@@ -88,10 +89,16 @@ function childrenOf(cases: readonly PlannedCase[]): [number, number] | null {
   return first === undefined ? null : [first, children.at(-1)!];
 }
 
+interface PlannedRun {
+  readonly digest: string;
+  readonly parameters: Parameters;
+  readonly target: string | undefined;
+}
+
 async function planCase(
   { caseId, patientId, label, images }: LabelledCase,
   dataset: string,
-  { digest, parameters }: { readonly digest: string; readonly parameters: Parameters },
+  { digest, parameters, target }: PlannedRun,
   store: S3Store,
 ): Promise<Omit<PlannedCase, 'child'>> {
   const [info, ...others] = images;
@@ -107,7 +114,7 @@ async function planCase(
     store,
     cloudRunKeys(dataset, caseId, id),
     id,
-    labelVersion(label),
+    labelVersion(label, target),
   );
   return {
     caseId,
@@ -158,9 +165,14 @@ export interface DatasetListing {
  * The cases of a dataset that can be measured. A label whose upload has not been dealt with yet has
  * no pointer and counts from the next evaluation on.
  *
+ * @param target a further one of the site: only labels that name it count
  * @throws ConfigError where the dataset's table of patients is not one
  */
-export async function listDataset(store: S3Store, dataset: string): Promise<DatasetListing> {
+export async function listDataset(
+  store: S3Store,
+  dataset: string,
+  target: string | undefined,
+): Promise<DatasetListing> {
   const images = await byCase(store, uploadsBelow(dataset, 'images'));
   const labels = await byCase(store, uploadsBelow(dataset, 'labels'));
   const patients = await patientsOf(store, dataset);
@@ -171,7 +183,9 @@ export async function listDataset(store: S3Store, dataset: string): Promise<Data
       const label = await readLabelPointer(store, dataset, caseId);
       const patientId = patients.get(caseId) ?? null;
       const found = await versions(store, images.get(caseId) ?? []);
-      return label && { caseId, patientId, label, images: found };
+      return label && isLabelOf(label, target)
+        ? { caseId, patientId, label, images: found }
+        : undefined;
     },
     { concurrency: LISTED_AT_ONCE },
   );

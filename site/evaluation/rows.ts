@@ -76,7 +76,7 @@ async function rowOf(
   const job = child === null ? undefined : record.jobs[shardOfChild(child, MAX_CHILDREN)];
   const report = (await currentReport(planned, plan, store)) ?? noReport(planned, plan, job);
   return evaluatedCase(report, {
-    labelVersion: labelVersion(label),
+    labelVersion: labelVersion(label, plan.target),
     ...(patientId === null ? {} : { patientId }),
   });
 }
@@ -84,14 +84,14 @@ async function rowOf(
 /** The report that belongs to this plan: of its run, and compared with its label. */
 async function currentReport(
   { caseId, runId, label }: PlannedCase,
-  { request: { dataset }, createdAt }: EvaluationPlan,
+  { request: { dataset }, target, createdAt }: EvaluationPlan,
   store: S3Store,
 ): Promise<CaseReport | undefined> {
   if (runId === null) return undefined;
   const report = await readReport(store, cloudRunKeys(dataset, caseId, runId));
   if (report?.runId !== runId) return undefined;
   if (report.status === 'segmented')
-    return isComparedWith(report, labelVersion(label)) ? report : undefined;
+    return isComparedWith(report, labelVersion(label, target)) ? report : undefined;
   // An earlier failure says nothing of this attempt, whose job may never have come so far.
   return report.createdAt >= createdAt ? report : undefined;
 }
@@ -134,13 +134,18 @@ export const readEvaluation = (
 export const readLatestEvaluation = (
   store: S3Store,
   dataset: string,
+  target?: string,
 ): Promise<LatestEvaluation | undefined> =>
-  findJson(store, cloudKeys.latestEvaluation(dataset), LatestEvaluation);
+  findJson(store, cloudKeys.latestEvaluation(dataset, target), LatestEvaluation);
 
-/** Points to an evaluation, unless a newer one is pointed to. */
-export async function pointLatestEvaluation(store: S3Store, evaluation: Evaluation): Promise<void> {
+/** Points to an evaluation, for the main target or a further one, unless a newer one is pointed to. */
+export async function pointLatestEvaluation(
+  store: S3Store,
+  evaluation: Evaluation,
+  target: string | undefined,
+): Promise<void> {
   const { evaluationId, dataset, createdAt, bundle } = evaluation;
-  const key = cloudKeys.latestEvaluation(dataset);
+  const key = cloudKeys.latestEvaluation(dataset, target);
   const pointer: LatestEvaluation = {
     schemaVersion: 1,
     evaluationId,
@@ -153,9 +158,13 @@ export async function pointLatestEvaluation(store: S3Store, evaluation: Evaluati
   );
 }
 
-/** Adds an evaluation's headline to the history of its dataset and returns the whole. */
-export async function addToHistory(store: S3Store, evaluation: Evaluation): Promise<History> {
-  const key = cloudKeys.evaluationHistory(evaluation.dataset);
+/** Adds an evaluation's headline to the history of its dataset and target, and returns the whole. */
+export async function addToHistory(
+  store: S3Store,
+  evaluation: Evaluation,
+  target: string | undefined,
+): Promise<History> {
+  const key = cloudKeys.evaluationHistory(evaluation.dataset, target);
   const written = await replaceJson(store, key, History, (found) =>
     extendHistory(found, evaluation),
   );

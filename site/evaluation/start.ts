@@ -1,8 +1,9 @@
 import type { Log } from '../../adapters/log.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { ConfigError } from '../../core/errors.ts';
 import { fromJsonBytes } from '../../core/json.ts';
 import { jobSubmitter, MAX_CHILDREN } from '../batch.ts';
-import { bundleReader, type RegisteredBundle, readActive, readBundle } from '../bundles.ts';
+import { activeFor, type RegisteredBundle, readBundle } from '../bundles.ts';
 import { type SiteContext, traceId } from '../context.ts';
 import type { EnvironmentOf, EvaluateJobRunEnv, EvaluateStartEnv } from '../contract/env.ts';
 import {
@@ -16,13 +17,14 @@ import {
 import { cloudKeys, PREFIX } from '../contract/keys.ts';
 import { CandidateBundle } from '../contract/training.ts';
 import { type Lease, underLease } from '../lease.ts';
+import { type SiteTarget, siteTargets } from '../targets.ts';
 import { type DatasetListing, listDataset, type PlanSettings, planEvaluation } from './plan.ts';
 import { evaluationLease, markOpen, updateEvaluation, writePlan } from './records.ts';
 
 interface StartPorts {
   readonly store: S3Store;
-  /** The site's bundle: the active one, or the one that its settings pin. */
-  readonly bundle: () => Promise<RegisteredBundle>;
+  /** The site's bundles: those that are active, or that its settings pin. */
+  readonly targets: readonly SiteTarget[];
   /** Starts the GPU work of one shard and returns its id. */
   readonly submit: (record: EvaluationRecord, shard: number) => Promise<string>;
   readonly log: Log;
@@ -50,7 +52,12 @@ export async function startRequested(
       slicesPerSlab: env.SAMMIX_SLICES_PER_SLAB,
       leaseSeconds: env.SAMMIX_LEASE_SECONDS,
     },
-    { store, bundle: bundleReader(store, env.SAMMIX_BUNDLE), submit: submitTo(env), log },
+    {
+      store,
+      targets: siteTargets(store, env.SAMMIX_BUNDLE, env.SAMMIX_TARGETS),
+      submit: submitTo(env),
+      log,
+    },
   );
 }
 
@@ -83,12 +90,12 @@ async function startEvaluation(
 ): Promise<string[]> {
   const bundle =
     request.bundle === 'active'
-      ? await ports.bundle()
+      ? await siteBundle(request.target, ports.targets)
       : await readBundle(ports.store, request.bundle);
-  const { active } = await readActive(ports.store);
+  const { active, target } = await activeFor(ports.store, bundle.manifest.target.name);
   const rival = request.promote && active && active.digest !== bundle.digest ? active : undefined;
   const bundles = [bundle, ...(rival ? [await readBundle(ports.store, rival.prefix)] : [])];
-  const listing = await listDataset(ports.store, request.dataset);
+  const listing = await listDataset(ports.store, request.dataset, target);
   if (listing.labelled.length === 0 && !request.promote) {
     ports.log.info('nothing-labelled', { count: listing.unlabelledImages });
     return [];
@@ -96,14 +103,34 @@ async function startEvaluation(
   const [candidate, incumbent] = bundles.map(({ digest }) => evaluationId(request, digest));
   const judged =
     request.promote && candidate !== undefined ? { candidate, incumbent: incumbent ?? null } : null;
-  for (const one of bundles) await startOne(request, one, judged, listing, settings, ports);
+  const shared = { judged, ...(target !== undefined && { target }) };
+  for (const one of bundles) await startOne(request, one, shared, listing, settings, ports);
   return bundles.map(({ digest }) => evaluationId(request, digest));
 }
+
+/** Of the main target, or of a further one of the site. */
+function siteBundle(
+  wanted: string | undefined,
+  targets: readonly SiteTarget[],
+): Promise<RegisteredBundle> {
+  const found = targets.find(({ target }) => target === wanted);
+  if (found) return found.bundle();
+  throw new ConfigError({
+    code: 'no-such-target',
+    subject: `an evaluation for the ${wanted}`,
+    expected: 'a target of the site file',
+    found: 'none of that name',
+    remedy: 'Name it in "targets" of the site file and deploy the site, or ask for another.',
+  });
+}
+
+/** What the evaluations of one request have in common. */
+type Shared = Pick<EvaluationRecord, 'judged' | 'target'>;
 
 async function startOne(
   request: EvaluationRequest,
   bundle: RegisteredBundle,
-  judged: EvaluationRecord['judged'],
+  shared: Shared,
   listing: DatasetListing,
   settings: StartSettings,
   { store, submit, log }: StartPorts,
@@ -112,7 +139,7 @@ async function startOne(
   await underLease(
     planningLease(store, id, settings.leaseSeconds),
     // What an attempt before this one has submitted stays.
-    (now) => now ?? newEvaluation(id, request, bundle, judged),
+    (now) => now ?? newEvaluation(id, request, bundle, shared),
     async ({ record }) => {
       await markOpen(store, id);
       const planned = await plan(record, bundle, listing, settings, store);
@@ -136,7 +163,7 @@ const newEvaluation = (
   evaluationId: string,
   request: EvaluationRequest,
   { prefix, digest }: RegisteredBundle,
-  judged: EvaluationRecord['judged'],
+  shared: Shared,
 ): EvaluationRecord => ({
   schemaVersion: 1,
   evaluationId,
@@ -146,7 +173,7 @@ const newEvaluation = (
   claimedAt: new Date().toISOString(),
   traceId: traceId(),
   jobs: [],
-  judged,
+  ...shared,
   finishedAt: null,
 });
 
@@ -159,7 +186,7 @@ async function plan(
   store: S3Store,
 ): Promise<EvaluationRecord> {
   if (record.jobs.length > 0) return record;
-  const made = await planEvaluation(record.request, bundle, listing, settings, store);
+  const made = await planEvaluation(record, bundle, listing, settings, store);
   await writePlan(store, made);
   const jobs = shardsOf(made, MAX_CHILDREN).map(({ firstChild, children }) => ({
     jobId: null,

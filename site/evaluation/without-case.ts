@@ -25,7 +25,7 @@ export async function rewriteEvaluation(
   if (plan) await rewriteParts(store, plan, caseId);
   const evaluation = await readEvaluation(store, dataset, id);
   if (!evaluation) return;
-  await writeEvaluation(await withoutCase(evaluation, caseId, store), store);
+  await writeEvaluation(await withoutCase(evaluation, caseId, store), plan?.target, store);
 }
 
 /** The plan's parts that name the case, and the rows that were made of them. */

@@ -4,7 +4,7 @@ import type { StoredVersion } from '../../adapters/s3-versions.ts';
 import { caseIdOf } from '../../core/dataset/case-id.ts';
 import { StorageError } from '../../core/errors.ts';
 import { fromJsonBytes } from '../../core/json.ts';
-import { readActive } from '../bundles.ts';
+import { activePrefixes } from '../bundles.ts';
 import { PREFIX } from '../contract/keys.ts';
 import type { TrainingRecord, TrainingState } from '../contract/training.ts';
 import { listTrainings } from '../training/records.ts';
@@ -74,7 +74,7 @@ const DataOf = z.object({ dataPrefix: z.string().optional() });
 
 async function learntFrom(store: S3Store, folders: ReadonlySet<string>): Promise<LearntFrom[]> {
   if (folders.size === 0) return [];
-  const { active } = await readActive(store);
+  const active = await activePrefixes(store);
   const found: LearntFrom[] = [];
   for (const record of (await listTrainings(store)).records) {
     const { id, state, bundlePrefix } = record;
@@ -86,7 +86,7 @@ async function learntFrom(store: S3Store, folders: ReadonlySet<string>): Promise
         dataPrefix.startsWith(folder) ||
         folder === `${PREFIX.trainingRuns}${id}/`,
     );
-    const isActive = bundlePrefix !== null && active?.prefix === bundlePrefix;
+    const isActive = bundlePrefix !== null && active.includes(bundlePrefix);
     if (touched) found.push({ id, state, bundlePrefix, isActive });
   }
   return found;

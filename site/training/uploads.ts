@@ -1,7 +1,8 @@
 import type { S3Store } from '../../adapters/s3-store.ts';
+import { LIVER } from '../../core/contract/bundle.ts';
 import { BundleError, ConfigError, type Fault } from '../../core/errors.ts';
 import { toJsonBytes } from '../../core/json.ts';
-import { type RegisteredBundle, readActive, readBundle } from '../bundles.ts';
+import { activeFor, type RegisteredBundle, readActive, readBundle } from '../bundles.ts';
 import { cloudKeys } from '../contract/keys.ts';
 import { TrainingUploads, type TrainRequest } from '../contract/training.ts';
 import { type LabelledCase, listDataset } from '../evaluation/plan.ts';
@@ -13,15 +14,16 @@ import { type LabelledCase, listDataset } from '../evaluation/plan.ts';
  * @throws ConfigError where no upload has a label, or there is no bundle
  */
 export async function pinUploads(
-  { id, dataset, startFrom = 'active' }: TrainRequest & { readonly dataset: string },
+  { id, dataset, startFrom = 'active', config }: TrainRequest & { readonly dataset: string },
   store: S3Store,
 ): Promise<void> {
   const key = cloudKeys.trainingUploads(id);
   if (await store.stat(key)) return;
-  const prefix = startFrom === 'active' ? (await readActive(store)).active?.prefix : startFrom;
+  const prefix =
+    startFrom === 'active' ? await activePrefix(config.target ?? LIVER, store) : startFrom;
   if (prefix === undefined) throw new ConfigError(noBundle(id));
   const bundle = await registered(store, prefix);
-  const { labelled } = await listDataset(store, dataset);
+  const { labelled } = await listDataset(store, dataset, undefined);
   const cases = labelled.flatMap((one) => trainable(one) ?? []);
   if (cases.length === 0) throw new ConfigError(noLabels(dataset));
   const names = await store.stat(cloudKeys.datasetJson(dataset));
@@ -34,6 +36,12 @@ export async function pinUploads(
     cases,
   };
   await store.putIf(key, toJsonBytes(TrainingUploads.parse(uploads), 0));
+}
+
+/** The target's own, or the main one where it has none yet: fitting turns that into one of the target. */
+async function activePrefix(target: string, store: S3Store): Promise<string | undefined> {
+  const { active } = await activeFor(store, target);
+  return (active ?? (await readActive(store)).active)?.prefix;
 }
 
 /** A request may name what is none: that is its own fault, and told beside it. */

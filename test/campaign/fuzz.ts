@@ -8,12 +8,8 @@ import { CaseManifest, HuSummary, InputGeometry } from '../../core/contract/mani
 import { CaseReport } from '../../core/contract/report.ts';
 import { RunSummary } from '../../core/contract/summary.ts';
 import { distinctCaseIds } from '../../core/dataset/case-id.ts';
-import {
-  datasetJsonTable,
-  dsegTsvTable,
-  isMeaning,
-  meaningOf,
-} from '../../core/dataset/label-meaning.ts';
+import { datasetJsonTable, dsegTsvTable } from '../../core/dataset/class-tables.ts';
+import { isMeaning, meaningOf } from '../../core/dataset/label-meaning.ts';
 import { rolesOf } from '../../core/dataset/layout.ts';
 import { pair } from '../../core/dataset/pairing.ts';
 import { SammixError } from '../../core/errors.ts';

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { EvaluateOptions } from '../../cli/evaluate.ts';
 import { exportCommand } from '../../cli/export.ts';
 import { silentProgress } from '../../cli/progress.ts';
 import { type RunOptions, runCommand } from '../../cli/run.ts';
@@ -10,8 +11,10 @@ import { CaseReport, type SegmentedReport } from '../../core/contract/report.ts'
 import { TargetsReport } from '../../core/contract/targets.ts';
 import { fromJsonBytes } from '../../core/json.ts';
 import { openNifti } from '../../core/volume/reader.ts';
+import { encodePhantom, phantomCase } from '../../phantom/phantom.ts';
 import { bundleOf } from '../support/bundles.ts';
 import { once, phantomFile, TINY_BUNDLE } from '../support/case.ts';
+import { evaluate } from './evaluated-dataset.ts';
 
 const { image, label } = phantomFile({ seed: 3, columns: 32, rows: 28, slices: 8 });
 
@@ -49,6 +52,10 @@ const bytesOf = (out: string, file: string): Promise<Buffer> =>
   readFile(path.join(root, out, 'one', file));
 const reportOf = async (out: string, folder: string): Promise<SegmentedReport> =>
   fromJsonBytes(CaseReport, await bytesOf(out, `${folder}/report.json`)) as SegmentedReport;
+const reportSeconds = async (out: string, folder: string): Promise<number> => {
+  const { splitSeconds, segmentSeconds, assembleSeconds } = (await reportOf(out, folder)).timings;
+  return splitSeconds + segmentSeconds + assembleSeconds;
+};
 const joinedOf = async (out: string): Promise<TargetsReport> =>
   fromJsonBytes(TargetsReport, await bytesOf(out, 'report.json'));
 
@@ -170,6 +177,75 @@ describe('two bundles', () => {
     const one = await findCases(path.join(root, 'both', 'one'), { image: scan });
     expect(one).toHaveLength(2);
   });
+});
+
+describe('an evaluation of a run of several targets', () => {
+  let dataset: string;
+  /** Liver and spleen in one label: the lower and the upper half of what was drawn as liver. */
+  beforeAll(async () => {
+    dataset = path.join(root, 'dataset');
+    await mkdir(path.join(dataset, 'imagesTr'), { recursive: true });
+    await mkdir(path.join(dataset, 'labelsTr'));
+    await writeFile(path.join(dataset, 'imagesTr', 'one.nii'), image);
+    const halves = phantomCase({ seed: 3, columns: 32, rows: 28, slices: 8 });
+    const { length } = halves.label;
+    for (let at = 0; at < length; at++)
+      if (at > length / 2 && halves.label[at]) halves.label[at] = 2;
+    await writeFile(path.join(dataset, 'labelsTr', 'one.nii'), encodePhantom(halves).label);
+    const names = { labels: { background: 0, liver: 1, spleen: 2 } };
+    await writeFile(path.join(dataset, 'dataset.json'), JSON.stringify(names));
+    await runCommand([path.join(dataset, 'imagesTr')], options('of-both'), silentProgress);
+  }, 120_000);
+
+  const evaluated = async (out: string, more: Partial<EvaluateOptions>) => {
+    const { evaluation } = await evaluate(dataset, path.join(root, out), more);
+    return evaluation.cases[0]!;
+  };
+
+  it('takes what the bundle has made, and reads the label for the target of the bundle', async () => {
+    const reuse = path.join(root, 'of-both');
+    const of = { liver: TINY_BUNDLE, spleen };
+    for (const target of ['liver', 'spleen'] as const) {
+      const taken = await evaluated(`reused-${target}`, { bundle: of[target], reuse });
+      const made = await evaluated(`made-${target}`, { bundle: of[target] });
+      expect(taken).toMatchObject({ status: 'compared', metrics: made.metrics });
+      expect(taken.labelMeaning).toContain(target === 'liver' ? 'label 1 of' : 'label 2 of');
+      const [report, own] = await Promise.all(
+        [`reused-${target}/cases/one`, `of-both/one/${target}`].map((folder) =>
+          readFile(path.join(root, folder, 'mask.nii.gz')),
+        ),
+      );
+      expect(report!.equals(own!)).toBe(true);
+      expect(taken.seconds, 'not segmented again').toBe(await reportSeconds('of-both', target));
+    }
+  }, 240_000);
+
+  it('finds the mask of the class that is named among masks made before', async () => {
+    const predictions = path.join(root, 'of-both');
+    const [liver, named] = [
+      await evaluated('predicted', { predictions }),
+      await evaluated('predicted-spleen', { predictions, labelName: ['spleen'] }),
+    ];
+    const made = [
+      await evaluated('made-liver', { bundle: TINY_BUNDLE }),
+      await evaluated('made-spleen', { bundle: spleen }),
+    ];
+    expect(liver.metrics).toEqual(made[0]!.metrics);
+    expect(named.metrics).toEqual(made[1]!.metrics);
+    const kidney = await evaluated('predicted-kidney', { predictions, labelName: ['kidney'] });
+    expect(kidney.fault?.code).toBe('prediction-missing');
+  }, 240_000);
+});
+
+describe('a bundle of another organ, alone', () => {
+  it('is compared with its own class', async () => {
+    const labelled = { bundle: spleen, label: path.join(root, 'dataset', 'labelsTr') };
+    await run('alone', labelled);
+    const report = await reportOf('alone', '.');
+    expect(report.comparison?.labelMeaning).toBe('label 2 of 0-2 (dataset.json)');
+    await run('alone', { ...labelled, labelName: ['liver'] });
+    expect((await reportOf('alone', '.')).comparison?.labelMeaning).toContain('label 1 of 0-2');
+  }, 120_000);
 });
 
 describe('a label map', () => {

@@ -28,6 +28,7 @@ const ENVIRONMENT = {
   SAMMIX_SITE: 'north',
   SAMMIX_BUCKET: 'bucket',
   SAMMIX_BUNDLE: 'active',
+  SAMMIX_TARGETS: '{}',
   SAMMIX_JOB_QUEUE: 'queue',
   SAMMIX_BACKGROUND_QUEUE: 'background',
   SAMMIX_SEGMENT_JOB: 'segment',
@@ -197,13 +198,19 @@ export class World {
 
   /** All jobs of the run that was submitted last, in this process. Returns the run's id. */
   async runJobs(stop = new AbortController().signal): Promise<string> {
-    const { runId, children } = this.submitted.at(-1)!;
+    const { runId } = this.submitted.at(-1)!;
+    await this.segment(runId, stop);
+    return runId;
+  }
+
+  /** All jobs of a run, in this process. */
+  async segment(runId: string, stop = new AbortController().signal): Promise<void> {
+    const { children } = this.submitted.find((one) => one.runId === runId)!;
     for (let index = 0; index < children; index++)
       await runSegmentJob(
         { runId, index, attempt: 1, providers: ['cpu'], threads: 1 },
         { store: this.store, below: this.bucket.below, log: this.log(), stop },
       );
-    return runId;
   }
 
   /** Uploads an image and lets everything happen to it. Returns the run's id. */

@@ -2,9 +2,9 @@ import { cp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { TINY_BUNDLE } from './case.ts';
 
-/** A copy of the tiny bundle whose classifier lets next to no slice through: it misses livers. */
-export async function blindBundle(folder: string): Promise<string> {
-  await cp(TINY_BUNDLE, folder, { recursive: true });
+/** A copy of a bundle whose classifier lets next to no slice through: it misses organs. */
+export async function blindBundle(folder: string, of = TINY_BUNDLE): Promise<string> {
+  await cp(of, folder, { recursive: true });
   const file = path.join(folder, 'bundle.json');
   const manifest = JSON.parse(await readFile(file, 'utf8'));
   const blind = {

@@ -87,8 +87,18 @@ def test_of_uploads_little_is_left_to_choose() -> None:
     wanted = {"schemaVersion": 1, "id": "x", "dataset": "north", "config": asked}
     parsed = parse_request(json.dumps(wanted), "x")
     assert (parsed.dataset, parsed.data_prefix, parsed.config) == ("north", None, asked)
-    for change in ({"config": {**asked, "size": "small"}}, {"imageSize": 256}):
-        with pytest.raises(RequestError, match=r"\$.config: expected only target, labels"):
+    for change, said in (
+        (
+            {"config": {**asked, "size": "small"}},
+            r"\$.config: 'size' is not one of \['target', 'lab",
+        ),
+        ({"imageSize": 256}, r"\$.imageSize"),
+        (
+            {"checkpoint": {"key": "models/a.pth", "input": "sam", "licence": "MIT"}},
+            r"\$.checkpoint",
+        ),
+    ):
+        with pytest.raises(RequestError, match=said):
             parse_request(json.dumps({**wanted, **change}), "x")
 
 

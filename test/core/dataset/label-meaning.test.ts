@@ -4,6 +4,9 @@ import {
   datasetJsonTable,
   dsegTsvTable,
   headerTable,
+} from '../../../core/dataset/class-tables.ts';
+import {
+  choiceVersion,
   isMeaning,
   type LabelChoice,
   meaningOf,
@@ -94,4 +97,42 @@ describe('what is liver', () => {
     'a dataset.json that says nothing is passed over: %s',
     (text) => expect(datasetJsonTable(text, 'dataset.json')).toBeUndefined(),
   );
+});
+
+describe('what another target is', () => {
+  const spleen: LabelChoice = { target: 'Spleen' };
+  const organs = json({ background: 0, spleen: 1, liver: 5, ignore: 14 });
+
+  it.each<[string, number[], LabelChoice, ClassTable[], string]>([
+    ['by its name', range(14), spleen, [organs], 'label 1 of 0-14, 14 ignored (dataset.json)'],
+    [
+      'unless an option says',
+      range(14),
+      { ...spleen, values: [5] },
+      [organs],
+      'label 5 of 0-14, 14 ignored (--label-value)',
+    ],
+    [
+      'and no other',
+      [0, 1],
+      { target: 'kidney' },
+      [organs],
+      'REFUSED the names background 0, spleen 1, liver 5, ignore 14 in dataset.json (values 0, 1)',
+    ],
+    ['the only class', [0, 7], spleen, [], 'label 7 of 0, 7 (the only class)'],
+    ['and not the tumours of a liver', [0, 1, 2], spleen, [], 'REFUSED the values 0-2'],
+    ['nothing', [0], spleen, [], 'nothing of 0 (the label is empty)'],
+  ])('%s', (_, values, choice, tables, expected) =>
+    expect(say(values, choice, tables)).toBe(expected),
+  );
+
+  it('is not what a file called liver holds', () => {
+    expect(say([0, 1], spleen, [], true)).toBe('REFUSED a file that is called liver');
+    expect(say([0, 1], { target: 'liver' }, [], true)).toContain('the file is called liver');
+  });
+
+  it('changes the version of the same label', () => {
+    expect(choiceVersion(spleen, [])).not.toBe(choiceVersion({}, []));
+    expect(choiceVersion({ target: 'liver' }, [])).toBe(choiceVersion({}, []));
+  });
 });

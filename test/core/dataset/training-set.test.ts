@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { datasetJsonTable } from '../../../core/dataset/label-meaning.ts';
+import { datasetJsonTable } from '../../../core/dataset/class-tables.ts';
 import {
   type CountedCase,
   type TrainingSet,

@@ -20,7 +20,6 @@ from ..model.sam.checkpoint import read_checkpoint, vit_config
 SCHEMA = json.loads(resources.files(__package__).joinpath("train-request.schema.json").read_text())
 VALIDATOR = Draft202012Validator(SCHEMA)
 SAM_SIZES = ("vit_b", "lite_medsam")
-CHOSEN_OF_UPLOADS = ("target", "labels", "seed", "steps", "minutes")
 CONFIG_TYPES = {f.name: f.type for f in dataclasses.fields(TrainConfig) if f.name != "model"}
 
 
@@ -93,9 +92,7 @@ def parse_request(text: str | bytes, expected_id: str) -> TrainRequest:
     checkpoint = raw.get("checkpoint")
     if ("dataPrefix" in raw) == ("dataset" in raw):
         raise RequestError("$.dataPrefix: expected a folder of training data, or a dataset")
-    if "dataset" in raw:
-        _check_of_uploads(raw)
-    elif "startFrom" in raw:
+    if "startFrom" in raw and "dataset" not in raw:
         raise RequestError("$.startFrom: expected none, unless uploads are learnt from")
     request = TrainRequest(
         id=raw["id"],
@@ -110,11 +107,3 @@ def parse_request(text: str | bytes, expected_id: str) -> TrainRequest:
     if request.dataset is None:
         request.train_config()  # its own checks
     return request
-
-
-def _check_of_uploads(raw: dict) -> None:
-    """The bundle that is fitted, and few labels, decide all but a few settings."""
-    odd = sorted(raw["config"].keys() - set(CHOSEN_OF_UPLOADS))
-    if odd or raw.get("checkpoint") or raw.get("imageSize"):
-        known = ", ".join(CHOSEN_OF_UPLOADS)
-        raise RequestError(f"$.config: expected only {known} of uploads, found {odd or 'more'}")
