@@ -5,9 +5,7 @@ import { later } from './errands.ts';
 import { HandsOn } from './hands.ts';
 import { Labelling } from './labelling.ts';
 import * as server from './server.ts';
-
-/** Of a key. */
-const ZOOM = 1.25;
+import { ZOOM } from './zoom.ts';
 
 const key = (letter: string, does: string, act: () => void, shown = letter): KeyBinding => ({
   keys: [letter],
