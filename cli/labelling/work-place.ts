@@ -2,6 +2,7 @@ import path from 'node:path';
 import { lockFolder } from '../../adapters/dir-lock.ts';
 import { ConfigError } from '../../core/errors.ts';
 import { openVolume } from '../case-image.ts';
+import { isFile } from '../files.ts';
 import { patientsIn } from '../training/dataset.ts';
 import {
   drawnValues,
@@ -97,6 +98,7 @@ async function masksOn(
 
 async function openResults({ from, target, cases: only }: PlaceOptions): Promise<WorkPlace> {
   if (from === undefined) throw noDataset();
+  if (await isFile(path.join(from, 'evaluation.json'))) throw measuredOnly(from);
   const results = await readResults(from, target);
   refuseUnknown(from, only, [...results.masks.keys()]);
   // The lock of a run: both write into the folder.
@@ -140,6 +142,16 @@ const noDataset = (): ConfigError =>
     expected: 'a data set to label, or --from with the results of a run to correct',
     found: 'neither',
     remedy: 'Name one: sammix label scans --target spleen, or sammix label --from results.',
+  });
+
+const measuredOnly = (subject: string): ConfigError =>
+  new ConfigError({
+    code: 'masks-of-an-evaluation',
+    subject,
+    expected: 'the output of sammix run',
+    found: 'that of an evaluation, which measures what the model draws and would draw it again',
+    remedy:
+      'Segment the scans with sammix run to correct them; a data set may start from these masks.',
   });
 
 const nothingToCorrect = (subject: string, unread: readonly Unread[]): ConfigError =>

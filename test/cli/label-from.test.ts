@@ -4,6 +4,7 @@ import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { zipEntries } from '../../adapters/zip.ts';
 import { readFile as streamOf } from '../../cli/files.ts';
 import { openLabelling } from '../../cli/labelling/server.ts';
 import { silentProgress } from '../../cli/progress.ts';
@@ -11,6 +12,8 @@ import { runCommand } from '../../cli/run.ts';
 import { LabelState } from '../../core/contract/label-page.ts';
 import { VOXEL } from '../../core/labelling/label-plane.ts';
 import { openNifti } from '../../core/volume/reader.ts';
+import { SERIES_ZIP } from '../dicom/golden.ts';
+import { bundleOf } from '../support/bundles.ts';
 import { TINY_BUNDLE, temporaryFolder } from '../support/case.ts';
 import { type Cases, runPhantoms } from '../viewer/cases.ts';
 
@@ -194,6 +197,61 @@ describe('sammix label --from', () => {
     expect(plain.maskEdited ?? false).toBe(false);
   }, 120_000);
 
+  it('corrects one of several targets, and a scan that came as DICOM', async () => {
+    const folder = await temporaryFolder();
+    const [scans, out] = [path.join(folder, 'study'), path.join(folder, 'out')];
+    for (const file of await zipEntries(SERIES_ZIP)) {
+      if (!file.name.startsWith('study/')) continue;
+      await mkdir(path.dirname(path.join(folder, file.name)), { recursive: true });
+      await writeFile(path.join(folder, file.name), await file.read(0, file.bytes));
+    }
+    const spleen = await bundleOf(path.join(folder, 'spleen'), {
+      target: 'spleen',
+      windowHu: [-100, 300],
+    });
+    const run = () =>
+      runCommand(
+        [scans],
+        {
+          out,
+          bundle: [TINY_BUNDLE, spleen],
+          labelMap: true,
+          threads: 1,
+          slicesPerJob: 32,
+          postprocess: true,
+          force: false,
+        },
+        silentProgress,
+      );
+    await run();
+    const masks = ['liver', 'spleen'].map((name) =>
+      path.join(out, 'study-s2', name, 'mask.nii.gz'),
+    );
+    const [liver, before] = [await readFile(masks[0]!), await planesOf(masks[1]!)];
+    await expect(openLabelling(undefined, { ...OPTIONS, from: out })).rejects.toMatchObject({
+      code: 'unknown-target',
+    });
+    const options = { ...OPTIONS, from: out, target: 'spleen' };
+    const { server, state, stop } = await openLabelling(undefined, options);
+    expect(state.cases).toEqual([{ caseId: 'study-s2', slices: before.length, proposed: true }]);
+    const drawn = before[1]!.map((_, n) => (n < 7 ? VOXEL.target : 0));
+    await save(server.url, 1, drawn, 'study-s2');
+    await stop();
+    expect(await planesOf(masks[1]!)).toEqual(before.map((one, n) => (n === 1 ? drawn : one)));
+    expect(await readFile(masks[0]!)).toEqual(liver);
+
+    await run();
+    const { targets } = JSON.parse(
+      await readFile(path.join(out, 'study-s2', 'report.json'), 'utf8'),
+    );
+    expect(
+      targets.map((one: { report: { maskEdited?: boolean } }) => one.report.maskEdited),
+    ).toEqual([undefined, true]);
+    const map = await planesOf(path.join(out, 'study-s2', 'labels.nii.gz'));
+    const spleenOnly = drawn.filter((value, n) => value && map[1]![n] !== 1).length;
+    expect(map[1]!.filter((value) => value === 2)).toHaveLength(spleenOnly);
+  }, 120_000);
+
   it('says what it needs, and names a case that it cannot show', async () => {
     await expect(openLabelling(undefined, OPTIONS)).rejects.toMatchObject({ code: 'no-dataset' });
     const from = cases.out;
@@ -203,6 +261,12 @@ describe('sammix label --from', () => {
     await expect(
       openLabelling(undefined, { ...OPTIONS, from: path.join(from, 'plain') }),
     ).rejects.toMatchObject({ code: 'one-case' });
+    const evaluation = path.join(from, 'evaluation.json');
+    await writeFile(evaluation, '{}');
+    await expect(openLabelling(undefined, { ...OPTIONS, from })).rejects.toMatchObject({
+      code: 'masks-of-an-evaluation',
+    });
+    await rm(evaluation);
     const moved = path.join(cases.input, 'plain.nii');
     const bytes = await readFile(moved);
     await rm(moved);
