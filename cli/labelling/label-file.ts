@@ -58,7 +58,7 @@ export class CaseLabel {
 }
 
 /** One slice of it, which changes with the volume. */
-export function planeOf(
+function planeOf(
   { geometry, data }: Pick<LabelVolume, 'geometry' | 'data'>,
   slice: number,
 ): Uint8Array {

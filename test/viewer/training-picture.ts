@@ -9,8 +9,8 @@ const PYTHON = path.join(ROOT, 'gpu-jobs/train/.venv/bin/python');
 
 const folder = await mkdtemp(path.join(tmpdir(), 'sammix-picture-'));
 const [scans, out] = [path.join(folder, 'scans'), path.join(folder, 'liver')];
-sammix('phantom', '--out', scans, '--cases', '6');
-const work = ['--labels', '20', '--steps', '40', '--python', PYTHON, '--device', 'cpu', '--yes'];
+sammix('phantom', '--out', scans, '--cases', '4');
+const work = ['--labels', '12', '--steps', '40', '--python', PYTHON, '--device', 'cpu', '--yes'];
 sammix('train', scans, '--target', 'liver', '--out', out, ...work);
 const browser = await openBrowser({ webgl: false });
 const { page } = await browser.newPage({ viewport: { width: 900, height: 700 } });
