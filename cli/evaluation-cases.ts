@@ -5,8 +5,10 @@ import { DirStore } from '../adapters/dir-store.ts';
 import { type BundleDisplay, bundleDisplay, LIVER } from '../core/contract/bundle.ts';
 import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts';
 import { runKeys } from '../core/contract/keys.ts';
+import { PREDICTION } from '../core/contract/view.ts';
 import type { LabelChoice } from '../core/dataset/label-meaning.ts';
 import { ConfigError } from '../core/errors.ts';
+import { drawPrediction } from '../core/evaluation/prediction.ts';
 import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
 import { putJson, usableJson } from '../core/json.ts';
 import { folderOfTarget } from '../core/stage/join-targets.ts';
@@ -17,6 +19,7 @@ import { findLabels, type LabelOptions, labelChoice } from './labels.ts';
 import { closeRun, type ModelOptions, openRun, runLocally } from './local.ts';
 import type { Progress } from './progress.ts';
 import { openReused, reuseCase } from './reuse.ts';
+import { recordSources } from './sources.ts';
 
 /** A case whose label is at hand. */
 export interface LabelledInput extends LabelCase {
@@ -159,26 +162,39 @@ async function measureMask(
   const inputsVersion = await versionOfAll(files, [
     label.version,
     JSON.stringify(choice),
+    // Those of before pictures were drawn are measured again.
+    'with pictures',
     ...(dicom ? [(await imageVersion(input)).version] : []),
     ...(headerText ? ['header text'] : []),
   ]);
   const before = force ? undefined : await usableJson(store, key, MeasuredCase);
   if (before?.inputsVersion === inputsVersion)
     return { row: { ...before.case, patientId }, resumed: true };
-  const row = await measurePrediction({
+  const opened = {
+    name: imageName(input),
+    open: () => imageStream(input),
+    ...(pairedImage && { openPaired: () => readFile(pairedImage) }),
+  };
+  const prediction = await mask?.read();
+  const measured = await measurePrediction({
     caseId,
     patientId,
-    image: {
-      name: imageName(input),
-      open: () => imageStream(input),
-      ...(pairedImage && { openPaired: () => readFile(pairedImage) }),
-    },
-    prediction: await mask?.read(),
+    image: opened,
+    prediction,
     label,
     headerText,
   });
-  const measured: MeasuredCase = { schemaVersion: 1, inputsVersion, case: row };
-  await putJson(store, key, measured, 0);
+  const { row, compared } = measured;
+  const drawn = runKeys(`${caseId}/${PREDICTION.folder}`);
+  const gallery = compared && (await drawPrediction(measured, compared, opened, drawn, store));
+  if (gallery) await recordSources(store, drawn, input, input.label.file ?? undefined);
+  const kept: MeasuredCase = {
+    schemaVersion: 1,
+    inputsVersion,
+    case: row,
+    ...(gallery && { gallery }),
+  };
+  await putJson(store, key, kept, 0);
   return { row, resumed: false };
 }
 

@@ -1,9 +1,10 @@
 import path from 'node:path';
 import type * as z from 'zod';
 import { DirStore } from '../adapters/dir-store.ts';
-import { Evaluation, History } from '../core/contract/evaluation.ts';
+import { Evaluation, History, MeasuredCase } from '../core/contract/evaluation.ts';
 import { runKeys } from '../core/contract/keys.ts';
-import { CaseReport, type SegmentedReport } from '../core/contract/report.ts';
+import { CaseReport, type SegmentedReport, type ShownSlice } from '../core/contract/report.ts';
+import { PREDICTION } from '../core/contract/view.ts';
 import type { EvaluationPicture } from '../core/draw/picture.ts';
 import { ConfigError } from '../core/errors.ts';
 import { casesCsv } from '../core/evaluation/csv.ts';
@@ -54,11 +55,18 @@ export async function writeEvaluation(
 ): Promise<void> {
   const history = extendHistory(earlier, evaluation);
   // Loaded when needed: the charting library costs more to load than a short command runs.
-  const { galleryPicture, renderEvaluation } = await import('../core/evaluation/page/render.ts');
+  const { galleryPicture, predictionPicture, renderEvaluation } = await import(
+    '../core/evaluation/page/render.ts'
+  );
   const pictures: EvaluationPicture[] = [];
   for (const caseId of evaluation.worst) {
-    const drawn = await drawnCase(out, caseId);
-    const picture = drawn && galleryPicture(drawn.report, drawn.galleryPng);
+    const [drawn, predicted] =
+      evaluation.bundle === null
+        ? [undefined, await drawnPrediction(out, caseId)]
+        : [await drawnCase(out, caseId)];
+    const picture = drawn
+      ? galleryPicture(drawn.report, drawn.galleryPng)
+      : predicted && predictionPicture(caseId, predicted.gallery, predicted.galleryPng);
     if (picture) pictures.push(picture);
   }
   const page = renderEvaluation(evaluation, history, pictures);
@@ -68,7 +76,18 @@ export async function writeEvaluation(
   await out.put(EVALUATION, Buffer.from(evaluationJson(evaluation)));
 }
 
-/** Undefined where the case failed, or nothing was drawn because its mask was made elsewhere. */
+/** Of a mask that was made elsewhere; undefined where it could not be compared. */
+async function drawnPrediction(
+  out: DirStore,
+  caseId: string,
+): Promise<{ gallery: readonly ShownSlice[]; galleryPng: Uint8Array } | undefined> {
+  const measured = await usableJson(out, `cases/${caseId}/measured.json`, MeasuredCase);
+  const { gallery: key } = runKeys(`cases/${caseId}/${PREDICTION.folder}`);
+  if (!measured?.gallery || !(await out.stat(key))) return undefined;
+  return { gallery: measured.gallery, galleryPng: await out.get(key) };
+}
+
+/** Undefined where the case failed. */
 async function drawnCase(
   out: DirStore,
   caseId: string,

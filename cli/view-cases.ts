@@ -2,7 +2,13 @@ import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
 import { type RunKeys, runKeys } from '../core/contract/keys.ts';
-import { CaseSources, type ViewCase, ViewedReport, viewFacts } from '../core/contract/view.ts';
+import {
+  CaseSources,
+  PREDICTION,
+  type ViewCase,
+  ViewedReport,
+  viewFacts,
+} from '../core/contract/view.ts';
 import { ConfigError } from '../core/errors.ts';
 import { fromJsonBytes } from '../core/json.ts';
 import { readTargets } from '../core/stage/join-targets.ts';
@@ -60,7 +66,7 @@ const CASE_FOLDERS = ['', 'cases'];
  * @throws ConfigError where there is none, or files are named for several cases
  */
 export async function findCases(dir: string, options: SourceOptions): Promise<LocalCase[]> {
-  const found = (await isFile(path.join(dir, 'report.json'))) ? [dir] : await caseFolders(dir);
+  const found = (await hasResults(dir)) ? [dir] : await caseFolders(dir);
   if (found.length === 0) throw noCases(dir);
   const folders = (await Promise.all(found.map(targetsIn))).flat();
   const named = options.image ?? options.label ?? (await fileOf(options.other));
@@ -91,18 +97,26 @@ async function caseFolders(dir: string): Promise<string[]> {
     const parent = path.join(dir, below);
     for (const entry of await readdir(parent, { withFileTypes: true }).catch(() => [])) {
       const folder = path.join(parent, entry.name);
-      if (entry.isDirectory() && (await isFile(path.join(folder, 'report.json'))))
-        found.push(folder);
+      if (entry.isDirectory() && (await hasResults(folder))) found.push(folder);
     }
   }
   return found.sort();
 }
 
+/** Where a case of an evaluation of masks made elsewhere has what stands for its report. */
+const predictionOf = (folder: string): string =>
+  path.join(folder, PREDICTION.folder, PREDICTION.report);
+
+const hasResults = async (folder: string): Promise<boolean> =>
+  (await isFile(path.join(folder, 'report.json'))) || (await isFile(predictionOf(folder)));
+
 /** What is shown as one: the results of a case, or of one of its targets. */
 interface ResultFolder {
-  readonly name: string;
   /** Absolute. */
   readonly folder: string;
+  readonly report: string;
+  /** What another run, or a folder of masks, calls it. */
+  readonly name: string;
   readonly caseId: string;
   readonly target?: string;
   readonly beside: LocalCase['beside'];
@@ -112,15 +126,22 @@ interface ResultFolder {
 async function targetsIn(given: string): Promise<ResultFolder[]> {
   const folder = path.resolve(given);
   const caseId = path.basename(folder);
+  const own = path.join(folder, 'report.json');
+  const alone = { folder, report: own, name: caseId, caseId, beside: [] };
+  if (!(await isFile(own))) {
+    const report = predictionOf(folder);
+    return [{ ...alone, folder: path.dirname(report), report }];
+  }
   const joined = await readTargets(new DirStore(path.dirname(folder)), caseId);
-  if (!joined) return [{ name: caseId, folder, caseId, beside: [] }];
+  if (!joined) return [alone];
   const masks = joined.targets.flatMap(({ target, folder: below, report }) => {
     const file = path.join(folder, below, 'mask.nii.gz');
     return report.status === 'failed' ? [] : [{ target, file }];
   });
   return joined.targets.map(({ target, folder: below }) => ({
-    name: caseId,
     folder: path.join(folder, below),
+    report: path.join(folder, below, 'report.json'),
+    name: caseId,
     caseId: `${caseId}, ${target}`,
     target,
     beside: masks.filter((mask) => mask.target !== target),
@@ -128,12 +149,15 @@ async function targetsIn(given: string): Promise<ResultFolder[]> {
 }
 
 async function readCase(
-  { name, folder, caseId, target, beside }: ResultFolder,
+  { folder, report: reportFile, name, caseId, target, beside }: ResultFolder,
   options: SourceOptions,
 ): Promise<LocalCase> {
   const store = new DirStore(path.dirname(folder));
   const keys = runKeys(path.basename(folder));
-  const report = parseReport(await store.get(keys.report), path.join(store.root, keys.report));
+  const report = parseReport(
+    await new DirStore(path.dirname(reportFile)).get(path.basename(reportFile)),
+    reportFile,
+  );
   const present = async (key: keyof RunKeys & ('mask' | 'cam' | 'overlay' | 'reportHtml')) => {
     const file = path.join(store.root, keys[key]);
     return (await isFile(file)) ? file : null;
@@ -154,7 +178,7 @@ async function readCase(
       ...(target !== undefined && { target }),
       imageMissing: imageFound || report.status === 'failed' ? null : missingImage(image),
     },
-    report: path.join(store.root, keys.report),
+    report: reportFile,
     overlay: await present('overlay'),
     mask: report.status === 'failed' ? null : await present('mask'),
     cam: report.status === 'failed' ? null : await present('cam'),
@@ -164,18 +188,30 @@ async function readCase(
     series,
     label: label !== null && (await isFile(label)) ? path.resolve(label) : null,
     other:
-      options.other === undefined ? null : await otherMask(options.other, path.basename(folder)),
+      options.other === undefined
+        ? null
+        : await otherMask(options.other, name, target && path.basename(folder)),
     beside,
     page: await present('reportHtml'),
   };
 }
 
-/** As runs, evaluations and other tools lay out masks by case. */
-async function otherMask(given: string, caseId: string): Promise<string | null> {
+/**
+ * As runs, evaluations and other tools lay out masks by case.
+ *
+ * @param below the target's folder in that of the case, where the case has several
+ */
+async function otherMask(
+  given: string,
+  caseId: string,
+  below: string | undefined,
+): Promise<string | null> {
   if (await isFile(given)) return path.resolve(given);
   const places = [
+    ...(below === undefined ? [] : [`${caseId}/${below}/mask.nii.gz`]),
     `${caseId}/mask.nii.gz`,
     `cases/${caseId}/mask.nii.gz`,
+    `cases/${caseId}/${PREDICTION.folder}/mask.nii.gz`,
     `${caseId}.nii.gz`,
     `${caseId}.nii`,
   ];

@@ -1,5 +1,6 @@
 import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { PREDICTION } from '../core/contract/view.ts';
 import type { SeenFile } from '../core/dataset/layout.ts';
 import type { Fault } from '../core/errors.ts';
 import { isWithin, kindFault, unreadableFault } from './files.ts';
@@ -119,9 +120,10 @@ async function see(
   } else if (!DESCRIPTION.test(name)) seen.others.push(full);
 }
 
-/** Of a case: its report says by whom it was made. */
+/** Of a case: its report says by whom it was made. Of a mask made elsewhere: as an evaluation lays it out. */
 async function isOwnResult(folder: string, names: readonly string[]): Promise<boolean> {
-  if (!names.includes('report.json')) return false;
+  if (!names.includes('report.json'))
+    return path.basename(folder) === PREDICTION.folder && names.includes(PREDICTION.report);
   try {
     const report: unknown = JSON.parse(await readFile(path.join(folder, 'report.json'), 'utf8'));
     const { provenance } = report as { provenance?: { sammixVersion?: unknown } };

@@ -1,10 +1,14 @@
 import type { ViewedReport } from '../core/contract/view.ts';
 import { byId, element } from './dom.ts';
 
-export type Flags = Extract<ViewedReport, { status: 'segmented' }>['flags'];
+type Segmented = Extract<ViewedReport, { status: 'segmented' }>;
+export type Flags = Segmented['flags'];
 
 /** Flags as cards; each run of slices is a button that goes to its first, where slices are shown. */
-export function showFlags(flags: Flags, goTo: ((slice: number) => void) | null): void {
+export function showFlags(
+  { flags, madeElsewhere }: Pick<Segmented, 'flags' | 'madeElsewhere'>,
+  goTo: ((slice: number) => void) | null,
+): void {
   const cards = flags.map((flag) => {
     const buttons = runs(flag.slices).map(([first, last]) =>
       element(
@@ -35,7 +39,10 @@ export function showFlags(flags: Flags, goTo: ((slice: number) => void) | null):
       element('div', { class: 'jumps' }, ...buttons),
     );
   });
-  const none = element('p', { class: 'soft' }, 'None: nothing stood out.');
+  const nothing = madeElsewhere
+    ? 'Not checked: the mask was made elsewhere.'
+    : 'None: nothing stood out.';
+  const none = element('p', { class: 'soft' }, nothing);
   byId('flag-list').replaceChildren(...(cards.length === 0 ? [none] : cards));
 }
 

@@ -146,7 +146,7 @@ function showPicture({ overlay }: ViewCase): void {
 }
 
 function withoutWebgl(report: Segmented, { overlay }: ViewCase): void {
-  showFlags(report.flags, null);
+  showFlags(report, null);
   document.body.classList.add('flat');
   const standIn = overlay === null ? '' : ' The report’s own picture stands in.';
   say(

@@ -78,14 +78,18 @@ export class Viewer {
     this.index = [columns >> 1, rows >> 1, slices >> 1];
     this.voxelsPerSlice = maskVoxelsPerSlice(report);
     this.flagged = flaggedSlices(report.flags);
-    const presets = windowPresets(report.bundle.windowHu);
+    // The last is what the model saw, where there was one.
+    const presets = windowPresets(report.bundle.windowHu).slice(
+      0,
+      report.madeElsewhere ? -1 : undefined,
+    );
     this.window = new WindowControl(presets, (windowHu) => this.setWindow(windowHu));
     this.layers = new LayerControls(present, (key, state) => scene.setLayer(key, state));
     this.strip = new SliceStrip(this.voxelsPerSlice, this.flagged, (slice) =>
       this.stepTo(slice, 2),
     );
     showViews((view) => this.setView(view));
-    showFlags(report.flags, (slice) => this.goToFlag(slice));
+    showFlags(report, (slice) => this.goToFlag(slice));
     byId<HTMLInputElement>('outline').addEventListener('change', (event) =>
       scene.setOutline((event.target as HTMLInputElement).checked),
     );

@@ -3,7 +3,7 @@ import { BundleDisplay } from './bundle.ts';
 import { FaultSchema } from './fault.ts';
 import { HuSummary } from './manifest.ts';
 import { CaseStatus, ExtendedNumber, METRIC_DEFINITIONS, type MetricName } from './panel.ts';
-import { PaperMeans } from './report.ts';
+import { PaperMeans, ShownSlice } from './report.ts';
 import { LeftOutFiles } from './summary.ts';
 
 /**
@@ -96,6 +96,8 @@ export const MeasuredCase = z.strictObject({
   /** Changes with image, mask and label. */
   inputsVersion: z.string(),
   case: EvaluatedCase,
+  /** Of `prediction/gallery.png`, from left to right; absent where nothing was drawn. */
+  gallery: z.array(ShownSlice).optional(),
 });
 export type MeasuredCase = z.infer<typeof MeasuredCase>;
 

@@ -129,6 +129,13 @@ export const GallerySlice = z.strictObject({
 });
 export type GallerySlice = z.infer<typeof GallerySlice>;
 
+/** The same with the Dice of the slice, for masks that have no report. */
+export const ShownSlice = z.strictObject({
+  ...GallerySlice.shape,
+  dice: z.number().nullable(),
+});
+export type ShownSlice = z.infer<typeof ShownSlice>;
+
 /** Which slices the pictures beside the report show. */
 const ReportPictures = z.strictObject({
   /** Canonical slice indices of the tiles of `overlay.png`, in reading order. */

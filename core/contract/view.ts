@@ -93,9 +93,14 @@ export const ViewedReport = z.discriminatedUnion('status', [
         }),
       })
       .nullable(),
+    /** Nobody here drew it: there is no model, and nothing was checked. */
+    madeElsewhere: z.literal(true).optional(),
   }),
 ]);
 export type ViewedReport = z.infer<typeof ViewedReport>;
+
+/** Of a mask that was made elsewhere: its folder in that of the case, and what stands for its report. */
+export const PREDICTION = { folder: 'prediction', report: 'view.json' } as const;
 
 /**
  * `sources.json` in a case's folder: where a run on this machine found its files, as absolute paths,

@@ -95,7 +95,10 @@ function spreadOrder(n: number): number[] {
 }
 
 /** What the choice for the gallery looks at. */
-export type GalleryFacts = Pick<SegmentedReport, 'slices' | 'voxelsPerSlice' | 'comparison'>;
+export interface GalleryFacts extends Pick<SegmentedReport, 'voxelsPerSlice'> {
+  readonly slices: readonly { readonly maskVoxels: number }[];
+  readonly comparison: Pick<Comparison, 'panel'> | null;
+}
 
 /**
  * The slices that stand for a case among others: the one with the largest error where there is a

@@ -1,6 +1,6 @@
 import { type Contour, cutCorners, traceContours } from './contour.ts';
 import { LAYERS, type Layer } from './layers.ts';
-import type { SlicePicture } from './picture.ts';
+import type { DrawnSlice, SlicePicture } from './picture.ts';
 import { encodePng, type Raster } from './png.ts';
 import { drawText, emptyCoverage, strokeClosed, textWidthPx } from './stroke.ts';
 
@@ -10,7 +10,7 @@ const TEXT_SCALE = 2;
 const WHITE = [255, 255, 255] as const;
 
 /** The closed lines of one layer in pixel corners, or undefined where the slice has none. */
-export function layerContours(picture: SlicePicture, key: Layer['key']): Contour[] | undefined {
+export function layerContours(picture: DrawnSlice, key: Layer['key']): Contour[] | undefined {
   const { sizePx, cam, mask, label, record } = picture;
   if (key === 'box') return record.box ? [boxContour(record.box)] : undefined;
   const plane = { cam, mask, label }[key];
@@ -32,7 +32,7 @@ const boxContour = ([x0, y0, x1, y1]: readonly [number, number, number, number])
 ];
 
 /** One slice in colour with its layers drawn on it, `sizePx` wide and high. */
-export function drawSlice(picture: SlicePicture): Raster {
+export function drawSlice(picture: DrawnSlice): Raster {
   const { sizePx, image } = picture;
   const rgb = new Uint8Array(sizePx * sizePx * 3);
   for (let pixel = 0, at = 0; pixel < image.length; pixel++) {
@@ -43,7 +43,7 @@ export function drawSlice(picture: SlicePicture): Raster {
   return { width: sizePx, height: sizePx, rgb };
 }
 
-function drawLayer(rgb: Uint8Array, picture: SlicePicture, layer: Layer): void {
+function drawLayer(rgb: Uint8Array, picture: DrawnSlice, layer: Layer): void {
   const contours = layerContours(picture, layer.key);
   if (contours === undefined) return;
   const coverage = emptyCoverage(picture.sizePx);
@@ -70,7 +70,7 @@ function captionOf({ record }: SlicePicture): string[] {
 }
 
 /** Slices side by side as one PNG, as `drawSlice` draws them, without captions or gaps. */
-export function renderGalleryPng(pictures: readonly SlicePicture[]): Uint8Array {
+export function renderGalleryPng(pictures: readonly DrawnSlice[]): Uint8Array {
   const tiles = pictures.map(drawSlice);
   const [width, height] = [tiles.reduce((sum, tile) => sum + tile.width, 0), tiles[0]!.height];
   const gallery: Raster = { width, height, rgb: new Uint8Array(width * height * 3) };

@@ -14,6 +14,11 @@ export interface SlicePicture {
   readonly label: Uint8Array | null;
 }
 
+/** What is drawn of a slice, whoever drew its mask. */
+export interface DrawnSlice extends Omit<SlicePicture, 'record'> {
+  readonly record: Pick<SliceRecord, 'box'>;
+}
+
 /** Slices of a case for the gallery of the worst, side by side, with what was drawn on them. */
 export interface EvaluationPicture {
   readonly caseId: string;

@@ -22,8 +22,9 @@ import {
   type MaskedImage,
   readPlacedLabel,
 } from '../stage/compare.ts';
-import { describeGeometry } from '../volume/geometry.ts';
+import { describeGeometry, type Geometry } from '../volume/geometry.ts';
 import type { CroppedMask } from '../volume/grid.ts';
+import { type NiftiHeader, withoutText } from '../volume/header.ts';
 import { HuStatistics } from '../volume/histogram.ts';
 import { openNifti } from '../volume/reader.ts';
 
@@ -148,32 +149,53 @@ export interface PredictedCase {
   readonly headerText: boolean;
 }
 
+/** A mask made elsewhere where it lies on its image, beside its label. */
+export interface ComparedPrediction {
+  /** Of the image, with its free text where the row has it. */
+  readonly header: NiftiHeader;
+  readonly geometry: Geometry;
+  /** Undefined where it is empty, as the label's. */
+  readonly mask: CroppedMask | undefined;
+  readonly label: CroppedMask | undefined;
+  readonly panel: CasePanel;
+}
+
+export interface MeasuredPrediction {
+  readonly row: EvaluatedCase;
+  /** Undefined where it could not be compared. */
+  readonly compared?: ComparedPrediction;
+}
+
 /**
  * Compares a mask made elsewhere with a label, without a model. Reads the image as well: mask and
  * label must lie on its grid, and its intensities tell whether inputs drift. What cannot be read or
  * compared becomes the row's fault; only defects throw.
  */
-export async function measurePrediction(input: PredictedCase): Promise<EvaluatedCase> {
+export async function measurePrediction(input: PredictedCase): Promise<MeasuredPrediction> {
   const { caseId, patientId, label } = input;
   const row = { ...unmeasured('failed', caseId, patientId), labelVersion: label.version };
   const read = await faultOr(() => readScan(input));
-  if (read.fault) return { ...row, fault: read.fault };
-  const { image, scan } = read.value;
+  if (read.fault) return { row: { ...row, fault: read.fault } };
+  const { image, header, scan } = read.value;
   const drawn = await faultOr(() => readPrediction(input, image));
-  if (drawn.fault) return { ...row, scan, fault: drawn.fault };
+  if (drawn.fault) return { row: { ...row, scan, fault: drawn.fault } };
   const { mask, meaning: predictionMeaning } = drawn.value;
+  const found = { ...row, scan, predictionMeaning };
   const compared = await faultOr(() => compareMask(image, mask, label));
-  if (compared.fault)
-    return { ...row, scan, predictionMeaning, status: 'label-unusable', fault: compared.fault };
-  const { comparison } = compared.value;
-  const { status } = comparison.panel;
-  return { ...row, scan, predictionMeaning, status, ...measuredFields(comparison) };
+  if (compared.fault) return { row: { ...found, status: 'label-unusable', fault: compared.fault } };
+  const { comparison, label: truth } = compared.value;
+  const { panel } = comparison;
+  return {
+    row: { ...found, status: panel.status, ...measuredFields(comparison) },
+    compared: { header, geometry: image.geometry, mask, label: truth, panel },
+  };
 }
 
-async function readScan({
-  image,
-  headerText,
-}: PredictedCase): Promise<{ readonly image: MaskedImage; readonly scan: ScanTraits }> {
+async function readScan({ image, headerText }: PredictedCase): Promise<{
+  readonly image: MaskedImage;
+  readonly header: NiftiHeader;
+  readonly scan: ScanTraits;
+}> {
   const reader = await openNifti(image.open(), {
     subject: image.name,
     ...(image.openPaired && { imageSource: image.openPaired() }),
@@ -183,6 +205,7 @@ async function readScan({
   const { orientation, grid, description } = describeGeometry(reader.header, reader.geometry);
   return {
     image: { name: image.name, geometry: reader.geometry, sliceSizePx: null },
+    header: headerText ? reader.header : withoutText(reader.header),
     scan: {
       orientation,
       spacingMm: grid.spacingMm,

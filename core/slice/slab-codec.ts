@@ -24,11 +24,12 @@ export function decodeImages(bytes: Uint8Array): Float32Array {
 /** The slab's slice `at` in shades of grey, size x size from 0 to 255. */
 export function greySlice(bytes: Uint8Array, at: number, sizePx: number): Uint8Array {
   const plane = sizePx ** 2;
-  const values = stored(bytes.subarray(at * plane * 2, (at + 1) * plane * 2));
-  const grey = new Uint8Array(plane);
-  for (let n = 0; n < plane; n++) grey[n] = Math.round((values[n]! * 255) / FULL_SCALE);
-  return grey;
+  return greyOf(stored(bytes.subarray(at * plane * 2, (at + 1) * plane * 2)));
 }
+
+/** A prepared slice in shades of grey. */
+export const greyOf = (square: Uint16Array): Uint8Array =>
+  Uint8Array.from(square, (value) => Math.round((value * 255) / FULL_SCALE));
 
 /** The uint16 that `SlicePreparation` made. */
 function stored(bytes: Uint8Array): Uint16Array {

@@ -101,7 +101,7 @@ function picture(
 }
 
 /** Slice `k` of a mask on the volume's grid, by nearest neighbour in the letterboxed square. */
-function inSquare(
+export function inSquare(
   cropped: CroppedMask | undefined,
   k: number,
   letterbox: Letterbox,

@@ -1,9 +1,11 @@
-import { copyFile, cp, mkdir, rename, utimes, writeFile } from 'node:fs/promises';
+import { copyFile, cp, mkdir, readFile, rename, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { EvaluateOptions } from '../../cli/evaluate.ts';
 import { EXIT } from '../../cli/exit-codes.ts';
-import { temporaryFolder } from '../support/case.ts';
+import { openView } from '../../cli/view.ts';
+import { openNifti } from '../../core/volume/reader.ts';
+import { once, temporaryFolder } from '../support/case.ts';
 import { byId, evaluate, nnUNet, ON_OTHER_GRID, PHANTOMS } from './evaluated-dataset.ts';
 
 describe('sammix evaluate with masks made elsewhere', () => {
@@ -41,6 +43,25 @@ describe('sammix evaluate with masks made elsewhere', () => {
     expect(byId(evaluation, 'd')).toMatchObject({ fault: { code: 'prediction-missing' } });
     expect(evaluation.worst).toEqual(['c', 'd', 'b', 'a']);
     expect(lines.some((line) => line.startsWith('kept'))).toBe(false);
+
+    const page = await readFile(path.join(out, 'evaluation.html'), 'utf8');
+    expect(page.match(/<img [^>]*alt="Axial CT slice \d+ of [ab] with/g)).toHaveLength(2);
+    expect(page).not.toContain('No picture is stored');
+    expect(page).not.toContain('<b>CAM</b>');
+    const { server, index } = await openView(out, { port: 0 });
+    await server.close();
+    expect(index.cases).toMatchObject([
+      { caseId: 'a', dice: 1, mask: {}, image: { name: 'a_0000.nii' }, label: { name: 'a.nii' } },
+      { caseId: 'b', dice: 0, volumeMl: 0 },
+    ]);
+    const drawn = await openNifti(
+      once(await readFile(path.join(out, 'cases/a/prediction/mask.nii.gz'))),
+      { subject: 'mask' },
+    );
+    let voxels = 0;
+    for await (const { hu } of drawn.axialSlices())
+      voxels += hu.filter((value) => value > 0).length;
+    expect(voxels).toBe(PHANTOMS[0]!.label.subarray(352).filter((value) => value > 0).length);
 
     await copyFile(path.join(dataset, 'labelsTr/d.nii'), path.join(predictions, 'd.nii'));
     // The same label written again is the same label.

@@ -54,7 +54,7 @@ export function caseSection(evaluation: Evaluation, link: CaseLink): SafeHtml {
   return html`<section class="sheet" aria-labelledby="cases"><h2 id="cases">${areAll ? 'All cases' : 'The worst cases'}</h2>
 ${!areAll && html`<p>The ${cases.length} worst of ${evaluation.cases.length} cases; cases.csv has all.</p>`}
 <p>Protocol “volume”. ∞ stands for a distance that is infinite because one of mask and label is empty;
-${NONE} for a number that is not defined. Select a case for its own report.</p>
+${NONE} for a number that is not defined. ${evaluation.bundle === null ? 'Look at the cases with sammix view.' : 'Select a case for its own report.'}</p>
 ${filters(evaluation)}
 <p class="shown" id="cases-shown" role="status">${cases.length} of ${cases.length} cases shown</p>
 <div class="scroll tall" role="region" aria-label="Table of all cases" tabindex="0"><table class="data${hasPatients(evaluation) && ' by-patient'}" id="cases-table">

@@ -3,6 +3,7 @@ import {
   type GallerySlice,
   maskVoxelsPerSlice,
   type SegmentedReport,
+  type ShownSlice,
 } from '../../contract/report.ts';
 import { LAYERS, type Layer } from '../../draw/layers.ts';
 import type { EvaluationPicture } from '../../draw/picture.ts';
@@ -26,14 +27,17 @@ export function gallerySection(
   return html`<section aria-labelledby="worst"><h2 id="worst">Worst cases</h2>
 <p>Failed, missed and spurious cases first, then by Dice. The left of an image is the patient’s right
 (R).</p>
-${pictures.length > 0 && legend()}
+${pictures.length > 0 && legend(evaluation.bundle === null)}
 <ol class="gallery">
 ${worst.map((one) => caseCard(one, link, pictures))}
 </ol></section>`;
 }
 
-const legend = (): SafeHtml => html`<ul class="legend" aria-label="Lines in the pictures">
-${LAYERS.map(legendEntry)}
+/** @param elsewhere where the masks were made elsewhere there is no prompt to show */
+const legend = (
+  elsewhere: boolean,
+): SafeHtml => html`<ul class="legend" aria-label="Lines in the pictures">
+${LAYERS.filter(({ key }) => !elsewhere || key === 'mask' || key === 'label').map(legendEntry)}
 </ul>`;
 
 const legendEntry = (layer: Layer): SafeHtml => html`<li>${swatch(layer)}
@@ -116,14 +120,30 @@ export function galleryPicture(
   };
 }
 
+/** Of a mask that was made elsewhere: it has no report. */
+export const predictionPicture = (
+  caseId: string,
+  shown: readonly ShownSlice[],
+  galleryPng: Uint8Array,
+): EvaluationPicture => ({
+  caseId,
+  slices: shown.map((one) => ({ slice: one.slice, caption: captionText(one, one.dice) })),
+  alt: shown
+    .map(({ slice }) => `Axial CT slice ${slice} of ${caseId} with the outlines of mask and label.`)
+    .join(' '),
+  png: galleryPng,
+});
+
 const SHOWS: Readonly<Record<GallerySlice['shows'][number], string>> = {
   'largest-error': 'largest error',
   'largest-section': 'largest section',
 };
 
-function captionOf({ comparison }: SegmentedReport, { slice, shows }: GallerySlice): string {
+const captionOf = ({ comparison }: SegmentedReport, one: GallerySlice): string =>
+  captionText(one, comparison?.panel.sliceDice[one.slice]);
+
+function captionText({ shows }: GallerySlice, dice: number | null | undefined): string {
   const why = shows.map((what) => SHOWS[what]).join(' and ');
-  const dice = comparison?.panel.sliceDice[slice];
   return typeof dice === 'number' ? `${why}, Dice ${numberText(dice, 3)}` : why;
 }
 

@@ -21,7 +21,7 @@ export type { EvaluationPicture } from '../../draw/picture.ts';
  * The cohort report. Import this module lazily: it pulls in the charting library, which takes longer
  * to load than a short command runs.
  */
-export { galleryPicture } from './gallery.ts';
+export { galleryPicture, predictionPicture } from './gallery.ts';
 
 const CAUTION =
   'The masks are drawn by a model. Do\nnot use them, or these numbers, for diagnosis or treatment.';
