@@ -210,7 +210,7 @@ export const Site = z
     labels: LabelSettings.default({}),
     /** `active` follows `models/active.json` (promotion without a deploy); a prefix pins one. */
     bundle: BundleSetting.default('active'),
-    /** `{"spleen": "active"}` follows `models/active-spleen.json`. */
+    /** `{"spleen": "active"}` follows `models/active/spleen.json`. */
     targets: Targets.default({}),
     compute: Compute.prefault({}),
     segmentImage: Image.default({ from: 'dockerfile' }),
