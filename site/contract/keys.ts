@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { RUN_ID } from '../../core/contract/hex.ts';
 import { assertSegment, type RunKeys, runKeys, targetFolder } from '../../core/contract/keys.ts';
 import { uploadCaseId } from '../../core/dataset/case-id.ts';
+import { plainName } from '../../core/dataset/class-names.ts';
 
 /**
  * The folders of a site's bucket: keys begin so, rules match them and roles end at them. They are
@@ -118,7 +119,7 @@ export const cloudKeys = {
   activeBundleOf: (target: string | undefined) =>
     target === undefined
       ? cloudKeys.activeBundle
-      : `${PREFIX.furtherActive}${targetFolder(target)}.json`,
+      : `${PREFIX.furtherActive}${targetKey(target)}.json`,
   /** `time` in ISO 8601; to the millisecond, because people's decisions can follow at once. */
   decision: (time: string, digest: string) =>
     `${PREFIX.decisions}${new Date(time).toISOString().replace(/[-:.]/g, '')}-${digest.slice(0, 16)}.json`,
@@ -168,7 +169,10 @@ export const cloudKeys = {
 
 /** What tells the keys of a further target from those of the main one, which were there before. */
 const ofTarget = (target: string | undefined): string =>
-  target === undefined ? '' : `-${targetFolder(target)}`;
+  target === undefined ? '' : `-${targetKey(target)}`;
+
+/** Names of an organ that mean the same have the same keys. */
+export const targetKey = (target: string): string => targetFolder(plainName(target));
 
 const REASON = '.reason.json';
 
