@@ -8,12 +8,12 @@ import { targetFolder } from '../core/contract/keys.ts';
 import type { Site } from '../site/contract/config.ts';
 import type { EnvironmentOf, EvaluateFinishEnv, EvaluateStartEnv } from '../site/contract/env.ts';
 import type { EvaluationRequested } from '../site/contract/evaluation.ts';
-import { cloudKeys, FURTHER_ACTIVE_BUNDLES, JOB_NAME, PREFIX } from '../site/contract/keys.ts';
+import { cloudKeys, JOB_NAME, PREFIX } from '../site/contract/keys.ts';
 import { gpuPricesOf } from '../site/cost/gpu-prices.ts';
 import { jobEnds, route, uploadsTo, workQueue } from './events.ts';
 import { evaluateJob, type GpuJob } from './gpu-job.ts';
 import type { GpuQueue } from './gpu-queue.ts';
-import { grantAll, onKeys, onPrefixes, seesWhatIsMissing, usesKey } from './grants.ts';
+import { grantAll, onPrefixes, seesWhatIsMissing, usesKey } from './grants.ts';
 import { NodeFunction } from './node-function.ts';
 import type { Pipeline } from './pipeline.ts';
 import type { Storage } from './storage.ts';
@@ -114,6 +114,7 @@ export class Evaluation extends Construct {
       PREFIX.evaluationRuns,
       PREFIX.decisions,
       cloudKeys.activeBundle,
+      PREFIX.furtherActive,
     ];
     return new NodeFunction(this, 'Finish', 'evaluate-finish', {
       site,
@@ -129,7 +130,6 @@ export class Evaluation extends Construct {
           PREFIX.evaluationRuns,
         ),
         onPrefixes(storage.data, 's3:PutObject', ...written),
-        onKeys(storage.data, 's3:PutObject', FURTHER_ACTIVE_BUNDLES),
         seesWhatIsMissing(storage.data),
         { actions: ['sns:Publish'], resources: [topic.topicArn] },
       ],

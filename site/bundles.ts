@@ -10,7 +10,7 @@ import { cloudKeys, PREFIX } from './contract/keys.ts';
 import { type Activation, ActiveBundle } from './contract/runs.ts';
 
 /**
- * Which bundle a site uses: `models/active.json`, `models/active-<target>.json` for each further target, and a
+ * Which bundle a site uses: `models/active.json`, `models/active/<target>.json` for each further target, and a
  * decision for every time that one of them changed.
  */
 
@@ -46,12 +46,10 @@ export async function activeFor(store: S3Store, organ: string): Promise<ActiveSt
 
 /** Prefixes of all bundles that are active, the main target's first. */
 export async function activePrefixes(store: S3Store): Promise<string[]> {
-  const found: string[] = [];
-  for await (const { key } of store.list(`${PREFIX.models}active`)) {
-    const { prefix } = await getJson(store, key, ActiveBundle);
-    if (key === cloudKeys.activeBundle) found.unshift(prefix);
-    else found.push(prefix);
-  }
+  const { active } = await readActive(store);
+  const found = active ? [active.prefix] : [];
+  for await (const { key } of store.list(PREFIX.furtherActive))
+    found.push((await getJson(store, key, ActiveBundle)).prefix);
   return found;
 }
 

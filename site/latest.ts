@@ -43,7 +43,7 @@ export interface NewestRuns {
 }
 
 /** Of pointers to a case's runs: those of the newest version of its image, since no report may show two. */
-export function ofNewestUpload(pointers: readonly LatestPointer[]): NewestRuns {
+function ofNewestUpload(pointers: readonly LatestPointer[]): NewestRuns {
   const [newest] = [...pointers].sort((a, b) => byText(b.uploadedAt, a.uploadedAt));
   if (!newest?.of) return { ended: newest ? [newest] : [], pending: [] };
   const { inputVersion, targets } = newest.of;

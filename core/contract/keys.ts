@@ -68,7 +68,7 @@ export function runKeys(prefix: string): RunKeys {
   };
 }
 
-/** The folder of a target in that of a case; in a site's bucket the end of its pointers' names. */
+/** The folder of a target in that of a case. */
 export const targetFolder = (target: string): string =>
   target
     .trim()

@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { assertSegment, targetFolder } from '../../core/contract/keys.ts';
+import { assertSegment } from '../../core/contract/keys.ts';
 import { PromotionPolicy } from '../../core/contract/promotion.ts';
 import { CANARY_DATASET } from './canary.ts';
+import { targetKey } from './keys.ts';
 import { GpuPrices } from './prices.ts';
 import { BundleSetting } from './runs.ts';
 
@@ -64,9 +65,7 @@ const TargetName = z
 const Targets = z
   .record(TargetName, BundleSetting)
   .refine(
-    (targets) =>
-      new Set(Object.keys(targets).map((name) => targetFolder(name).toLowerCase())).size ===
-      Object.keys(targets).length,
+    (targets) => new Set(Object.keys(targets).map(targetKey)).size === Object.keys(targets).length,
     { error: 'names that differ in more than spaces and capitals' },
   );
 
@@ -210,7 +209,7 @@ export const Site = z
     labels: LabelSettings.default({}),
     /** `active` follows `models/active.json` (promotion without a deploy); a prefix pins one. */
     bundle: BundleSetting.default('active'),
-    /** `{"spleen": "active"}` follows `models/active-spleen.json`. */
+    /** `{"spleen": "active"}` follows `models/active/spleen.json`. */
     targets: Targets.default({}),
     compute: Compute.prefault({}),
     segmentImage: Image.default({ from: 'dockerfile' }),

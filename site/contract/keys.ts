@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { RUN_ID } from '../../core/contract/hex.ts';
 import { assertSegment, type RunKeys, runKeys, targetFolder } from '../../core/contract/keys.ts';
 import { uploadCaseId } from '../../core/dataset/case-id.ts';
+import { plainName } from '../../core/dataset/class-names.ts';
 
 /**
  * The folders of a site's bucket: keys begin so, rules match them and roles end at them. They are
@@ -16,6 +17,8 @@ export const PREFIX = {
   handled: 'runs/handled/',
   open: 'runs/open/',
   models: 'models/',
+  /** Which bundles are active for further targets; for the main one: models/active.json. */
+  furtherActive: 'models/active/',
   decisions: 'models/decisions/',
   canaries: 'models/canaries/',
   candidates: 'models/candidates/',
@@ -67,7 +70,7 @@ export const JOB_RECORDS = {
  *     runs/handled/<hash>, runs/<run>/reported       marks of events that were dealt with
  *     runs/images/<hash>.json                        which image has a case's name
  *     runs/open/<run>                                marks of runs that have not ended
- *     models/<name>/<digest>/…, models/active.json   bundles; models/active-<target>.json of further targets
+ *     models/<name>/<digest>/…, models/active.json   bundles; models/active/<target>.json for further targets
  *     models/candidates/<digest>.json                bundles that may be promoted
  *     training/requests/<id>{,.reason}.json          requests, and why one came to nothing
  *     training/jobs/<hash of id>.json                where an accepted request stands
@@ -113,7 +116,10 @@ export const cloudKeys = {
   reported: (runId: string) => `${PREFIX.runs}${runId}/reported`,
   bundle: (name: string, digest: string) => `${PREFIX.models}${name}/${digest.slice(0, 16)}`,
   activeBundle: `${PREFIX.models}active.json`,
-  activeBundleOf: (target: string | undefined) => `${PREFIX.models}active${ofTarget(target)}.json`,
+  activeBundleOf: (target: string | undefined) =>
+    target === undefined
+      ? cloudKeys.activeBundle
+      : `${PREFIX.furtherActive}${targetKey(target)}.json`,
   /** `time` in ISO 8601; to the millisecond, because people's decisions can follow at once. */
   decision: (time: string, digest: string) =>
     `${PREFIX.decisions}${new Date(time).toISOString().replace(/[-:.]/g, '')}-${digest.slice(0, 16)}.json`,
@@ -163,10 +169,10 @@ export const cloudKeys = {
 
 /** What tells the keys of a further target from those of the main one, which were there before. */
 const ofTarget = (target: string | undefined): string =>
-  target === undefined ? '' : `-${targetFolder(target)}`;
+  target === undefined ? '' : `-${targetKey(target)}`;
 
-/** Which bundles are active for further targets, as a role's resource. */
-export const FURTHER_ACTIVE_BUNDLES = `${PREFIX.models}active-*.json`;
+/** Names of an organ that mean the same have the same keys. */
+export const targetKey = (target: string): string => targetFolder(plainName(target));
 
 const REASON = '.reason.json';
 

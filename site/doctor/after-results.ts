@@ -8,6 +8,7 @@ const OLDEST_DRIVER = 580;
 /** What the site's own results say of it. */
 export const judgeResults = (facts: DeploymentFacts, site: Site): readonly Finding[] => [
   ...judged('canary', facts.canary, (scans) => judgeCanary(scans, facts.stack.changedAt, site)),
+  ...judged('targets', facts.targets, (all) => all.map((one) => judgeTarget(one, site))),
   ...judged('gpu', facts.lastRun, (run) => judgeRun(run, site)),
 ];
 
@@ -48,6 +49,20 @@ function judgeCanary(scans: readonly CanaryScan[], deployedAt: string, site: Sit
       `sammix site doctor ${site.site}   # again later; then see the log of the function canary`,
     );
   return well(check, `${scans.length} scans as before, since ${oldest}`);
+}
+
+function judgeTarget(
+  { target, fault: wrong }: { readonly target: string; readonly fault: string | null },
+  site: Site,
+): Finding {
+  if (wrong === null) return well('targets', `${target} has its bundle`);
+  return fault(
+    'targets',
+    'problem',
+    `${target}: ${wrong}`,
+    'Every upload is reported as failed for this target; the others are not held up.',
+    `sammix site register ${site.site} <bundle of the ${target}> --activate   # or take it out of "targets", and deploy`,
+  );
 }
 
 function judgeRun(run: RunFacts | null, site: Site): Finding {

@@ -58,6 +58,8 @@ export interface DeploymentFacts {
   /** Null where there is no such budget. */
   readonly budget: Asked<{ readonly usdPerMonth: number; readonly spentUsd: number } | null>;
   readonly canary: Asked<readonly CanaryScan[]>;
+  /** Of each further target of the site file: what is wrong with its bundle; null where nothing is. */
+  readonly targets: Asked<readonly { readonly target: string; readonly fault: string | null }[]>;
   /** The newest run that a GPU job ended; null where there is none yet. */
   readonly lastRun: Asked<RunFacts | null>;
 }

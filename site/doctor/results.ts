@@ -1,12 +1,15 @@
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { metricValue } from '../../core/contract/panel.ts';
+import { BundleError, faultText } from '../../core/errors.ts';
 import { readReport } from '../../core/stage/finished-report.ts';
 import { agreesWithReference } from '../canary.ts';
 import { CANARY_DATASET, CanaryReference, canaryCase, canarySeeds } from '../contract/canary.ts';
+import type { Site } from '../contract/config.ts';
 import { casesBelow, cloudKeys, parseLatest } from '../contract/keys.ts';
 import { LatestPointer, RunRecord } from '../contract/runs.ts';
 import { findJson } from '../records.ts';
 import { readLatest } from '../runs.ts';
+import { siteTargets } from '../targets.ts';
 import type { CanaryScan, RunFacts } from './facts.ts';
 
 /** What became of the canary's scans; those that were never sent are left out. Nothing is written. */
@@ -37,6 +40,25 @@ async function readScan(store: S3Store, seed: number): Promise<CanaryScan | unde
   // Without a reference this scan becomes it, when its report arrives.
   return scan(!known || agreesWithReference(measured, known) ? 'as-before' : 'differs');
 }
+
+/** Whether each further target of a site has a bundle that uploads can be segmented with. */
+export const readTargetBundles = (
+  store: S3Store,
+  { bundle, targets }: Pick<Site, 'bundle' | 'targets'>,
+): Promise<{ target: string; fault: string | null }[]> =>
+  Promise.all(
+    siteTargets(store, bundle, targets).flatMap(({ target, bundle: read }) =>
+      target === undefined
+        ? []
+        : read().then(
+            () => ({ target, fault: null }),
+            (error: unknown) => {
+              if (!(error instanceof BundleError)) throw error;
+              return { target, fault: faultText(error.fault) };
+            },
+          ),
+    ),
+  );
 
 /** Cases of a dataset that are looked at for the newest run: they are listed by name, not by time. */
 const LOOKED_AT = 50;

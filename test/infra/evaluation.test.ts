@@ -8,6 +8,7 @@ beforeAll(() => {
   site = templateOf({
     alarmEmail: 'ops@example.org',
     datasets: ['liver', 'liver-2'],
+    targets: { 'left kidney': 'active' },
     evaluation: { judgeTrainedOn: 'liver-2', promotion: { marginDice: 0.01 } },
   });
 });
@@ -37,7 +38,7 @@ const functionOf = (name: string) =>
   )?.[1].Properties;
 
 describe('the schedule of evaluations', () => {
-  it('asks for each dataset by itself, tries again, and loses nothing', () => {
+  it('asks for each dataset and target by itself, tries again, and loses nothing', () => {
     const schedules = Object.values(site.findResources('AWS::Scheduler::Schedule'));
     const datasets = schedules.map(({ Properties: { Target } }) => {
       expect(Target).toMatchObject({
@@ -49,9 +50,14 @@ describe('the schedule of evaluations', () => {
       const text = Target.Input.replace('<aws.scheduler.scheduled-time>', '2026-01-04T03:00:00Z');
       const { detail } = EvaluationRequested.parse(JSON.parse(text));
       expect(detail).toMatchObject({ bundle: 'active', promote: false });
-      return detail.dataset;
+      return [detail.dataset, detail.target].filter(Boolean).join(', ');
     });
-    expect(datasets.sort()).toEqual(['liver', 'liver-2']);
+    expect(datasets.sort()).toEqual([
+      'liver',
+      'liver, left kidney',
+      'liver-2',
+      'liver-2, left kidney',
+    ]);
     site.allResourcesProperties('AWS::Scheduler::Schedule', {
       ScheduleExpression: 'cron(0 3 ? * SUN *)',
       ScheduleExpressionTimezone: 'UTC',
@@ -100,6 +106,7 @@ describe('the roles of an evaluation', () => {
       'evaluation-runs/',
       'evaluations/',
       'models/active.json',
+      'models/active/',
       'models/decisions/',
     ]);
     const text = JSON.stringify(site.findResources('AWS::IAM::ManagedPolicy'));

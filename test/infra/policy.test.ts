@@ -128,6 +128,14 @@ const NEEDED: readonly (readonly [string, Call])[] = [
     },
   ],
   [
+    'evaluate-finish activates a bundle for a further target',
+    {
+      by: { role: 'EvaluationFinishRole' },
+      action: 's3:PutObject',
+      on: object('models/active/spleen.json'),
+    },
+  ],
+  [
     'evaluate-finish sends a notice',
     { by: { role: 'EvaluationFinishRole' }, action: 'sns:Publish', on: { id: 'Notices' } },
   ],
@@ -312,6 +320,23 @@ const FORBIDDEN: readonly (readonly [string, Call])[] = [
       on: object('models/active.json'),
       context: { 's3:if-none-match': '*' },
       through: S3,
+    },
+  ],
+  [
+    'the evaluation job activates a bundle for a further target',
+    {
+      by: { role: 'EvaluationJobJobRole' },
+      action: 's3:PutObject',
+      on: object('models/active/spleen.json'),
+      through: S3,
+    },
+  ],
+  [
+    'the split function activates a bundle for a further target',
+    {
+      by: { role: 'PipelineSplitRole' },
+      action: 's3:PutObject',
+      on: object('models/active/spleen.json'),
     },
   ],
   [

@@ -114,6 +114,17 @@ describe('sammix estimate', () => {
     expect(of({}).slowest).toBe('gpu');
   });
 
+  it('counts a volume once for each target, and its upload once', () => {
+    const both = Site.parse({ site: 'north', region: 'us-east-1', targets: { spleen: 'active' } });
+    const one = estimates(site, { ...options, volumes: 2000 }).rows[0]!;
+    const two = estimates(both, { ...options, volumes: 1000 }).rows[0]!;
+    expect(two.usd).toEqual(one.usd);
+    expect(two.hours).toBe(one.hours);
+    expect(two.usdPerVolume).toBeCloseTo(2 * one.usdPerVolume, 12);
+    expect(two.uploadGb).toBeCloseTo(one.uploadGb / 2, 12);
+    expect(two.next!.volumes).toBe(Math.floor(one.next!.volumes / 2));
+  });
+
   it('asks for a region whose prices it knows', () => {
     expect(() => estimates(site, { ...options, region: 'mars-north-1' })).toThrow(
       /us-east-1, us-east-2/,

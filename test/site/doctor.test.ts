@@ -115,6 +115,7 @@ const deployment = (changes: Partial<DeploymentFacts> = {}): DeploymentFacts => 
   subscriptions: is([{ address: 'it@example.org', confirmed: true }]),
   budget: is({ usdPerMonth: 100, spentUsd: 12 }),
   canary: is([scan(101), scan(102)]),
+  targets: is([]),
   lastRun: is({
     runId: 'r1',
     reportedAt: '2026-03-01T12:20:00.000Z',
@@ -536,6 +537,18 @@ describe('after a deployment', () => {
       { evaluation: { canaryCases: 0 } },
       /none at this site/,
       /canaryCases/,
+    ],
+    [
+      'targets',
+      'problem',
+      {
+        targets: is([
+          { target: 'spleen', fault: 'expected a registered model bundle, found none' },
+        ]),
+      },
+      {},
+      /spleen: expected a registered/,
+      /register north <bundle of the spleen> --activate/,
     ],
     [
       'gpu',

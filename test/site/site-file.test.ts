@@ -35,6 +35,14 @@ describe('a site file', () => {
     expect(() => loadSite(file)).toThrow(found);
   });
 
+  it('names further targets by words that stay apart as names of files', () => {
+    const of = (targets: object) => Site.safeParse({ site: 'north', targets }).success;
+    expect(of({ spleen: 'active', 'left kidney': 'models/kidney/0123456789abcdef' })).toBe(true);
+    expect(of({ 'left kidney': 'active', 'Left-kidney': 'active' })).toBe(false);
+    expect(of({ 'spleen/../liver': 'active' })).toBe(false);
+    expect(of({ spleen: 'latest' })).toBe(false);
+  });
+
   it('that comes with the project is valid', async () => {
     const files = (await readdir(SITES)).filter((file) => file.endsWith('.json'));
     expect(files).toContain('example.json');

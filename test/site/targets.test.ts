@@ -15,6 +15,7 @@ import { TargetsReport } from '../../core/contract/targets.ts';
 import { fromJsonBytes } from '../../core/json.ts';
 import { readActive } from '../../site/bundles.ts';
 import { cloudKeys, cloudRunKeys } from '../../site/contract/keys.ts';
+import { readTargetBundles } from '../../site/doctor/results.ts';
 import { readLatestEvaluation } from '../../site/evaluation/rows.ts';
 import { readLatest, readRun } from '../../site/runs.ts';
 import { bundleOf } from '../support/bundles.ts';
@@ -223,6 +224,9 @@ describe('the failure of one target', () => {
     await expect(world.ingest(event)).rejects.toMatchObject({ code });
     expect(world.submitted).toHaveLength(1);
     await world.fail(event);
+    const setting = JSON.parse(process.env.SAMMIX_TARGETS ?? '{}');
+    const [doctor] = await readTargetBundles(world.store, { bundle: 'active', targets: setting });
+    expect(doctor).toMatchObject({ target: 'kidney', fault: expect.stringContaining('found') });
     world.runs = { liver: world.submitted[0]!.runId, spleen: '' };
     await world.finish('liver');
     expect(named(await world.joined())).toEqual(['liver segmented', 'kidney failed']);

@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import { registerBundle } from '../../cli/site/register.ts';
 import { siteStatus, statusText } from '../../cli/site/status.ts';
 import { requestTraining, trainRequestOf } from '../../cli/site/train.ts';
 import { getJson, putJson } from '../../core/json.ts';
@@ -12,6 +13,8 @@ import {
   type TrainResult,
 } from '../../site/contract/training.ts';
 import { listTrainings, readTraining } from '../../site/training/records.ts';
+import { bundleOf } from '../support/bundles.ts';
+import { temporaryFolder } from '../support/case.ts';
 import { endOfJob, World } from './world.ts';
 
 const ID = 'liver-50';
@@ -177,6 +180,25 @@ describe('a training request', () => {
       await withLabel(world);
       expect((await world.request(asked)).said).toEqual(['training-submitted']);
       expect(await uploads(world)).toEqual(pinned);
+    });
+
+    it("for another organ start from what is active for that, else from the site's main bundle", async () => {
+      const world = open();
+      await withLabel(world);
+      const forSpleen = (id: string) => {
+        const request = { ...wanted, id, config: { ...wanted.config, target: 'Spleen' } };
+        const key = cloudKeys.trainingRequest(id);
+        return world.request(Buffer.from(JSON.stringify(request)), key);
+      };
+      const pinned = async (id: string) =>
+        TrainingUploads.parse(await world.json(cloudKeys.trainingUploads(id))).bundlePrefix;
+      await forSpleen('first');
+      expect(await pinned('first')).toBe((await readActive(world.store)).active!.prefix);
+      const folder = await temporaryFolder();
+      await bundleOf(folder, { target: 'spleen', windowHu: [-100, 300] });
+      const { prefix } = await registerBundle(world.store, folder, { activate: true });
+      await forSpleen('second');
+      expect(await pinned('second')).toBe(prefix);
     });
 
     it('of which none has a label, or of no bundle, is refused with the reason', async () => {

@@ -8,7 +8,7 @@ import type {
   StackFacts,
 } from '../../../site/doctor/facts.ts';
 import type { Asked } from '../../../site/doctor/finding.ts';
-import { lastRun, readCanary } from '../../../site/doctor/results.ts';
+import { lastRun, readCanary, readTargetBundles } from '../../../site/doctor/results.ts';
 import { ask, orNone } from './ask.ts';
 import type { At } from './ask-account.ts';
 
@@ -47,7 +47,7 @@ export async function askDeployment(
       : Promise.resolve(resources);
   const inBucket = <T>(question: (store: S3Store) => Promise<T>) =>
     'answer' in store ? ask('s3:GetObject', () => question(store.answer)) : Promise.resolve(store);
-  const [environments, queues, subscriptions, budget, canary, run] = await Promise.all([
+  const [environments, queues, subscriptions, budget, canary, targets, run] = await Promise.all([
     of('batch:DescribeComputeEnvironments', 'AWS::Batch::ComputeEnvironment', (ids) =>
       environmentsOf(ids, at),
     ),
@@ -59,6 +59,7 @@ export async function askDeployment(
     of('sns:ListSubscriptionsByTopic', 'AWS::SNS::Topic', (ids) => subscriptionsOf(ids, at)),
     ask('budgets:ViewBudget', () => budgetOf(site, account, at)),
     inBucket((open) => readCanary(open, site.evaluation.canaryCases)),
+    inBucket((open) => readTargetBundles(open, site)),
     inBucket((open) => lastRun(open, site.datasets)),
   ]);
   return {
@@ -68,6 +69,7 @@ export async function askDeployment(
     subscriptions,
     budget,
     canary,
+    targets,
     lastRun: run,
     images: await imagesOf(environments, at),
   };
