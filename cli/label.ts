@@ -95,7 +95,9 @@ async function openPage(
   const { server, state, stop } = await openLabelling(dataset, options);
   for (const { caseId, why } of state.unread) progress.line(`NOT READ ${caseId}: ${why}`);
   if (options.open) openInBrowser(server.url);
-  process.prependListener('SIGINT', () => {
+  // In place of the command line's own listener, which would not wait for what is drawn to be written.
+  process.removeAllListeners('SIGINT');
+  process.once('SIGINT', () => {
     stop().then(
       () => process.exit(EXIT.ok),
       () => process.exit(EXIT.storage),

@@ -15,6 +15,7 @@ import { leftOutCounts } from './inputs.ts';
 import { withLabels } from './labels.ts';
 import { closeRun, isDefect, type LocalRun, type ModelOptions } from './local.ts';
 import { duration, type Progress, TimeLeft } from './progress.ts';
+import { refuseCorrected } from './refuse-corrected.ts';
 import { writeRunIndex } from './run-index.ts';
 import { openRuns, refuseOtherLayout, runTargets, type TargetOutcome } from './run-targets.ts';
 import type { LeftOut } from './walk.ts';
@@ -85,6 +86,7 @@ export async function runCommand(
     // First of all: an output that cannot be written is found before hours of work, not after.
     await store.sweep('', { deep: false });
     await refuseOtherLayout(runs, cases);
+    await refuseCorrected(runs, cases);
     await writeSummary(runs, outcomes, leftOut);
     const left = new TimeLeft();
     for (const [at, input] of cases.entries()) {

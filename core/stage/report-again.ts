@@ -102,6 +102,17 @@ export async function editedBefore(
   return report.outputs && (await isMask(keys, store)) ? report : undefined;
 }
 
+/** Whether a person has changed the mask since the run that the report is of, or before the report was made again. */
+export async function isCorrected(
+  report: Pick<SegmentedReport, 'outputs' | 'maskEdited'>,
+  keys: RunKeys,
+  store: Pick<BlobStore, 'stat' | 'get' | 'read'>,
+): Promise<boolean> {
+  const written = report.outputs?.find(({ file }) => keys.mask === `${keys.prefix}/${file}`);
+  const isAsWritten = !written || (await isWhole(store, keys.mask, written, 'bytes'));
+  return (report.maskEdited || !isAsWritten) && (await isMask(keys, store));
+}
+
 /** Damaged, or gone, it is drawn again; one that lies elsewhere is a mask too, and is told of later. */
 async function isMask({ mask: key }: RunKeys, store: Pick<BlobStore, 'read'>): Promise<boolean> {
   try {

@@ -184,7 +184,16 @@ describe('sammix label --from', () => {
 
     const run = { out: cases.out, label: cases.input, bundle: TINY_BUNDLE, threads: 1 };
     const rest = { slicesPerJob: 32, postprocess: true, force: false };
+    await expect(
+      runCommand([cases.input], { ...run, ...rest, probability: true }, silentProgress),
+    ).rejects.toMatchObject({ code: 'corrected-by-hand' });
     await runCommand([cases.input], { ...run, ...rest }, silentProgress);
+    // Another run would draw it again, whether it was measured since or not.
+    const kept = await readFile(maskFile());
+    await expect(
+      runCommand([cases.input], { ...run, ...rest, threshold: 0.6 }, silentProgress),
+    ).rejects.toMatchObject({ code: 'corrected-by-hand' });
+    expect(await readFile(maskFile())).toEqual(kept);
     const report = JSON.parse(
       await readFile(path.join(cases.out, 'turned', 'report.json'), 'utf8'),
     );
