@@ -6,7 +6,7 @@ import type { Page } from 'playwright-core';
 import { PNG } from 'pngjs';
 import { extentOf, type Plane } from '../../core/labelling/paint.ts';
 import { phantomCase } from '../../phantom/phantom.ts';
-import { ZOOM } from '../../viewer/label/zoom.ts';
+import { KEY_ZOOM } from '../../viewer/label/zoom.ts';
 import { openBrowser } from '../browser.ts';
 import { ROOT, sammix, served } from './pictures.ts';
 
@@ -61,7 +61,7 @@ async function placeOf(page: Page, { x: column, y: row }: { x: number; y: number
   const { x, y, width, height } = (await page.locator('#canvas').boundingBox())!;
   const { columns, rows, spacingMm: mm } = grid;
   const whole = Math.min(width / (columns * mm.column), height / (rows * mm.row));
-  const perMm = whole * ZOOM ** 2;
+  const perMm = whole * KEY_ZOOM ** 2;
   return {
     x: x + width / 2 + (column + 0.5 - columns / 2) * mm.column * perMm,
     y: y + height / 2 + (row + 0.5 - rows / 2) * mm.row * perMm,

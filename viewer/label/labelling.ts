@@ -38,6 +38,9 @@ export class Labelling implements DrawingHands {
     this.window = new WindowControl(windowPresets(state.windowHu), (hu) => this.setWindow(hu));
     this.window.show(this.windowHu);
     showUnread(state.unread);
+    this.slider.addEventListener('input', () =>
+      this.step(this.slider.valueAsNumber - this.at.slice),
+    );
     new ResizeObserver(() => this.draw()).observe(canvas);
   }
 
@@ -103,11 +106,6 @@ export class Labelling implements DrawingHands {
     const one = this.state.cases.find((each) => each.caseId === caseId);
     const slice = Math.min((one?.slices ?? 1) - 1, Math.max(0, from + by));
     if (slice !== from && !this.from) this.goTo({ caseId, slice });
-  }
-
-  /** The slider's. */
-  goToSlice(): void {
-    this.step(this.slider.valueAsNumber - this.at.slice);
   }
 
   /** What is drawn counts from now on, and is sent to the disk. */

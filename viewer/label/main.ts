@@ -5,7 +5,7 @@ import { later } from './errands.ts';
 import { HandsOn } from './hands.ts';
 import { Labelling } from './labelling.ts';
 import * as server from './server.ts';
-import { ZOOM } from './zoom.ts';
+import { KEY_ZOOM } from './zoom.ts';
 
 const key = (letter: string, does: string, act: () => void, shown = letter): KeyBinding => ({
   keys: [letter],
@@ -35,8 +35,8 @@ const otherKeys = (labelling: Labelling): readonly KeyBinding[] => [
   { ...key(',', 'a slice down', () => labelling.step(-1)), keys: ['PageDown', ','] },
   key('[', 'smaller brush', () => labelling.widen(-1)),
   key(']', 'larger brush', () => labelling.widen(1)),
-  { ...key('+', 'larger picture', () => labelling.zoom(ZOOM)), keys: ['+', '='] },
-  key('-', 'smaller picture', () => labelling.zoom(1 / ZOOM)),
+  { ...key('+', 'larger picture', () => labelling.zoom(KEY_ZOOM)), keys: ['+', '='] },
+  key('-', 'smaller picture', () => labelling.zoom(1 / KEY_ZOOM)),
   key('w', 'next window', () => labelling.nextWindow()),
   key('ArrowLeft', 'cursor left', () => labelling.moveCursor(-1, 0), '←'),
   key('ArrowRight', 'cursor right', () => labelling.moveCursor(1, 0), '→'),
@@ -57,7 +57,6 @@ later(async () => {
   );
   showButtons(buttons);
   listenToKeys([...buttons, ...otherKeys(labelling)]);
-  byId('slice').addEventListener('input', () => labelling.goToSlice());
   new HandsOn(canvas, labelling);
   const hash = new URLSearchParams(location.hash.slice(1));
   const known = state.cases.find(({ caseId }) => caseId === hash.get('case'));

@@ -3,6 +3,7 @@ import type { Spot } from '../../core/labelling/paint.ts';
 import type { Place } from '../wheel.ts';
 import type { WindowHu } from '../windows.ts';
 import type { DrawnSlice } from './drawn-slice.ts';
+import { MOST_ZOOM } from './zoom.ts';
 
 export interface Extras {
   /** Two corners of a box that is being dragged. */
@@ -20,7 +21,6 @@ const TARGET: Rgb = [86, 180, 233];
 const PROPOSED: Rgb = [240, 228, 66];
 const OTHER: Rgb = [230, 159, 0];
 
-const MOST_ZOOM = 16;
 /** So much of the picture stays in sight, wherever it is moved. */
 const KEPT_PX = 60;
 /** Voxels are shown as squares from this size on. */

@@ -1,2 +1,3 @@
-/** By which a key enlarges the slice. */
-export const ZOOM = 1.25;
+/** By how much a key enlarges the slice, and how far it goes. */
+export const KEY_ZOOM = 1.25;
+export const MOST_ZOOM = 16;
