@@ -57,7 +57,7 @@ export interface CheckResult {
 /** `sammix check`: what each file is, and every problem with its remedy. Needs no model. */
 export async function checkCommand(
   paths: readonly string[],
-): Promise<{ result: CheckResult; text: string; exitCode: number }> {
+): Promise<{ result: CheckResult; text: string; errors: string[]; exitCode: number }> {
   const { cases, labels, leftOut: others } = await findInputs(paths);
   const windowHu = await defaultWindow();
   const files: CheckedFile[] = [];
@@ -70,6 +70,7 @@ export async function checkCommand(
   return {
     result: { files, leftOut: leftOutCounts(leftOut) },
     text: [...files.map(paragraph), [...leftOutLines(leftOut), counts].join('\n')].join('\n\n'),
+    errors: files.filter((file) => !file.usable).map(paragraph),
     exitCode: usable.length === files.length ? EXIT.ok : EXIT.someCasesFailed,
   };
 }

@@ -20,6 +20,8 @@ export interface Finished {
   readonly result: unknown;
   /** Printed otherwise, unless --quiet. */
   readonly text?: string;
+  /** What went wrong with single cases: all that --quiet prints. */
+  readonly errors?: readonly string[];
   readonly exitCode: number;
 }
 
@@ -74,9 +76,10 @@ export async function report(
   action: (progress: Progress) => Promise<Finished>,
 ): Promise<void> {
   const { json, quiet } = command.opts<{ readonly json: boolean; readonly quiet: boolean }>();
-  const { result, text, exitCode } = await action(progressFor(quiet));
+  const { result, text, errors = [], exitCode } = await action(progressFor(quiet));
   // Set before anything is printed: a reader that has gone changes nothing of what was done.
   process.exitCode = exitCode;
+  if (quiet) for (const line of errors) process.stderr.write(`${visible(line)}\n`);
   if (json) process.stdout.write(toJsonBytes(result));
   else if (text !== undefined && !quiet) process.stdout.write(`${visible(text)}\n`);
 }

@@ -79,7 +79,10 @@ Exit:     0 all compared, 1 some cases failed or have an unusable label, 2 usage
     .action(async (dataset: string, options: EvaluateOptions) => {
       await report(command, async (progress) => {
         const { evaluation, exitCode } = await evaluateCommand(dataset, options, progress);
-        return { result: evaluation, exitCode };
+        const errors = evaluation.cases.flatMap((row) =>
+          row.fault ? [evaluatedCaseLine(row, false)] : [],
+        );
+        return { result: evaluation, errors, exitCode };
       });
     });
 }

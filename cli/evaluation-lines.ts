@@ -7,6 +7,7 @@ import type {
   MetricSummary,
 } from '../core/contract/evaluation.ts';
 import { faultText } from '../core/errors.ts';
+import { counted, hasInterval } from '../core/page/format.ts';
 import { duration } from './progress.ts';
 
 /** One case in one line. */
@@ -33,7 +34,7 @@ export function evaluationLines(evaluation: Evaluation, out: string): string[] {
     .map(([status, count]) => `${count} ${status === 'label-unusable' ? 'not compared' : status}`);
   const drifted = evaluation.drift.filter((signal) => signal.drifted).map((signal) => signal.of);
   return [
-    `${cases.length} cases of ${patients} patients: ${byStatus.join(', ')}`,
+    `${counted(cases.length, 'case')} of ${counted(patients, 'patient')}: ${byStatus.join(', ')}`,
     metricLine(evaluation.metrics, 'dice', 'Dice', 3),
     metricLine(evaluation.metrics, 'hd95Mm', 'HD95', 1),
     comparison && comparisonLine(comparison),
@@ -54,7 +55,9 @@ function meaningLines({ cases }: Evaluation): string[] {
     ] as const)
       if (meaning !== undefined)
         counts.set(`${what}: ${meaning}`, (counts.get(`${what}: ${meaning}`) ?? 0) + 1);
-  return [...counts].map(([meaning, count]) => `counted as liver in ${meaning}: ${count} cases`);
+  return [...counts].map(
+    ([meaning, count]) => `counted as liver in ${meaning}: ${counted(count, 'case')}`,
+  );
 }
 
 function comparisonLine({
@@ -68,7 +71,7 @@ function comparisonLine({
   const unpaired = `${relabelled.length} relabelled, ${onlyHere.length} new`;
   if (patients === 0) return `no case in common with ${previous.evaluationId}: ${unpaired}`;
   const difference = intervalText(diceDifference, 3);
-  return `against ${previous.evaluationId}: Dice difference ${difference} over ${patients} patients, ${moved.length} cases moved, ${unpaired}`;
+  return `against ${previous.evaluationId}: Dice difference ${difference} over ${counted(patients, 'patient')}, ${counted(moved.length, 'case')} moved, ${unpaired}`;
 }
 
 function metricLine(
@@ -86,12 +89,10 @@ function metricLine(
   return `${mean} without the ${metric.leftOut} that have none; ${worst} with ${metric.worst}${unit} for them`;
 }
 
-function intervalText(
-  { estimate, lower, upper }: EstimateInterval,
-  digits: number,
-  unit = '',
-): string {
+function intervalText(interval: EstimateInterval, digits: number, unit = ''): string {
+  const { estimate, lower, upper } = interval;
   if (estimate === null || lower === null || upper === null) return 'n/a';
   const [mean, low, high] = [estimate, lower, upper].map((value) => value.toFixed(digits));
+  if (!hasInterval(interval)) return `${mean}${unit}`;
   return `${mean}${unit} (95 % ${low} to ${high})`;
 }

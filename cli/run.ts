@@ -56,7 +56,12 @@ Exit:     0 all done, 1 some cases failed, 2 usage, 3 bundle, 4 output not writa
       if (options.dryRun) return report(command, (progress) => dryRun(inputs, options, progress));
       await report(command, async (progress) => {
         const { summary, exitCode } = await runCommand(inputs, options, progress);
-        return { result: summary, exitCode };
+        const errors = summary.cases.flatMap(({ caseId, status, reason }) =>
+          reason === null
+            ? []
+            : [`${status === 'failed' ? 'FAILED' : 'NOT COMPARED'} ${caseId}: ${reason}`],
+        );
+        return { result: summary, errors, exitCode };
       });
     });
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Served, serveView, type ViewServer } from '../adapters/view-server.ts';
 import type { ViewCase, ViewIndex } from '../core/contract/view.ts';
+import { counted } from '../core/page/format.ts';
 import { VIEWER_LINK } from '../core/page/page.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
@@ -42,7 +43,7 @@ The page and the files are served to this machine only, until Ctrl-C.`,
         if (options.open) openInBrowser(server.url);
         // Before the command line's own listener: nothing is interrupted, the page is just no longer served.
         process.prependListener('SIGINT', () => process.exit(EXIT.ok));
-        const text = `${index.cases.length} case(s) at ${server.url}\nCtrl-C stops it.`;
+        const text = `${counted(index.cases.length, 'case')} at ${server.url}\nCtrl-C stops it.`;
         return ok({ url: server.url, cases: index.cases.length }, text);
       });
     });

@@ -215,8 +215,10 @@ export class Viewer {
     const parts = [
       `slice ${this.index[axis]} of 0–${this.count(axis) - 1}`,
       record && `P(${targetOf(this.report.bundle)}) ${record.probability.toFixed(2)}`,
-      record && `mask ${((voxels * column * row) / 100).toFixed(1)} cm²`,
-      this.valueHu === null ? null : `${Math.round(this.valueHu)} HU at the cross`,
+      axis === 2 && `mask ${((voxels * column * row) / 100).toFixed(1)} cm²`,
+      this.valueHu === null
+        ? null
+        : `${Math.round(this.valueHu)} HU at the cross`.replace('-', '−'),
     ];
     return parts.filter(Boolean).join(' · ');
   }

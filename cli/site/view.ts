@@ -12,6 +12,7 @@ import {
 import { ConfigError } from '../../core/errors.ts';
 import { byText } from '../../core/evaluation/patients.ts';
 import { getJson } from '../../core/json.ts';
+import { counted } from '../../core/page/format.ts';
 import { cloudKeys, versionIdOf } from '../../site/contract/keys.ts';
 import type { LatestPointer } from '../../site/contract/runs.ts';
 import { newestOfCases } from '../../site/latest.ts';
@@ -98,7 +99,7 @@ export async function viewSite(
 
 export function siteViewText({ url, expiresAt, cases, leftOut }: SiteView): string {
   const more = leftOut === 0 ? '' : ` (the newest; ${leftOut} more: name them)`;
-  return `${cases.length} case(s)${more} until ${expiresAt}. Whoever has this address can look:\n${url}`;
+  return `${counted(cases.length, 'case')}${more} until ${expiresAt}. Whoever has this address can look:\n${url}`;
 }
 
 /** By its content: a page that is there is the right one, and other versions stay beside it. */

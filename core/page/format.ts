@@ -34,10 +34,15 @@ export function numberInsert(value: Quantity, digits: number): Insert {
     : text;
 }
 
+/** Of one patient, or of several that are all alike, the draws tell nothing. */
+export const hasInterval = ({ lower, upper }: EstimateInterval): boolean =>
+  lower !== null && upper !== null && lower !== upper;
+
 /** `0.941 [0.931, 0.950]`; the brackets hold the interval over patients. */
-export function estimateText({ estimate, lower, upper }: EstimateInterval, digits: number): string {
+export function estimateText(interval: EstimateInterval, digits: number): string {
+  const { estimate, lower, upper } = interval;
   const value = numberText(estimate, digits);
-  if (value === NONE || lower === null || upper === null) return value;
+  if (value === NONE || !hasInterval(interval)) return value;
   return `${value} [${numberText(lower, digits)}, ${numberText(upper, digits)}]`;
 }
 

@@ -136,6 +136,10 @@ describe('other commands', () => {
     const bad = await sammix('check', path.join(folder, 'label.nii'));
     expect(bad.code).toBe(EXIT.someCasesFailed);
     expect(bad.stdout).toMatch(/REFUSED label[\s\S]*error not-hu: /);
+    const quiet = await sammix('check', folder, path.join(folder, 'label.nii'), '--quiet');
+    expect(quiet.stdout).toBe('');
+    expect(quiet.stderr).toMatch(/^REFUSED label[\s\S]*error not-hu: /);
+    expect(quiet.stderr).not.toContain('good');
   });
 
   it('phantom writes the same bytes for the same seed', async () => {

@@ -154,7 +154,9 @@ describe.skipIf(!chromium)('hands on the viewer', { timeout: 240_000 }, () => {
       await page.mouse.click(x, y);
       const hu = await slice(path.join(cases.input, 'plain.nii'), k);
       const text = await page.locator('#readout').textContent();
-      expect(text).toContain(`${Math.round(hu[j * grid.columns + i]!)} HU at the cross`);
+      expect(text).toContain(
+        `${Math.round(hu[j * grid.columns + i]!)} HU at the cross`.replace('-', '−'),
+      );
       expect(await sliceShown(page)).toBe(k);
     });
   });
