@@ -18,7 +18,7 @@ export function define(command: Command): void {
     .addOption(
       new Option(
         '--dataset <name>',
-        "fit the active bundle to the labelled uploads of one of the site's datasets",
+        "fit the target's active bundle to the labelled uploads of one of the site's datasets",
       ).conflicts(['data', 'size']),
     )
     .option('--target <name>', 'the class of the labels to segment (default: liver)')

@@ -133,7 +133,7 @@ export const TrainRequest = z
     dataPrefix: DataPrefix.optional(),
     /** Instead of it: the site's own uploads of a dataset, those that have labels. */
     dataset: named('the name of a dataset').optional(),
-    /** Of uploads: the bundle that is fitted, the active one unless said. */
+    /** Of uploads: the bundle that is fitted, unless said the one that is active for the target, or the main one. */
     startFrom: BundleSetting.optional(),
     checkpoint: BaseCheckpoint.nullable().optional(),
     /** Side in pixels to which a slice is enlarged before the image encoder. */
