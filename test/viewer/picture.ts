@@ -48,6 +48,19 @@ export class CanvasPicture {
     return found;
   }
 
+  /** The middle of all pixels that are nearly of this colour. */
+  middleOf(colour: Rgb): { x: number; y: number } {
+    const { width, data } = this.png;
+    let [x, y, found] = [0, 0, 0];
+    for (let at = 0; at < data.length / 4; at++) {
+      if (!near([...data.subarray(at * 4, at * 4 + 3)] as unknown as Rgb, colour)) continue;
+      x += at % width;
+      y += Math.floor(at / width);
+      found += 1;
+    }
+    return { x: x / found, y: y / found };
+  }
+
   sameAs(other: CanvasPicture): boolean {
     return Buffer.compare(this.png.data, other.png.data) === 0;
   }
