@@ -32,19 +32,19 @@ export async function infoCommand(options: { readonly bundle?: string }): Promis
     ['window', `${manifest.preprocess.windowHu.join(' to ')} HU`],
     ['input', `${manifest.preprocess.sliceSizePx} x ${manifest.preprocess.sliceSizePx} px`],
     ['target', manifest.target.name],
-    ['threshold', `P(${manifest.target.name}) >= ${manifest.classifier.threshold}`],
+    ['threshold', `P(${manifest.target.name}) >= ${manifest.classifier.threshold.toFixed(3)}`],
     [
       'trained',
-      `${training.protocol}: ${training.labelledSlices} labelled and ${training.unlabelledSlices} unlabelled slices, ${training.epochs} epochs, seed ${training.seed}, on ${training.device}`,
+      `${training.protocol}: ${training.labelledSlices} labelled and ${training.unlabelledSlices} unlabelled slices, ${Math.round(training.epochs)} epochs, seed ${training.seed}, on ${training.device}`,
     ],
-    ...manifest.metrics.map(
-      ({ name, dataset, protocol, value, n }) =>
-        ['measured', `${name} ${value.toFixed(3)} on ${dataset} (${protocol}, n = ${n})`] as const,
-    ),
     ...manifest.licences.map(
       ({ source, licence, use }) => ['data', `${source}: ${licence} (${use})`] as const,
     ),
     ['use', 'research only; not a medical device'],
+    ...manifest.metrics.map(
+      ({ name, dataset, protocol, value, n }) =>
+        ['measured', `${name} ${value.toFixed(3)} on ${dataset} (${protocol}, n = ${n})`] as const,
+    ),
   ];
   return ok(
     { sammixVersion, node, platform, backends, digest, bundle: manifest },
