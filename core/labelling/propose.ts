@@ -5,12 +5,13 @@ import { entropyBits, type SliceScore } from './score-slice.ts';
  * Which slices a person should label next. A slice is worth labelling where the model is unsure of it, where it
  * stands for many others, and where none like it is labelled yet; patients take turns. A slice's worth is
  *
- *     uncertainty * typicality * novelty
+ *     p * uncertainty * typicality * novelty
  *
- * - uncertainty = (H(p) + p * d) / 2: H the entropy in bits of the calibrated probability p that the slice shows the
- *   target (uncertainty sampling, Lewis & Gale 1994), d the doubt about its mask, the mean of the entropy of the
- *   soft mask, 1 - predicted IoU, and 1 - IoU of CAM and mask (the two ways of the model to say where the target
- *   is: query by committee, Seung et al. 1992).
+ * - p: the calibrated probability that the slice shows the target. One that does teaches classifier and mask; an empty
+ *   one, which uncertainty would take as gladly, the classifier alone.
+ * - uncertainty = (H(p) + p * d) / 2: H the entropy in bits of p (uncertainty sampling, Lewis & Gale 1994), d the doubt
+ *   about the mask, the mean of the entropy of the soft mask, 1 - predicted IoU, and 1 - IoU of CAM and mask (the two
+ *   ways of the model to say where the target is: query by committee, Seung et al. 1992).
  * - typicality: how near its nearest unlabelled neighbours are (information density, Settles & Craven 2008): without
  *   it the odd slice of a shoulder wins.
  * - novelty: the distance to the nearest slice that is labelled or already proposed (core set, Sener & Savarese 2018).
@@ -89,7 +90,8 @@ export function proposeSlices(
     let most = -1;
     for (const worth of left) {
       if (perPatient.get(worth.one.patient) !== fewest) continue;
-      const value = worth.uncertainty * worth.typicality * novelty.get(worth.one)!;
+      const { one, shown, uncertainty, typicality } = worth;
+      const value = shown * uncertainty * typicality * novelty.get(one)!;
       if (value > most) [best, most] = [worth, value];
     }
     const { one, shown, doubt, uncertainty, typicality } = best!;

@@ -4,6 +4,7 @@ A simulated reader starts from scans without a label, labels what `sammix label 
 the data set's own labels have it, and trains; the next round proposes with that bundle. Everything
 else of a scan stays `ignore`. The patients that validate are labelled in every row.
 
+Slices are asked for a few at a time, as the page asks for one: each answer steers what comes next.
 A proposed slice that turns out to be empty counts as labelled: it cost a look. So 20 slices hold
 fewer masks here than the 20 of `few_labels`, which draws among those with the target.
 """
@@ -29,6 +30,7 @@ from .few_labels import Experiment, begin_fitted, scored, table, train_networks
 from .run import write_row
 
 IGNORE = 255
+BATCH = 5
 
 
 @dataclass(frozen=True)
@@ -115,16 +117,19 @@ class Choice:
         reader.open_scans()
         bundle, known, rows = self.experiment.origin.path, 0, []
         for count in rounds:
-            reader.answer(self.proposed(reader, bundle, count - known))
-            known = count
+            while known < count:
+                asked = min(BATCH, count - known)
+                reader.answer(self.proposed(reader, bundle, asked, known))
+                known += asked
             row, bundle = self.trained(reader, count, folder / f"{count}")
             rows.append(row)
         return rows
 
-    def proposed(self, reader: Reader, bundle: Path, count: int) -> list[dict]:
-        """What `sammix label --propose` says."""
+    def proposed(self, reader: Reader, bundle: Path, count: int, known: int) -> list[dict]:
+        """What `sammix label --propose` says when `known` slices are labelled."""
         call = [*self.sammix, "label", str(reader.folder), "--target", self.experiment.target]
-        call += ["--propose", str(count), "--order", self.order, "--seed", str(self.seed)]
+        call += ["--propose", str(count), "--order", self.order]
+        call += ["--seed", str(1000 * self.seed + known)]
         call += ["--bundle", str(bundle), "--cases", ",".join(reader.cases), "--json"]
         done = subprocess.run(call, check=True, capture_output=True, text=True)
         return json.loads(done.stdout)["proposal"]
