@@ -3,7 +3,7 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import { BundleManifest } from '../core/contract/bundle.ts';
 import { PromotionDecision, type PromotionReason } from '../core/contract/promotion.ts';
 import { isSameName } from '../core/dataset/class-names.ts';
-import { BundleError } from '../core/errors.ts';
+import { BundleError, StorageError } from '../core/errors.ts';
 import { fromJsonBytes, getJson, toJsonBytes } from '../core/json.ts';
 import { BUNDLE_MANIFEST } from '../core/stage/open-bundle.ts';
 import { cloudKeys, PREFIX } from './contract/keys.ts';
@@ -36,12 +36,23 @@ export async function readActive(store: S3Store, target?: string): Promise<Activ
 /**
  * What is active where a bundle of this organ could be: for the main target, where that is its organ or
  * nothing is active yet, else for a further target of its name.
+ *
+ * Of a main bundle that is damaged nobody can say the organ. Its own successors mend it, so it counts as
+ * theirs, unless the organ is known to be a further target's.
  */
 export async function activeFor(store: S3Store, organ: string): Promise<ActiveState> {
   const main = await readActive(store);
-  // One that cannot be read stands for its own successors: they are how it is mended.
-  const known = main.active && (await readBundle(store, main.active.prefix).catch(() => undefined));
-  return !known || isSameName(known.manifest.target.name, organ) ? main : readActive(store, organ);
+  if (!main.active) return main;
+  const known = await readBundle(store, main.active.prefix).catch(undefinedWhereDamaged);
+  if (known && isSameName(known.manifest.target.name, organ)) return main;
+  const further = await readActive(store, organ);
+  return known || further.active ? further : main;
+}
+
+/** A store that does not answer says nothing of a bundle. */
+export function undefinedWhereDamaged(error: unknown): undefined {
+  if (error instanceof StorageError) throw error;
+  return undefined;
 }
 
 /** Prefixes of all bundles that are active, the main target's first. */

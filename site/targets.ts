@@ -2,7 +2,7 @@ import type { S3Store } from '../adapters/s3-store.ts';
 import { LIVER } from '../core/contract/bundle.ts';
 import { isSameName } from '../core/dataset/class-names.ts';
 import { BundleError } from '../core/errors.ts';
-import { bundleReader, type RegisteredBundle } from './bundles.ts';
+import { bundleReader, type RegisteredBundle, undefinedWhereDamaged } from './bundles.ts';
 import { CANARY_DATASET } from './contract/canary.ts';
 
 /**
@@ -33,7 +33,7 @@ export function siteTargets(
     ...Object.entries(further).map(([target, own]): SiteTarget => {
       const read = bundleReader(store, own, { target });
       const bundle = async (): Promise<RegisteredBundle> => {
-        const first = await main().catch(() => undefined);
+        const first = await main().catch(undefinedWhereDamaged);
         if (first && isSameName(first.manifest.target.name, target)) throw sameAsMain(target);
         return read();
       };
@@ -57,7 +57,7 @@ export async function wantedOf(
   const [main, ...further] = targets;
   if (!main || further.length === 0 || dataset === CANARY_DATASET)
     return { targets: targets.slice(0, 1), names: undefined };
-  const bundle = await main.bundle().catch(() => undefined);
+  const bundle = await main.bundle().catch(undefinedWhereDamaged);
   const first = bundle?.manifest.target.name ?? LIVER;
   return { targets, names: [first, ...further.map(({ target }) => target!)] };
 }

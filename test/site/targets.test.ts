@@ -12,8 +12,9 @@ import { viewSite } from '../../cli/site/view.ts';
 import { CaseReport } from '../../core/contract/report.ts';
 import { RunSummary } from '../../core/contract/summary.ts';
 import { TargetsReport } from '../../core/contract/targets.ts';
+import { StorageError } from '../../core/errors.ts';
 import { fromJsonBytes } from '../../core/json.ts';
-import { readActive } from '../../site/bundles.ts';
+import { activeFor, readActive } from '../../site/bundles.ts';
 import { cloudKeys, cloudRunKeys } from '../../site/contract/keys.ts';
 import { readTargetBundles } from '../../site/doctor/results.ts';
 import { readLatestEvaluation } from '../../site/evaluation/rows.ts';
@@ -244,6 +245,15 @@ describe('the failure of one target', () => {
   });
 });
 
+const silence = (key: string): StorageError =>
+  new StorageError({
+    code: 'storage-silent',
+    subject: key,
+    expected: 'an answer',
+    found: 'none',
+    remedy: 'Try again.',
+  });
+
 describe('the gate of a further target', () => {
   it('sets a candidate against the active bundle of its own target, and leaves the main one alone', async () => {
     const world = TargetsWorld.with();
@@ -280,6 +290,21 @@ describe('the gate of a further target', () => {
     const latest = await readLatestEvaluation(world.store, 'liver', 'spleen');
     expect(latest?.bundleDigest).toBe(own);
     expect(await readLatestEvaluation(world.store, 'liver')).toBeUndefined();
+  });
+
+  it('keeps the main target for its organ while the main bundle is damaged or does not come', async () => {
+    const world = TargetsWorld.with();
+    const { active } = await readActive(world.store);
+    const manifest = `${active!.prefix}/bundle.json`;
+    await world.store.put(manifest, Buffer.from('{}'));
+    expect(await activeFor(world.store, 'spleen')).toMatchObject({ target: 'spleen' });
+    expect(await activeFor(world.store, 'liver')).toMatchObject({ target: undefined, active });
+    const silent = Object.create(world.store) as typeof world.store;
+    silent.getTagged = async (key) => {
+      if (key === manifest) throw silence(key);
+      return world.store.getTagged(key);
+    };
+    await expect(activeFor(silent, 'kidney')).rejects.toMatchObject({ code: 'storage-silent' });
   });
 
   it('measures on a schedule what names the target, from what its uploads have left', async () => {
