@@ -70,7 +70,10 @@ def test_the_documented_commands_are_understood() -> None:
     assert wanted.checkpoint == Path("sam_vit_b_01ec64.pth")
     assert (wanted.labels, wanted.pixel_loss, wanted.lambda_max) == ("50", "focal", 0)
     tables = [table.parser().parse_args(c) for c in documented_commands("sammix_train.tables")]
-    assert len(tables) == 3
+    assert len(tables) == 4
+    for settings in tables:
+        for setting in settings.set:
+            table.parse_field(setting)
     assert tables[0].checkpoint == wanted.checkpoint
     for setting in tables[0].set:
         name, value = table.parse_field(setting)
