@@ -21,15 +21,18 @@ export async function reuseCase(from: DirStore, run: RunToBe, input: CaseInput):
   const { runId } = await identify(run, input);
   const done = await segmentedBefore(from, earlier, runId, 'bytes');
   if (!done || done.maskEdited) return;
-  const take = async (of: (keys: RunKeys) => string): Promise<void> => {
-    if (await from.stat(of(earlier))) await run.store.put(of(keys), from.read(of(earlier)));
-  };
-  for (const at of outputKeys(keys).keys()) await take((one) => outputKeys(one)[at]!);
-  await take(({ probability }) => probability);
-  await take(({ dicomSeg }) => dicomSeg);
-  // Last: a case with a report is done.
-  await take(({ report }) => report);
+  const own = takenOver(keys);
+  for (const [at, key] of takenOver(earlier).entries())
+    if (await from.stat(key)) await run.store.put(own[at]!, from.read(key));
 }
+
+/** The report last: a case that has one is done. */
+const takenOver = (keys: RunKeys): string[] => [
+  ...outputKeys(keys),
+  keys.probability,
+  keys.dicomSeg,
+  keys.report,
+];
 
 /** @throws ConfigError where the folder does not exist */
 export async function openReused(folder: string): Promise<DirStore> {

@@ -50,8 +50,9 @@ export function scoredSlices(cases: readonly LabelCase[], to: Scoring): NextSlic
         caseScores(one, bundle.manifest, async () => scorer, store),
       );
       looked += 1;
-      if (scores) scored.set(one.caseId, scores);
-      if (scores) tell();
+      if (!scores) continue;
+      scored.set(one.caseId, scores);
+      tell();
     }
   };
   const scoring = scoreAll().finally(tell);

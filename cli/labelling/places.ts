@@ -113,8 +113,9 @@ export class ResultMasks implements LabelPlace {
     const { header, geometry, data } = one.label;
     const { slices } = geometry.grid;
     const states = Array.from({ length: slices }, (_, slice) => one.state(slice));
-    const { target } = this.values;
-    const mask = data.map((value, at) => (value < 2 ? value : one.proposal![at] ? target : 0));
+    const { target, ignore } = this.values;
+    const drawn = (at: number): number => (one.proposal![at] ? target : 0);
+    const mask = data.map((value, at) => (value === ignore ? drawn(at) : value));
     const unchanged = (await maskOn(one.label, this.fileOf(caseId))).every(
       (value, at) => value === mask[at],
     );

@@ -92,8 +92,8 @@ export async function caseScores(
   for await (const { index, squares } of prepared.slices()) {
     if (index % step !== 0) continue;
     const { buffer, byteOffset, byteLength } = squares[0]!;
-    const image = decodeImages(new Uint8Array(buffer, byteOffset, byteLength));
-    scores.push(await (await scorer()).score(image, index));
+    const square = decodeImages(new Uint8Array(buffer, byteOffset, byteLength));
+    scores.push(await (await scorer()).score(square, index));
   }
   scores.sort((a, b) => a.slice - b.slice);
   const found = { schemaVersion: 1 as const, image: version, slices: grid.slices, step, scores };

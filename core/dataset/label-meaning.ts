@@ -90,9 +90,23 @@ export const isMeaning = (found: LabelMeaning | UnknownMeaning): found is LabelM
 const otherTarget = ({ target }: LabelChoice): string | undefined =>
   target === undefined || isSameName(target, LIVER) ? undefined : target;
 
+/** The first table that has all of the names, and the values of their classes. */
+function namedIn(
+  tables: readonly ClassTable[],
+  names: readonly string[],
+): { readonly table: ClassTable; readonly values: number[] } | undefined {
+  const wanted = new Set(names.map(plainName));
+  for (const table of tables) {
+    const chosen = table.classes.filter(({ name }) => wanted.has(plainName(name)));
+    if (new Set(chosen.map(({ name }) => plainName(name))).size === wanted.size)
+      return { table, values: chosen.flatMap(({ values }) => values) };
+  }
+  return undefined;
+}
+
 /** Whether a table says which class is a target: where it does not, a label is of others. */
 export const namesTarget = (tables: readonly ClassTable[], target: string): boolean =>
-  tables.some(({ classes }) => classes.some(({ name }) => isSameName(name, target)));
+  namedIn(tables, [target]) !== undefined;
 
 /** Another organ's class has its name, or is the only one of a label without names. */
 function otherMeaning(
@@ -104,15 +118,8 @@ function otherMeaning(
     ignored?: readonly number[],
   ) => LabelMeaning,
 ): LabelMeaning | UnknownMeaning {
-  for (const table of tables) {
-    const named = table.classes.filter(({ name }) => isSameName(name, target));
-    if (named.length > 0)
-      return meaning(
-        named.flatMap((one) => one.values),
-        table.source,
-        ignoredOf([table]),
-      );
-  }
+  const named = namedIn(tables, [target]);
+  if (named) return meaning(named.values, named.table.source, ignoredOf([named.table]));
   if (tables.length > 0) return notNamed(target, tables[0]!, values, optionsOf(choice));
   const seen = values.filter((value) => !choice.ignore?.includes(value));
   if (seen.every((value) => value === 0)) return meaning([], 'the label is empty');
@@ -157,18 +164,10 @@ function byNames(
   { choice, tables, values }: MeaningInput,
   meaning: (counted: readonly number[], source: string, ignored: readonly number[]) => LabelMeaning,
 ): LabelMeaning | UnknownMeaning {
-  const wanted = choice.names!.map(plainName);
-  for (const table of tables) {
-    const chosen = table.classes.filter(({ name }) => wanted.includes(plainName(name)));
-    const named = new Set(chosen.map(({ name }) => plainName(name)));
-    if (named.size < new Set(wanted).size) continue;
-    return meaning(
-      chosen.flatMap((one) => one.values),
-      `${optionsOf(choice).name} and ${table.source}`,
-      ignoredOf([table]),
-    );
-  }
   const { value, name } = optionsOf(choice);
+  const named = namedIn(tables, choice.names!);
+  if (named)
+    return meaning(named.values, `${name} and ${named.table.source}`, ignoredOf([named.table]));
   const [table] = tables;
   return {
     expected: `a class named ${choice.names!.join(' and ')}`,

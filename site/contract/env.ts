@@ -24,17 +24,23 @@ const gpuPrices = () => {
   const expected = 'expected prices by instance type, as JSON';
   return z.pipe(
     z.string(expected),
-    z.transform((text, context): GpuPrices => {
-      try {
-        const price = z.object({ onDemand: z.number(), spot: z.nullable(z.number()) });
-        return z.record(z.string(), price).parse(JSON.parse(text));
-      } catch {
-        context.issues.push({ code: 'custom', message: expected, input: text });
-        return z.NEVER;
-      }
+    parsed(expected, (json): GpuPrices => {
+      const price = z.object({ onDemand: z.number(), spot: z.nullable(z.number()) });
+      return z.record(z.string(), price).parse(json);
     }),
   );
 };
+
+/** A variable's text as JSON; where that, or `read`, throws, it is not what was expected. */
+const parsed = <Value>(expected: string, read: (json: unknown) => Value) =>
+  z.transform((text: string, context): Value => {
+    try {
+      return read(JSON.parse(text));
+    } catch {
+      context.issues.push({ code: 'custom', message: expected, input: text });
+      return z.NEVER;
+    }
+  });
 
 const wholeNumber = (expected: string, least: number) =>
   z.coerce.number(expected).check(z.int(expected), z.gte(least, expected));
@@ -58,14 +64,10 @@ const furtherTargets = () => {
   const expected = 'expected bundles by target, as JSON';
   return z.pipe(
     z._default(z.string(expected), '{}'),
-    z.transform((text, context): Readonly<Record<string, string>> => {
-      try {
-        return z.record(z.string(), z.string()).parse(JSON.parse(text));
-      } catch {
-        context.issues.push({ code: 'custom', message: expected, input: text });
-        return z.NEVER;
-      }
-    }),
+    parsed(
+      expected,
+      (json): Readonly<Record<string, string>> => z.record(z.string(), z.string()).parse(json),
+    ),
   );
 };
 

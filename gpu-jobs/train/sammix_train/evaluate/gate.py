@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 from scipy.special import expit
+from torch import nn
 
 from ..data.slices import SlicePool
 from ..model.sam_mix import SamMix
@@ -14,13 +15,16 @@ MIN_CALIBRATION_SLICES = 20  # of either class
 THRESHOLD_RANGE = (1e-4, 1 - 1e-4)
 
 
-def slice_logits(model: SamMix, pool: SlicePool, batch: int = 8) -> np.ndarray:
-    """The classifier's logits float64[n]."""
+@torch.no_grad()
+def slice_logits(
+    classifier: nn.Module, pool: SlicePool, device: str | torch.device = "cpu", batch: int = 8
+) -> np.ndarray:
+    """A classifier's logits float64[n]."""
     found = []
-    with torch.no_grad():
-        for start in range(0, len(pool), batch):
-            image = torch.from_numpy(pool.images[start : start + batch]).float()[:, None] / 255
-            found.append(model.classifier(image)[0][:, 0].double())
+    for start in range(0, len(pool), batch):
+        grey = torch.from_numpy(pool.images[start : start + batch])[:, None]
+        logit, _ = classifier(grey.to(device).float() / 255)
+        found.append(logit[:, 0].double().cpu())
     return torch.cat(found).numpy()
 
 
@@ -49,7 +53,7 @@ def calibrate(model: SamMix, validation: SlicePool) -> float:
     gate is the highest that keeps `GATE_SENSITIVITY`.
     """
     validation = validation.subset(validation.indices(has_mask=True))
-    logit = slice_logits(model, validation)
+    logit = slice_logits(model.classifier, validation)
     positive = np.array([bool(record.has_target) for record in validation.records])
     scale, offset = platt_scaling(logit, positive)
     head = model.classifier.trunk.fc

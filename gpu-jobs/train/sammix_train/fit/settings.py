@@ -9,6 +9,7 @@ import torch
 from ..config import TrainConfig
 from ..data.sampling import StepSampler
 from ..data.slices import SlicePool
+from ..evaluate.gate import slice_logits
 from ..step.state import Origin, RunState, Stage, new_state, start_from
 
 LORA_RANK = 8
@@ -123,10 +124,9 @@ def begin_head(state: RunState, sampler: StepSampler) -> None:
 
 
 def _logits(state: RunState, sampler: StepSampler) -> torch.Tensor:
-    """Of evenly spaced training slices, float32[n, 1]."""
+    """Of evenly spaced training slices, float32[n]."""
     count = min(START_SLICES, len(sampler.pool))
     chosen = np.linspace(0, len(sampler.pool) - 1, count).round().astype(np.int64)
     device = next(state.average.parameters()).device
-    images = torch.from_numpy(sampler.pool.images[chosen])[:, None]
-    parts = [part.to(device).float() / 255 for part in images.split(8)]
-    return torch.cat([state.average.classifier(part)[0].float().cpu() for part in parts])
+    found = slice_logits(state.average.classifier, sampler.pool.subset(chosen), device)
+    return torch.from_numpy(found).float()

@@ -14,13 +14,12 @@ from torch import Tensor
 from ..config import TrainConfig
 from ..data.sampling import StepSampler
 from ..data.slices import SlicePool
+from ..evaluate.gate import slice_logits
 from ..evaluate.slices import roc_auc
 from ..model.classifier import CamClassifier
 from ..step.losses import classification_loss
 from ..step.training_step import make_batch
 from .optimise import Fit, fit
-
-BATCH = 32
 
 
 def fit_classifier(
@@ -47,17 +46,6 @@ def fit_classifier(
     shown = np.array([bool(record.has_target) for record in validation.records])
 
     def score(average: CamClassifier) -> float:
-        return roc_auc(probabilities(average, validation, device), shown)
+        return roc_auc(slice_logits(average, validation, device), shown)
 
     return fit(classifier, own, batch_loss, score, stopped)
-
-
-@torch.no_grad()
-def probabilities(classifier: CamClassifier, pool: SlicePool, device: str) -> np.ndarray:
-    """float32[n], in eval mode."""
-    classifier.eval()
-    parts = []
-    for start in range(0, len(pool), BATCH):
-        image = torch.from_numpy(pool.images[start : start + BATCH].astype(np.float32) / 255)
-        parts.append(classifier(image[:, None].to(device))[0][:, 0].sigmoid().cpu().numpy())
-    return np.concatenate(parts)
