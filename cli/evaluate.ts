@@ -57,7 +57,7 @@ export function define(command: Command): void {
     )
     .option(
       '--prediction-value <n>',
-      'the class of the predictions that is liver (repeatable)',
+      'the class of the predictions that is the target (repeatable)',
       numbers,
     )
     .option('--prediction-name <name>', 'the same by its name in dataset.json (repeatable)', texts)
@@ -140,6 +140,7 @@ async function evaluateInto(
     createdAt,
     sammixVersion: packageJson.version,
     bundle: masks.bundle,
+    target: masks.target,
     previous: earlier.previous,
     leftOut: leftOutCounts(leftOut),
   });

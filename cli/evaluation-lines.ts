@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { targetOf } from '../core/contract/bundle.ts';
 import type {
   EstimateInterval,
   EvaluatedCase,
@@ -45,8 +46,8 @@ export function evaluationLines(evaluation: Evaluation, out: string): string[] {
   ].filter((line) => typeof line === 'string');
 }
 
-/** What was counted as liver, where that is not all there is. */
-function meaningLines({ cases }: Evaluation): string[] {
+/** What was counted as the target, where that is not all there is. */
+function meaningLines({ cases, bundle, target }: Evaluation): string[] {
   const counts = new Map<string, number>();
   for (const { labelMeaning, predictionMeaning } of cases)
     for (const [what, meaning] of [
@@ -56,7 +57,8 @@ function meaningLines({ cases }: Evaluation): string[] {
       if (meaning !== undefined)
         counts.set(`${what}: ${meaning}`, (counts.get(`${what}: ${meaning}`) ?? 0) + 1);
   return [...counts].map(
-    ([meaning, count]) => `counted as liver in ${meaning}: ${counted(count, 'case')}`,
+    ([meaning, count]) =>
+      `counted as ${targetOf(bundle ?? { target })} in ${meaning}: ${counted(count, 'case')}`,
   );
 }
 

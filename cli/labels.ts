@@ -22,7 +22,7 @@ export interface LabelOptions {
 
 export const withLabels = (command: Command): Command =>
   command
-    .option('--label-value <n>', 'the class of the labels that is liver (repeatable)', numbers)
+    .option('--label-value <n>', 'the class of the labels that is the target (repeatable)', numbers)
     .option('--label-name <name>', 'the same by its name in dataset.json (repeatable)', texts)
     .option('--label-ignore <n>', 'a class that no metric looks at (repeatable)', numbers);
 
