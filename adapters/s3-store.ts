@@ -8,7 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../core/errors.ts';
-import type { BlobInfo, BlobStore, ByteStream } from '../core/ports.ts';
+import type { BlobInfo, BlobStore, ByteStream, RangedFile } from '../core/ports.ts';
 import {
   type Action,
   expectation,
@@ -34,6 +34,12 @@ export interface S3StoreOptions {
 export interface OpenVersion {
   readonly body: ByteStream;
   readonly bytes: number;
+}
+
+async function collected(stream: ByteStream): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 /** Stores objects in an S3 bucket. S3's own writes are atomic. */
@@ -81,10 +87,30 @@ export class S3Store implements BlobStore {
     };
   }
 
+  /**
+   * One version of an object, of which any part can be read.
+   *
+   * @param name what readers call it, by which errors name it: a key may be a patient's
+   */
+  ranged(
+    { key, versionId, bytes }: { key: string; versionId: string; bytes: number },
+    name: string,
+  ): RangedFile {
+    return { name, bytes, read: (from, to) => this.range(key, versionId, from, to) };
+  }
+
+  private async range(key: string, versionId: string, from: number, to: number) {
+    if (to <= from) return new Uint8Array(0);
+    const request = { ...this.target(key), VersionId: versionId, Range: `bytes=${from}-${to - 1}` };
+    const { Body, ContentLength } = await this.attempt(key, 'read', () =>
+      this.client.send(new GetObjectCommand(request)),
+    );
+    const body = Body as unknown as AsyncIterable<Uint8Array>;
+    return collected(this.chunks(key, body, ContentLength));
+  }
+
   async get(key: string): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of this.read(key)) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    return collected(this.read(key));
   }
 
   /**

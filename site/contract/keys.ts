@@ -35,6 +35,8 @@ export const PREFIX = {
   evaluationReady: 'evaluation-runs/ready/',
   openEvaluations: 'evaluation-runs/open/',
   summaries: 'summaries/',
+  /** Which DICOM series the cases are: names patients, and is for nobody who reads results. */
+  dicom: 'dicom/',
   viewer: 'viewer/',
 } as const;
 
@@ -76,6 +78,7 @@ export const JOB_RECORDS = {
  *     training/jobs/<hash of id>.json                where an accepted request stands
  *     training/runs/<id>/…, training/data/…          the trainer's own
  *     summaries/<dataset>/{summary.json,summary.csv}
+ *     dicom/<dataset>/<case>.json                    which DICOM series a case is (site/contract/dicom.ts)
  *     viewer/<digest>.html                           the page of `sammix site view`
  */
 export const cloudKeys = {
@@ -134,6 +137,8 @@ export const cloudKeys = {
   /** The run's record beside its results: what it cost, and its trace. */
   account: (dataset: string, caseId: string, runId: string) =>
     `${cloudKeys.runPrefix(dataset, caseId, runId)}/run.json`,
+  dicomSource: (dataset: string, caseId: string) =>
+    `${PREFIX.dicom}${assertSegment(dataset, 'the dataset')}/${assertSegment(caseId, 'the case')}.json`,
   viewerPage: (sha256: string) => `${PREFIX.viewer}${sha256.slice(0, 16)}.html`,
   summary: (dataset: string, file: 'summary.json' | 'summary.csv') =>
     `${PREFIX.summaries}${dataset}/${file}`,

@@ -24,6 +24,7 @@ interface Version {
 interface GetInput {
   readonly Key: string;
   readonly VersionId?: string;
+  readonly Range?: string;
 }
 
 interface PutInput {
@@ -134,8 +135,9 @@ export class MemoryBucket {
     return { ...found, body: found.body };
   }
 
-  private get({ Key, VersionId }: GetInput) {
-    const { body, etag, id } = this.newest(Key, VersionId);
+  private get({ Key, VersionId, Range }: GetInput) {
+    const { body: whole, etag, id } = this.newest(Key, VersionId);
+    const body = Range === undefined ? whole : partOf(whole, Range);
     const stream = Object.assign(Readable.from([Buffer.from(body)]), {
       transformToByteArray: async () => body,
     });
@@ -198,6 +200,13 @@ export class MemoryBucket {
       ...(keys.length > 2 ? { IsTruncated: true, NextKeyMarker: keys[1] } : {}),
     };
   }
+}
+
+/** The last byte is included; what begins behind the end is an error. */
+function partOf(whole: Uint8Array, range: string): Uint8Array {
+  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range)!;
+  if (Number(from) >= whole.length) throw failure('InvalidRange', 416);
+  return whole.subarray(Number(from), Number(to) + 1);
 }
 
 const buckets = new WeakMap<object, MemoryBucket>();
