@@ -97,7 +97,7 @@ function sortOne(members: readonly Instance[]): SortedSeries {
       if (reason === undefined) slices.push({ instance, frame, frameIndex });
       else leave(reason, instance);
     });
-  const stacks = [...groupBy(slices, gridKey).values()].flatMap((alike) => {
+  const stacks = inOrderOfKeys(groupBy(slices, gridKey)).flatMap((alike) => {
     const volumes = apart(alike);
     if (volumes !== undefined) return volumes;
     for (const { instance } of alike) leave(SHARED_POSITIONS, instance);
@@ -215,11 +215,18 @@ function apart(slices: readonly SliceSource[]): SliceSource[][] | undefined {
   const whole = inOrder(slices);
   if (!repeats(whole)) return [whole];
   for (let n = 0; n < slices[0]!.frame.phase.length; n++) {
-    const groups = [...groupBy(slices, ({ frame }) => frame.phase[n] ?? '').values()].map(inOrder);
+    const phases = groupBy(slices, ({ frame }) => frame.phase[n] ?? '');
+    const groups = inOrderOfKeys(phases).map(inOrder);
     if (groups.length > 1 && !groups.some(repeats)) return groups;
   }
   return undefined;
 }
+
+/** Numbers by their size, texts as such: which volume is the first does not depend on the order of files. */
+const inOrderOfKeys = <T>(groups: ReadonlyMap<string, T>): T[] =>
+  [...groups]
+    .sort(([a], [b]) => Number(a) - Number(b) || (a < b ? -1 : 1))
+    .map(([, group]) => group);
 
 function inOrder(slices: readonly SliceSource[]): SliceSource[] {
   const normal = normalOf(slices[0]!.frame);
