@@ -24,7 +24,7 @@ export interface RefusedVolume {
 }
 
 /** The volumes of each series, which go up together: a site tells them apart as this machine did. */
-export const bySeries = (inputs: readonly CaseInput[]): CaseInput[][] => [
+export const bySeries = <Input extends CaseInput>(inputs: readonly Input[]): Input[][] => [
   ...groupBy(inputs, ({ image, dicom }) => `${image}\n${dicom!.seriesUid}`).values(),
 ];
 

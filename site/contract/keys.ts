@@ -82,7 +82,7 @@ export const JOB_RECORDS = {
  *     viewer/<digest>.html                           the page of `sammix site view`
  */
 export const cloudKeys = {
-  incoming: (dataset: string, kind: 'images' | 'labels', file: string) =>
+  incoming: (dataset: string, kind: UploadKind, file: string) =>
     `${uploadsBelow(dataset, kind)}${file}`,
   /** Which cases are one patient's; a case that it does not name is a patient by itself. */
   patients: (dataset: string) =>
@@ -225,8 +225,11 @@ export interface Upload {
   readonly place: string;
 }
 
+/** `dicom`: zip files, of which come images. */
+export type UploadKind = 'images' | 'labels' | 'dicom';
+
 /** Below it are the uploads of a dataset. */
-export const uploadsBelow = (dataset: string, kind: 'images' | 'labels'): string =>
+export const uploadsBelow = (dataset: string, kind: UploadKind): string =>
   `${PREFIX.incoming}${assertSegment(dataset, 'the dataset')}/${kind}/`;
 
 /** Below it are the cases of a dataset. */

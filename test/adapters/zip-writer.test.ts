@@ -4,6 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { rangedFile } from '../../adapters/ranged-files.ts';
 import { zipEntries } from '../../adapters/zip.ts';
 import { zipOf } from '../../adapters/zip-writer.ts';
 import { InputError } from '../../core/errors.ts';
@@ -25,7 +26,7 @@ async function whole(stream: ByteStream): Promise<Buffer> {
 }
 
 async function contentOf(file: string): Promise<Record<string, string>> {
-  const entries = await zipEntries(file);
+  const entries = await zipEntries(await rangedFile(file));
   const read = entries.map(async (one) => [
     one.name,
     Buffer.from(await one.read(0, one.bytes)).toString('hex'),
