@@ -5,6 +5,7 @@ import {
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutObjectCommand,
+  type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../core/errors.ts';
@@ -34,7 +35,12 @@ export interface S3StoreOptions {
 export interface OpenVersion {
   readonly body: ByteStream;
   readonly bytes: number;
+  /** What whoever wrote it has said of it; names in lower case. */
+  readonly metadata: Readonly<Record<string, string>>;
 }
+
+/** What is written with an object: at most 2 KB of metadata, in ASCII. */
+type WrittenHeaders = Pick<PutObjectCommandInput, 'ContentType' | 'Metadata'>;
 
 async function collected(stream: ByteStream): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -84,6 +90,7 @@ export class S3Store implements BlobStore {
         answer.ContentLength,
       ),
       bytes: answer.ContentLength ?? 0,
+      metadata: answer.Metadata ?? {},
     };
   }
 
@@ -139,12 +146,21 @@ export class S3Store implements BlobStore {
   }
 
   async put(key: string, body: Uint8Array | ByteStream, contentType?: string): Promise<void> {
-    const type = contentType === undefined ? {} : { ContentType: contentType };
-    await this.attempt(key, 'write', async () => {
-      if (body instanceof Uint8Array)
-        await this.client.send(new PutObjectCommand({ ...this.target(key), ...type, Body: body }));
-      else await this.putStream(key, body, type);
-    });
+    await this.putVersion(key, body, contentType === undefined ? {} : { ContentType: contentType });
+  }
+
+  /** Writes, and returns S3's id of the version; empty in a bucket that keeps none. */
+  async putVersion(
+    key: string,
+    body: Uint8Array | ByteStream,
+    headers: WrittenHeaders = {},
+  ): Promise<string> {
+    const written = await this.attempt(key, 'write', () =>
+      body instanceof Uint8Array
+        ? this.client.send(new PutObjectCommand({ ...this.target(key), ...headers, Body: body }))
+        : this.putStream(key, body, headers),
+    );
+    return written.VersionId ?? '';
   }
 
   /**
@@ -233,14 +249,14 @@ export class S3Store implements BlobStore {
   }
 
   /** A stream of unknown length goes up in parts; S3 shows the object when all have arrived. */
-  private async putStream(key: string, body: ByteStream, type: { ContentType?: string }) {
+  private async putStream(key: string, body: ByteStream, headers: WrittenHeaders) {
     const [{ Readable }, { Upload }] = await Promise.all([
       import('node:stream'),
       import('@aws-sdk/lib-storage'),
     ]);
-    await new Upload({
+    return new Upload({
       client: this.client,
-      params: { ...this.target(key), ...type, Body: Readable.from(body, { objectMode: false }) },
+      params: { ...this.target(key), ...headers, Body: Readable.from(body, { objectMode: false }) },
       partSize: PART_BYTES,
       queueSize: 2,
       // A rule of the bucket removes unfinished uploads; taking them back is one more permission.

@@ -22,8 +22,8 @@ const CHUNK_BYTES = 64 * 1024;
 
 /**
  * The entries of a zip file, read where they lie: nothing is unpacked to a disk. An entry that
- * inflates to more or less than the zip's directory says is an error when it is read. Encrypted entries
- * are left out.
+ * inflates to more or less than the zip's directory says is an error when it is read, and so is one that
+ * is encrypted.
  *
  * @throws InputError `not-a-zip`, `zip-too-large`; `zip-encrypted` where all entries are
  */
@@ -37,10 +37,9 @@ export async function zipEntries(archive: RangedFile): Promise<RangedFile[]> {
   const entries = await list(zip, name).catch((cause: unknown) => {
     throw zipError(name, cause);
   });
-  const plain = entries.filter((entry) => !entry.isEncrypted());
-  if (plain.length === 0 && entries.length > 0) throw encrypted(name);
+  if (entries.length > 0 && entries.every((entry) => entry.isEncrypted())) throw encrypted(name);
   const kept = new KeptEntry(zip, name);
-  return plain.map((entry) => ({
+  return entries.map((entry) => ({
     name: entry.fileName,
     bytes: entry.uncompressedSize,
     read: (from, to) => kept.read(entry, from, to),
@@ -98,7 +97,9 @@ class KeptEntry {
     this.file = file;
   }
 
-  async read(entry: Entry, from: number, to: number): Promise<Uint8Array> {
+  async read(entry: Entry, from: number, end: number): Promise<Uint8Array> {
+    if (entry.isEncrypted()) throw encrypted(`${this.file}: ${entry.fileName}`);
+    const to = Math.min(end, entry.uncompressedSize);
     if (entry.uncompressedSize < KEPT_BYTES)
       return (await this.start(entry, to)).subarray(from, to);
     if (from === 0 && to < entry.uncompressedSize) return this.start(entry, to);
@@ -111,14 +112,14 @@ class KeptEntry {
   private async start(entry: Entry, length: number): Promise<Uint8Array> {
     try {
       const stream = await this.stream(entry);
-      const chunks: Uint8Array[] = [];
-      let bytes = 0;
-      for await (const chunk of stream) {
-        chunks.push(chunk as Uint8Array);
-        bytes += (chunk as Uint8Array).byteLength;
-        if (bytes >= length) break;
+      const bytes = new Uint8Array(length);
+      let filled = 0;
+      for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+        bytes.set(chunk.subarray(0, length - filled), filled);
+        filled += Math.min(chunk.byteLength, length - filled);
+        if (filled === length) break;
       }
-      return new Uint8Array(Buffer.concat(chunks)).subarray(0, length);
+      return bytes.subarray(0, filled);
     } catch (cause) {
       throw zipError(`${this.file}: ${entry.fileName}`, cause);
     }
@@ -151,7 +152,7 @@ const encrypted = (subject: string): InputError =>
     code: 'zip-encrypted',
     subject,
     expected: 'a zip file that can be read',
-    found: 'encrypted entries alone',
+    found: 'an encrypted one',
     remedy: 'Make the zip file again without a password.',
   });
 

@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
 import * as z from 'zod';
+import { FaultSchema } from '../../core/contract/fault.ts';
+import { RunId } from '../../core/contract/ids.ts';
 
 /**
  * DICOM at a site: which series a case is, and where its objects lie. The id of a case says nothing of
@@ -76,3 +78,35 @@ export const DicomSource = z.strictObject({
   volumeVersionId: z.string(),
 });
 export type DicomSource = z.infer<typeof DicomSource>;
+
+const Count = z.int().positive();
+
+/**
+ * `dicom/<dataset>/uploads/<id>.json`: what became of a zip file, or of the files beside a marker. Series
+ * that are no cases, and files that cannot be read, are counted by reason.
+ */
+export const DicomUpload = z.strictObject({
+  schemaVersion: z.literal(1),
+  uploadId: RunId,
+  dataset: z.string(),
+  /** Of the zip file, or of the marker. */
+  key: z.string(),
+  versionId: z.string(),
+  uploadedAt: z.iso.datetime(),
+  /** `claimed`: being worked on since `claimedAt`. `refused`: nothing of it is a case. */
+  state: z.enum(['claimed', 'converted', 'refused', 'withdrawn', 'failed']),
+  claimedAt: z.iso.datetime(),
+  /** `unchanged`: the case's volume was made of the same bytes before. */
+  series: z.array(
+    z.strictObject({
+      caseId: z.string().regex(DICOM_CASE_ID),
+      outcome: z.enum(['converted', 'unchanged', 'refused']),
+      /** Why it was refused. */
+      code: z.string().nullable(),
+    }),
+  ),
+  leftAside: z.array(z.strictObject({ code: z.string(), files: Count })),
+  /** Why nothing of it is a case. */
+  fault: FaultSchema.nullable(),
+});
+export type DicomUpload = z.infer<typeof DicomUpload>;

@@ -61,6 +61,7 @@ export const JOB_RECORDS = {
  * The keys of a site's bucket, built and parsed here only:
  *
  *     incoming/<dataset>/{images,labels}/<file>      uploads
+ *     incoming/<dataset>/dicom/<name>.zip            DICOM; or .../<name>/… with .../<name>/ready written last
  *     incoming/<dataset>/patients.csv                whose the cases are
  *     incoming/<dataset>/dataset.json                what the classes of its labels are called
  *     cases/<dataset>/<case>/<run>/…                 what core/contract/keys.ts names
@@ -79,6 +80,7 @@ export const JOB_RECORDS = {
  *     training/runs/<id>/…, training/data/…          the trainer's own
  *     summaries/<dataset>/{summary.json,summary.csv}
  *     dicom/<dataset>/<case>.json                    which DICOM series a case is (site/contract/dicom.ts)
+ *     dicom/<dataset>/uploads/<id>.json              what became of an upload of DICOM
  *     viewer/<digest>.html                           the page of `sammix site view`
  */
 export const cloudKeys = {
@@ -111,7 +113,7 @@ export const cloudKeys = {
   /** Says that a run has not ended; empty. */
   openRun: (runId: string) => `${PREFIX.open}${runId}`,
   /** Says that an uploaded version was dealt with. One HEAD finds it: it is empty. */
-  handled: (key: string, version: string) => `${PREFIX.handled}${shortHash(`${key}\n${version}`)}`,
+  handled: (key: string, version: string) => `${PREFIX.handled}${uploadHash(key, version)}`,
   /** Which image has a case's name, where two could have it. */
   caseImage: (dataset: string, caseId: string) =>
     `${PREFIX.runs}images/${shortHash(`${dataset}\n${caseId}`)}.json`,
@@ -137,6 +139,8 @@ export const cloudKeys = {
   /** The run's record beside its results: what it cost, and its trace. */
   account: (dataset: string, caseId: string, runId: string) =>
     `${cloudKeys.runPrefix(dataset, caseId, runId)}/run.json`,
+  dicomUpload: (dataset: string, uploadId: string) =>
+    `${dicomUploadsBelow(assertSegment(dataset, 'the dataset'))}${uploadId}.json`,
   dicomSource: (dataset: string, caseId: string) =>
     `${PREFIX.dicom}${assertSegment(dataset, 'the dataset')}/${assertSegment(caseId, 'the case')}.json`,
   viewerPage: (sha256: string) => `${PREFIX.viewer}${sha256.slice(0, 16)}.html`,
@@ -189,6 +193,15 @@ export const TRAINING_REASONS = `${PREFIX.trainingRequests}*${REASON}`;
 
 const shortHash = (text: string): string =>
   createHash('sha256').update(text).digest('hex').slice(0, 16);
+
+/**
+ * Stands for one version of an upload where its key may not be told. S3 draws the ids of versions: of
+ * the hash nobody gets the key who does not know it already.
+ */
+export const uploadHash = (key: string, version: string): string => shortHash(`${key}\n${version}`);
+
+/** Records of uploads of DICOM: of one dataset, or as a role's resource of any. */
+export const dicomUploadsBelow = (dataset: string): string => `${PREFIX.dicom}${dataset}/uploads/`;
 
 /** Stands for a request's id where Batch allows no dots: in the name of its job. */
 export const trainingHash = (id: string): string => shortHash(id);
@@ -253,6 +266,24 @@ export function parseUpload(key: string): Upload | undefined {
     caseId: uploadCaseId(parts),
     place,
   };
+}
+
+/** An upload of DICOM: a zip file, or the marker that closes the files beside it. */
+export interface DicomUploadKey {
+  readonly kind: 'archive' | 'files';
+  readonly dataset: string;
+}
+
+/** How uploads of DICOM end: a zip file's name, and the name of the marker. */
+export const DICOM_ENDINGS = { archive: '.zip', files: '/ready' } as const;
+
+const DICOM_UPLOAD = new RegExp(`^${PREFIX.incoming}([^/]+)/dicom/.+?(\\.zip|/ready)$`);
+
+/** Undefined where a key is no upload of DICOM that is complete by itself. */
+export function parseDicomUpload(key: string): DicomUploadKey | undefined {
+  const [, dataset, ending] = DICOM_UPLOAD.exec(key) ?? [];
+  if (dataset === undefined) return undefined;
+  return { kind: ending === DICOM_ENDINGS.archive ? 'archive' : 'files', dataset };
 }
 
 const READY = new RegExp(`^${PREFIX.evaluationReady}([^/]+)\\.json$`);

@@ -19,6 +19,7 @@ interface Version {
   /** Null of a delete marker. */
   readonly body: Uint8Array | null;
   readonly at: Date;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 interface GetInput {
@@ -30,6 +31,7 @@ interface GetInput {
 interface PutInput {
   readonly Key: string;
   readonly Body: Uint8Array | Readable;
+  readonly Metadata?: Readonly<Record<string, string>>;
   readonly IfMatch?: string;
   readonly IfNoneMatch?: string;
 }
@@ -136,12 +138,18 @@ export class MemoryBucket {
   }
 
   private get({ Key, VersionId, Range }: GetInput) {
-    const { body: whole, etag, id } = this.newest(Key, VersionId);
+    const { body: whole, etag, id, metadata } = this.newest(Key, VersionId);
     const body = Range === undefined ? whole : partOf(whole, Range);
     const stream = Object.assign(Readable.from([Buffer.from(body)]), {
       transformToByteArray: async () => body,
     });
-    return { Body: stream, ContentLength: body.length, ETag: etag, VersionId: id };
+    return {
+      Body: stream,
+      ContentLength: body.length,
+      ETag: etag,
+      VersionId: id,
+      Metadata: metadata,
+    };
   }
 
   private head({ Key, VersionId }: GetInput) {
@@ -156,13 +164,17 @@ export class MemoryBucket {
     if (input.IfNoneMatch === '*' && current?.body) throw failure('PreconditionFailed', 412);
     if (input.IfMatch !== undefined && current?.etag !== input.IfMatch)
       throw failure('PreconditionFailed', 412);
-    return this.add(input.Key, body);
+    return this.add(input.Key, body, input.Metadata);
   }
 
-  private add(key: string, body: Uint8Array | null) {
+  private add(
+    key: string,
+    body: Uint8Array | null,
+    metadata: Readonly<Record<string, string>> = {},
+  ) {
     this.writes += 1;
     const etag = body ? `"${createHash('md5').update(body).digest('hex')}"` : '';
-    const version = { id: `v${this.writes}`, etag, body, at: new Date() };
+    const version = { id: `v${this.writes}`, etag, body, at: new Date(), metadata };
     this.objects.set(key, [...(this.objects.get(key) ?? []), version]);
     return { ETag: etag, VersionId: version.id };
   }
