@@ -14,6 +14,7 @@ export const FUNCTION_NAMES = [
   'evaluate-start',
   'evaluate-finish',
   'canary',
+  'dicom-seg',
   'watch',
 ] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];

@@ -7,6 +7,7 @@ import type { Construct } from 'constructs';
 import { OUTPUT, type Site, stackName } from '../site/contract/config.ts';
 import { monthlyBudget } from './budget.ts';
 import { Canary } from './canary.ts';
+import { DicomSeg } from './dicom-seg.ts';
 import { Evaluation } from './evaluation.ts';
 import { segmentJob } from './gpu-job.ts';
 import { GpuQueue } from './gpu-queue.ts';
@@ -68,6 +69,7 @@ export class SiteStack extends Stack {
       site.evaluation.canaryCases === 0
         ? undefined
         : new Canary(this, 'Canary', { site, storage, pipeline });
+    const dicomSeg = new DicomSeg(this, 'DicomSeg', { site, storage, pipeline });
     const jobs = [segment, training.job, evaluation.job].filter((job) => job !== undefined);
     if (network.s3)
       storage.onlyFrom(
@@ -89,6 +91,7 @@ export class SiteStack extends Stack {
       training,
       evaluation,
       canary,
+      dicomSeg,
       watch,
       jobs,
     });

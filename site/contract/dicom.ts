@@ -79,6 +79,15 @@ export const DicomSource = z.strictObject({
 });
 export type DicomSource = z.infer<typeof DicomSource>;
 
+/** Beside a mask: why there is no DICOM-SEG of it. Of codes alone: who reads results may not read names. */
+const NoSegmentation = z.strictObject({
+  schemaVersion: z.literal(1),
+  runId: RunId,
+  code: z.string(),
+  remedy: z.string(),
+});
+export type NoSegmentation = z.infer<typeof NoSegmentation>;
+
 const Count = z.int().positive();
 
 /**

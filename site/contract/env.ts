@@ -275,6 +275,8 @@ export const WatchEnv = () =>
   });
 export type WatchEnv = z.infer<ReturnType<typeof WatchEnv>>;
 
+export const DicomSegEnv = () => z.object(commonEnv());
+
 export const CanaryEnv = () =>
   z.object({
     ...commonEnv(),

@@ -41,6 +41,16 @@ export const PREFIX = {
 } as const;
 
 const UPLOADS_FILE = 'uploads.json';
+const NO_SEGMENTATION = 'segmentation.reason.json';
+
+/** What stands beside a mask as DICOM, or why nothing does; as a role's resources. */
+export const SEGMENTATIONS = [
+  runKeys(`${PREFIX.cases}*`).dicomSeg,
+  `${PREFIX.cases}*/${NO_SEGMENTATION}`,
+] as const;
+
+/** Pointers to the newest runs of all cases, as a rule matches them. */
+export const LATEST_POINTERS = `${PREFIX.cases}*/latest*.json`;
 
 /** The records of the uploads of all trainings, as a role's resource. */
 export const TRAINING_UPLOADS = `${PREFIX.trainingRuns}*/${UPLOADS_FILE}`;
@@ -139,6 +149,9 @@ export const cloudKeys = {
   /** The run's record beside its results: what it cost, and its trace. */
   account: (dataset: string, caseId: string, runId: string) =>
     `${cloudKeys.runPrefix(dataset, caseId, runId)}/run.json`,
+  /** Why there is no DICOM-SEG of a run. */
+  noSegmentation: (dataset: string, caseId: string, runId: string) =>
+    `${cloudKeys.runPrefix(dataset, caseId, runId)}/${NO_SEGMENTATION}`,
   dicomUpload: (dataset: string, uploadId: string) =>
     `${dicomUploadsBelow(assertSegment(dataset, 'the dataset'))}${uploadId}.json`,
   dicomSource: (dataset: string, caseId: string) =>

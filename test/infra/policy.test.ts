@@ -140,6 +140,38 @@ const NEEDED: readonly (readonly [string, Call])[] = [
     { by: { role: 'EvaluationFinishRole' }, action: 'sns:Publish', on: { id: 'Notices' } },
   ],
   [
+    'dicom-seg reads which series a case is',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:GetObject',
+      on: object('dicom/liver/s0123456789abcdef.json'),
+    },
+  ],
+  [
+    'dicom-seg reads a version of uploaded DICOM',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/dicom/study.zip'),
+    },
+  ],
+  [
+    'dicom-seg writes beside a mask',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object(`cases/liver/s0123456789abcdef/${RUN}/segmentation.dcm`),
+    },
+  ],
+  [
+    'dicom-seg says why it could not',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object(`cases/liver/s0123456789abcdef/${RUN}/segmentation.reason.json`),
+    },
+  ],
+  [
     'the watch announces an end again',
     { by: { role: 'WatchLookRole' }, action: 'sqs:SendMessage', on: { id: 'PipelineResults' } },
   ],
@@ -387,6 +419,46 @@ const FORBIDDEN: readonly (readonly [string, Call])[] = [
       by: { role: 'CanaryRunRole' },
       action: 's3:PutObject',
       on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
+    'dicom-seg changes a mask',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object(`cases/liver/c1/${RUN}/mask.nii.gz`),
+    },
+  ],
+  [
+    'dicom-seg changes which series a case is',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object('dicom/liver/s0123456789abcdef.json'),
+    },
+  ],
+  [
+    'dicom-seg uploads',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
+    'dicom-seg reads uploads that are no DICOM',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
+    'assemble reads which series a case is',
+    {
+      by: { role: 'PipelineAssembleRole' },
+      action: 's3:GetObject',
+      on: object('dicom/liver/s0123456789abcdef.json'),
     },
   ],
   [

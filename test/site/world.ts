@@ -67,6 +67,7 @@ const FUNCTIONS = {
   'evaluate-start': () => import('../../functions/evaluate-start.ts'),
   'evaluate-finish': () => import('../../functions/evaluate-finish.ts'),
   canary: () => import('../../functions/canary.ts'),
+  'dicom-seg': () => import('../../functions/dicom-seg.ts'),
   watch: () => import('../../functions/watch.ts'),
   dicom: () => import('../../functions/dicom.ts'),
 } as const;
