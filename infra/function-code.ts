@@ -7,6 +7,7 @@ import { type AssetCode, Code } from 'aws-cdk-lib/aws-lambda';
 /** Files of `functions/` that are deployed. The others are parts of them. */
 export const FUNCTION_NAMES = [
   'split',
+  'dicom',
   'assemble',
   'failures',
   'summary',

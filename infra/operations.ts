@@ -17,6 +17,7 @@ import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import { METRICS_NAMESPACE, type MetricName } from '../site/contract/metrics.ts';
 import type { Canary } from './canary.ts';
+import type { Dicom } from './dicom.ts';
 import type { DicomSeg } from './dicom-seg.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { GpuJob } from './gpu-job.ts';
@@ -28,6 +29,7 @@ export interface OperationsProps {
   readonly site: Site;
   readonly topic: Topic;
   readonly pipeline: Pipeline;
+  readonly dicom: Dicom;
   readonly training: Training;
   readonly evaluation: Evaluation;
   /** Undefined at a site without one. */
@@ -58,10 +60,11 @@ export class Operations extends Construct {
 
   private alarms(): void {
     const { queues } = this.props.pipeline;
-    const { pipeline, training, evaluation, canary, dicomSeg, watch } = this.props;
+    const { pipeline, dicom, training, evaluation, canary, dicomSeg, watch } = this.props;
     this.countGpuFaults();
     const functions = {
       ...pipeline.functions,
+      dicom: dicom.function,
       train: training.function,
       ...evaluation.functions,
       ...(canary && { canary: canary.function }),
@@ -115,7 +118,8 @@ export class Operations extends Construct {
       below: true,
       text: 'Nobody has looked at the open runs for an hour.',
     });
-    for (const [name, queue] of Object.entries({ Uploads: queues.ingest, Results: queues.results }))
+    const waiting = { Uploads: queues.ingest, Dicom: dicom.queue, Results: queues.results };
+    for (const [name, queue] of Object.entries(waiting))
       this.alarm(`${name}Wait`, {
         metric: queue.metricApproximateAgeOfOldestMessage({ period: PERIOD }),
         threshold: Duration.hours(1).toSeconds(),
@@ -152,10 +156,11 @@ export class Operations extends Construct {
   }
 
   private dashboard(): void {
-    const { pipeline, training, evaluation, dicomSeg } = this.props;
+    const { pipeline, dicom, training, evaluation, dicomSeg } = this.props;
     const { ingest, results, failures } = pipeline.queues;
     const waiting = [
       ingest,
+      dicom.queue,
       results,
       failures,
       training.queue,

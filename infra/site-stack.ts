@@ -7,6 +7,7 @@ import type { Construct } from 'constructs';
 import { OUTPUT, type Site, stackName } from '../site/contract/config.ts';
 import { monthlyBudget } from './budget.ts';
 import { Canary } from './canary.ts';
+import { Dicom } from './dicom.ts';
 import { DicomSeg } from './dicom-seg.ts';
 import { Evaluation } from './evaluation.ts';
 import { segmentJob } from './gpu-job.ts';
@@ -62,6 +63,7 @@ export class SiteStack extends Stack {
       gpu,
       segment: segment.definition,
     });
+    const dicom = new Dicom(this, 'Dicom', { site, storage, pipeline });
     const training = new Training(this, 'Training', { site, storage, gpu, pipeline });
     const topic = noticeTopic(this, 'Notices', { site, key: storage.key });
     const evaluation = new Evaluation(this, 'Evaluation', { site, storage, gpu, pipeline, topic });
@@ -88,6 +90,7 @@ export class SiteStack extends Stack {
       site,
       topic,
       pipeline,
+      dicom,
       training,
       evaluation,
       canary,

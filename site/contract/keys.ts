@@ -153,7 +153,7 @@ export const cloudKeys = {
   noSegmentation: (dataset: string, caseId: string, runId: string) =>
     `${cloudKeys.runPrefix(dataset, caseId, runId)}/${NO_SEGMENTATION}`,
   dicomUpload: (dataset: string, uploadId: string) =>
-    `${dicomUploadsBelow(assertSegment(dataset, 'the dataset'))}${uploadId}.json`,
+    `${dicomUploadsBelow(dataset)}${uploadId}.json`,
   dicomSource: (dataset: string, caseId: string) =>
     `${PREFIX.dicom}${assertSegment(dataset, 'the dataset')}/${assertSegment(caseId, 'the case')}.json`,
   viewerPage: (sha256: string) => `${PREFIX.viewer}${sha256.slice(0, 16)}.html`,
@@ -213,8 +213,12 @@ const shortHash = (text: string): string =>
  */
 export const uploadHash = (key: string, version: string): string => shortHash(`${key}\n${version}`);
 
-/** Records of uploads of DICOM: of one dataset, or as a role's resource of any. */
-export const dicomUploadsBelow = (dataset: string): string => `${PREFIX.dicom}${dataset}/uploads/`;
+/** Records of a dataset's uploads of DICOM. */
+export const dicomUploadsBelow = (dataset: string): string =>
+  `${PREFIX.dicom}${assertSegment(dataset, 'the dataset')}/uploads/`;
+
+/** The same of any dataset, as a role's resource. */
+export const DICOM_UPLOADS = `${PREFIX.dicom}*/uploads/*`;
 
 /** Stands for a request's id where Batch allows no dots: in the name of its job. */
 export const trainingHash = (id: string): string => shortHash(id);
@@ -298,6 +302,10 @@ export function parseDicomUpload(key: string): DicomUploadKey | undefined {
   if (dataset === undefined) return undefined;
   return { kind: ending === DICOM_ENDINGS.archive ? 'archive' : 'files', dataset };
 }
+
+/** Below it are the files that a marker closes, and itself. */
+export const filesBeside = (marker: string): string =>
+  marker.slice(0, 1 - DICOM_ENDINGS.files.length);
 
 const READY = new RegExp(`^${PREFIX.evaluationReady}([^/]+)\\.json$`);
 

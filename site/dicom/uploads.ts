@@ -4,7 +4,7 @@ import type { Instance } from '../../dicom/instance.ts';
 import type { LeftAside } from '../../dicom/series.ts';
 import type { DicomFiles, DicomSource, DicomUpload } from '../contract/dicom.ts';
 import type { ObjectCreated } from '../contract/events.ts';
-import { cloudKeys, DICOM_ENDINGS, type DicomUploadKey, uploadHash } from '../contract/keys.ts';
+import { cloudKeys, type DicomUploadKey, filesBeside, uploadHash } from '../contract/keys.ts';
 
 /** An upload of DICOM by its event: which bytes it is, and what is kept of what became of it. */
 
@@ -40,7 +40,7 @@ export async function sourceOfUpload(
 ): Promise<DicomSource['source']> {
   const { key, size: bytes, 'version-id': versionId } = object;
   if (kind === 'archive') return { kind, key, versionId, bytes };
-  const prefix = key.slice(0, 1 - DICOM_ENDINGS.files.length);
+  const prefix = filesBeside(key);
   const files: DicomFiles['files'] = [];
   for await (const version of store.listVersions(prefix))
     if (version.isLatest && !version.isDeleteMarker && version.key !== key)

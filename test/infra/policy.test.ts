@@ -58,6 +58,47 @@ const NEEDED: readonly (readonly [string, Call])[] = [
     { by: { role: 'PipelineSplitRole' }, action: 's3:PutObject', on: object(`runs/open/${RUN}`) },
   ],
   [
+    'dicom reads a version of a zip file',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/dicom/a.zip'),
+    },
+  ],
+  [
+    'dicom uploads the volume of a series',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:PutObject',
+      on: object('incoming/liver/images/s0123456789abcdef.nii'),
+    },
+  ],
+  [
+    'dicom reads the key that names cases',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 'secretsmanager:GetSecretValue',
+      on: { id: 'DicomCaseKey' },
+    },
+  ],
+  [
+    'dicom lists the files of an upload',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:ListBucketVersions',
+      on: { id: 'StorageData' },
+      context: { 's3:prefix': 'incoming/liver/dicom/visit/' },
+    },
+  ],
+  [
+    'failures writes what became of an upload of DICOM',
+    {
+      by: { role: 'PipelineReportFailureRole' },
+      action: 's3:PutObject',
+      on: object(`dicom/liver/uploads/${RUN}.json`),
+    },
+  ],
+  [
     'the segment job reads slabs',
     {
       by: { role: 'SegmentJobJobRole' },
@@ -454,13 +495,84 @@ const FORBIDDEN: readonly (readonly [string, Call])[] = [
     },
   ],
   [
-    'assemble reads which series a case is',
+    'dicom reads an image of somebody else',
     {
-      by: { role: 'PipelineAssembleRole' },
+      by: { role: 'DicomConvertRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
+    'dicom removes an image',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:DeleteObject',
+      on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
+    'dicom lists the versions of everything',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:ListBucketVersions',
+      on: { id: 'StorageData' },
+      context: { 's3:prefix': '' },
+    },
+  ],
+  [
+    'dicom activates a bundle',
+    { by: { role: 'DicomConvertRole' }, action: 's3:PutObject', on: object('models/active.json') },
+  ],
+  [
+    'dicom reads another secret',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 'secretsmanager:GetSecretValue',
+      on: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:other',
+    },
+  ],
+  [
+    'failures reads which series a case is',
+    {
+      by: { role: 'PipelineReportFailureRole' },
       action: 's3:GetObject',
       on: object('dicom/liver/s0123456789abcdef.json'),
     },
   ],
+  [
+    'dicom-seg reads the key that names cases',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 'secretsmanager:GetSecretValue',
+      on: { id: 'DicomCaseKey' },
+    },
+  ],
+  ...[
+    ['split', 'PipelineSplitRole'],
+    ['assemble', 'PipelineAssembleRole'],
+    ['summary', 'PipelineSummaryRole'],
+    ['the segment job', 'SegmentJobJobRole'],
+    ['the evaluation job', 'EvaluationJobJobRole'],
+    ['the trainer', 'TrainingJobJobRole'],
+  ].flatMap(([who, role]): (readonly [string, Call])[] => [
+    [
+      `${who} reads the key that names cases`,
+      {
+        by: { role: role! },
+        action: 'secretsmanager:GetSecretValue',
+        on: { id: 'DicomCaseKey' },
+      },
+    ],
+    [
+      `${who} reads which series a case is`,
+      {
+        by: { role: role! },
+        action: 's3:GetObject',
+        on: object('dicom/liver/s0123456789abcdef.json'),
+        ...(role!.endsWith('JobRole') && { through: S3 }),
+      },
+    ],
+  ]),
   [
     'split deletes a result',
     {
