@@ -24,8 +24,8 @@ import {
 import { earlierEvaluation, writeEvaluation } from './evaluation-files.ts';
 import { evaluatedCaseLine, evaluationLines } from './evaluation-lines.ts';
 import { EXIT } from './exit-codes.ts';
-import { leftOutCounts } from './inputs.ts';
 import { numbers, texts, withLabels } from './labels.ts';
+import { leftOutCounts } from './left-out.ts';
 import { type Progress, printDefect, TimeLeft } from './progress.ts';
 
 /** `sammix evaluate` */
