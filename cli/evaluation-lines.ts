@@ -11,9 +11,16 @@ import { faultText } from '../core/errors.ts';
 import { counted, hasInterval } from '../core/page/format.ts';
 import { duration } from './progress.ts';
 
-/** One case in one line. */
-export function evaluatedCaseLine(row: EvaluatedCase, resumed: boolean): string {
-  const { caseId, status, fault, metrics, seconds, flags } = row;
+/**
+ * One case in one line.
+ *
+ * @param tookMs by the clock of this command, which may have had less to do than the mask took
+ */
+export function evaluatedCaseLine(
+  { caseId, status, fault, metrics, flags }: EvaluatedCase,
+  resumed: boolean,
+  tookMs: number | null,
+): string {
   if (status === 'failed') return `FAILED ${caseId}: ${fault ? faultText(fault) : 'no mask'}`;
   if (status === 'label-unusable')
     return `NOT COMPARED ${caseId}: ${fault ? faultText(fault) : 'its label cannot be used'}`;
@@ -22,7 +29,7 @@ export function evaluatedCaseLine(row: EvaluatedCase, resumed: boolean): string 
     typeof metrics?.dice === 'number' && `Dice ${metrics.dice.toFixed(3)}`,
     typeof metrics?.hd95Mm === 'number' && `HD95 ${metrics.hd95Mm.toFixed(1)} mm`,
     flags.includes('not-an-abdomen') && 'NOT AN ABDOMEN',
-    !resumed && seconds !== null && duration(seconds * 1000),
+    !resumed && tookMs !== null && duration(tookMs),
   ];
   return `${resumed ? 'kept  ' : 'done  '} ${caseId}: ${parts.filter(Boolean).join(', ')}`;
 }

@@ -11,7 +11,8 @@ import type { LabelInput } from '../core/stage/compare.ts';
 import { integer } from './command.ts';
 import { contentVersion, readFile as streamOf, unreadableFault } from './files.ts';
 import { type CaseInput, pairedImageOf, seenAs } from './inputs.ts';
-import { type LeftOut, walk } from './walk.ts';
+import type { LeftOut } from './left-out.ts';
+import { walk } from './walk.ts';
 
 /** What the options say of labels. */
 export interface LabelOptions {
