@@ -1,9 +1,10 @@
 import { rmSync } from 'node:fs';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
 import { ConfigError } from '../core/errors.ts';
 import { storageError } from './dir-store.ts';
+import { makeFolder } from './make-folder.ts';
 
 const LOCK = '.sammix.lock';
 
@@ -24,7 +25,7 @@ export async function lockFolder(folder: string): Promise<() => Promise<void>> {
   const file = path.join(path.resolve(folder), LOCK);
   const own: Holder = { pid: process.pid, host: hostname(), since: new Date().toISOString() };
   try {
-    await mkdir(path.dirname(file), { recursive: true });
+    await makeFolder(path.dirname(file));
     await take(file, own);
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;

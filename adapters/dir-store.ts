@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
-import { access, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
+import { access, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { StorageError } from '../core/errors.ts';
 import type { BlobInfo, BlobStore, ByteStream } from '../core/ports.ts';
+import { makeFolder } from './make-folder.ts';
 
 /** What an interrupted write leaves behind; never listed, removed by `sweep`. */
 const TEMPORARY = /\.[0-9a-f]{12}\.part$/;
@@ -51,7 +52,7 @@ export class DirStore implements BlobStore {
     const file = this.path(key);
     const temporary = `${file}.${randomBytes(6).toString('hex')}.part`;
     try {
-      await mkdir(path.dirname(file), { recursive: true });
+      await makeFolder(path.dirname(file));
       await writeAll(temporary, body);
       await rename(temporary, file);
     } catch (cause) {

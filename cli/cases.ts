@@ -3,7 +3,7 @@ import type { SeenFile } from '../core/dataset/layout.ts';
 import type { Fault } from '../core/errors.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import { isWithin } from './files.ts';
-import { type CaseInput, findInputs, leftOutLines } from './inputs.ts';
+import { type CaseInput, findInputs } from './inputs.ts';
 import {
   type FoundLabels,
   findLabels,
@@ -15,9 +15,9 @@ import {
   seeingLabels,
   unusableLabel,
 } from './labels.ts';
+import { type LeftOut, leftOutLines } from './left-out.ts';
 import { type PairRow, readPairs, realPath } from './pairs.ts';
 import { findPatients } from './patients.ts';
-import type { LeftOut } from './walk.ts';
 
 export interface CollectOptions extends LabelOptions {
   readonly out?: string;

@@ -8,8 +8,9 @@ import { problemOfFault } from '../core/volume/problem.ts';
 import { imageName, openImage } from './case-image.ts';
 import { DEFAULT_BUNDLE, report, withOutput } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { type CaseInput, findInputs, leftOutCounts, leftOutLines } from './inputs.ts';
+import { type CaseInput, findInputs } from './inputs.ts';
 import { seeingLabels } from './labels.ts';
+import { leftOutCounts, leftOutLines } from './left-out.ts';
 
 /** `sammix check` */
 export function define(command: Command): void {

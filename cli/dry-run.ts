@@ -2,7 +2,7 @@ import { faultText, SammixError } from '../core/errors.ts';
 import { collectCases, type LabelCase } from './cases.ts';
 import type { Finished } from './command.ts';
 import { EXIT } from './exit-codes.ts';
-import { leftOutCounts } from './inputs.ts';
+import { leftOutCounts } from './left-out.ts';
 import { isDone, type RunToBe } from './local.ts';
 import type { Progress } from './progress.ts';
 import type { RunOptions } from './run.ts';

@@ -24,8 +24,8 @@ import {
 import { earlierEvaluation, writeEvaluation } from './evaluation-files.ts';
 import { evaluatedCaseLine, evaluationLines } from './evaluation-lines.ts';
 import { EXIT } from './exit-codes.ts';
-import { leftOutCounts } from './inputs.ts';
 import { numbers, texts, withLabels } from './labels.ts';
+import { leftOutCounts } from './left-out.ts';
 import { type Progress, printDefect, TimeLeft } from './progress.ts';
 
 /** `sammix evaluate` */
@@ -57,7 +57,7 @@ export function define(command: Command): void {
     )
     .option(
       '--prediction-value <n>',
-      'the class of the predictions that is liver (repeatable)',
+      'the class of the predictions that is the target (repeatable)',
       numbers,
     )
     .option('--prediction-name <name>', 'the same by its name in dataset.json (repeatable)', texts)
@@ -80,7 +80,7 @@ Exit:     0 all compared, 1 some cases failed or have an unusable label, 2 usage
       await report(command, async (progress) => {
         const { evaluation, exitCode } = await evaluateCommand(dataset, options, progress);
         const errors = evaluation.cases.flatMap((row) =>
-          row.fault ? [evaluatedCaseLine(row, false)] : [],
+          row.fault ? [evaluatedCaseLine(row, false, null)] : [],
         );
         return { result: evaluation, errors, exitCode };
       });
@@ -140,6 +140,7 @@ async function evaluateInto(
     createdAt,
     sammixVersion: packageJson.version,
     bundle: masks.bundle,
+    target: masks.target,
     previous: earlier.previous,
     leftOut: leftOutCounts(leftOut),
   });
@@ -194,10 +195,11 @@ async function measureAll(
     progress.begin(input.caseId, `[${at + 1}/${cases.length}${left.text(cases.length - at)}]`);
     const startedMs = performance.now();
     const { row, resumed } = await measureOrFail(masks, input);
-    left.add({ resumed, ms: performance.now() - startedMs });
+    const tookMs = performance.now() - startedMs;
+    left.add({ resumed, ms: tookMs });
     rows.push(row);
     const position = `${at + 1}/${cases.length}${left.text(cases.length - at - 1)}`;
-    progress.line(`${evaluatedCaseLine(row, resumed)} (${position})`);
+    progress.line(`${evaluatedCaseLine(row, resumed, tookMs)} (${position})`);
   }
 }
 

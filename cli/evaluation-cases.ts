@@ -11,6 +11,7 @@ import { ConfigError } from '../core/errors.ts';
 import { drawPrediction } from '../core/evaluation/prediction.ts';
 import { evaluatedCase, measurePrediction, unmeasured } from '../core/evaluation/rows.ts';
 import { putJson, usableJson } from '../core/json.ts';
+import { wordList } from '../core/page/format.ts';
 import { folderOfTarget } from '../core/stage/join-targets.ts';
 import { imageName, imageStream, imageVersion } from './case-image.ts';
 import { type CaseLabel, caseLabel, type LabelCase } from './cases.ts';
@@ -36,6 +37,8 @@ export interface MeasuredRow {
 export interface MaskSource {
   /** Null where the masks were made elsewhere. */
   readonly bundle: BundleDisplay | null;
+  /** What masks made elsewhere are of, where it was said. */
+  readonly target?: string | undefined;
   measure(input: LabelledInput): Promise<MeasuredRow>;
   close(): Promise<void>;
 }
@@ -92,6 +95,7 @@ export async function folderMasks(
   const usable = cases.filter(({ fault }) => fault === undefined);
   const found = await findLabels(folder, usable, []);
   const choice = predictionChoice(options);
+  const target = predictedTarget(options);
   const results = new DirStore(path.resolve(folder));
   const maskOf = async (input: LabelledInput): Promise<CaseLabel | undefined> => {
     const own = await ownMask(results, input.caseId, options.labelName?.[0] ?? LIVER);
@@ -102,8 +106,9 @@ export async function folderMasks(
   };
   return {
     bundle: null,
+    target,
     measure: async (input) =>
-      measureMask(store, input, await maskOf(input), { force, choice, headerText }),
+      measureMask(store, input, await maskOf(input), { force, choice, headerText, target }),
     close: () => Promise.resolve(),
   };
 }
@@ -133,6 +138,14 @@ function predictionChoice(options: PredictionOptions): LabelChoice {
   return { ...labelChoice(options), options: PREDICTION_OPTIONS };
 }
 
+/** What the masks are of, where the options say it: they name the liver where they say nothing. */
+function predictedTarget(options: PredictionOptions): string | undefined {
+  const names = options.predictionName ?? options.labelName;
+  if (names && names.length > 0) return wordList(names);
+  const values = options.labelValue ?? options.predictionValue;
+  return values?.length ? `class ${wordList(values.map(String))}` : undefined;
+}
+
 /** A mask of sammix has one class, whatever the labels call it. */
 const ownChoice = ({
   predictionValue: values,
@@ -143,13 +156,14 @@ interface MeasureOptions {
   readonly force: boolean;
   readonly choice: LabelChoice;
   readonly headerText: boolean;
+  readonly target: string | undefined;
 }
 
 async function measureMask(
   store: DirStore,
   input: LabelledInput,
   mask: CaseLabel | undefined,
-  { force, choice, headerText }: MeasureOptions,
+  { force, choice, headerText, target }: MeasureOptions,
 ): Promise<MeasuredRow> {
   const { caseId, patientId, image, pairedImage, dicom } = input;
   const label = await input.label.read();
@@ -162,8 +176,8 @@ async function measureMask(
   const inputsVersion = await versionOfAll(files, [
     label.version,
     JSON.stringify(choice),
-    // Those of before pictures were drawn are measured again.
-    'with pictures',
+    // Those of before pictures were drawn, and named by their target, are measured again.
+    'with pictures of a target',
     ...(dicom ? [(await imageVersion(input)).version] : []),
     ...(headerText ? ['header text'] : []),
   ]);
@@ -186,7 +200,8 @@ async function measureMask(
   });
   const { row, compared } = measured;
   const drawn = runKeys(`${caseId}/${PREDICTION.folder}`);
-  const gallery = compared && (await drawPrediction(measured, compared, opened, drawn, store));
+  const gallery =
+    compared && (await drawPrediction(measured, compared, opened, target, drawn, store));
   if (gallery) await recordSources(store, drawn, input, input.label.file ?? undefined);
   const kept: MeasuredCase = {
     schemaVersion: 1,

@@ -1,4 +1,5 @@
 import path from 'node:path';
+import { targetOf } from '../core/contract/bundle.ts';
 import type {
   EstimateInterval,
   EvaluatedCase,
@@ -10,9 +11,16 @@ import { faultText } from '../core/errors.ts';
 import { counted, hasInterval } from '../core/page/format.ts';
 import { duration } from './progress.ts';
 
-/** One case in one line. */
-export function evaluatedCaseLine(row: EvaluatedCase, resumed: boolean): string {
-  const { caseId, status, fault, metrics, seconds, flags } = row;
+/**
+ * One case in one line.
+ *
+ * @param tookMs by the clock of this command, which may have had less to do than the mask took
+ */
+export function evaluatedCaseLine(
+  { caseId, status, fault, metrics, flags }: EvaluatedCase,
+  resumed: boolean,
+  tookMs: number | null,
+): string {
   if (status === 'failed') return `FAILED ${caseId}: ${fault ? faultText(fault) : 'no mask'}`;
   if (status === 'label-unusable')
     return `NOT COMPARED ${caseId}: ${fault ? faultText(fault) : 'its label cannot be used'}`;
@@ -21,7 +29,7 @@ export function evaluatedCaseLine(row: EvaluatedCase, resumed: boolean): string 
     typeof metrics?.dice === 'number' && `Dice ${metrics.dice.toFixed(3)}`,
     typeof metrics?.hd95Mm === 'number' && `HD95 ${metrics.hd95Mm.toFixed(1)} mm`,
     flags.includes('not-an-abdomen') && 'NOT AN ABDOMEN',
-    !resumed && seconds !== null && duration(seconds * 1000),
+    !resumed && tookMs !== null && duration(tookMs),
   ];
   return `${resumed ? 'kept  ' : 'done  '} ${caseId}: ${parts.filter(Boolean).join(', ')}`;
 }
@@ -45,8 +53,8 @@ export function evaluationLines(evaluation: Evaluation, out: string): string[] {
   ].filter((line) => typeof line === 'string');
 }
 
-/** What was counted as liver, where that is not all there is. */
-function meaningLines({ cases }: Evaluation): string[] {
+/** What was counted as the target, where that is not all there is. */
+function meaningLines({ cases, bundle, target }: Evaluation): string[] {
   const counts = new Map<string, number>();
   for (const { labelMeaning, predictionMeaning } of cases)
     for (const [what, meaning] of [
@@ -56,7 +64,8 @@ function meaningLines({ cases }: Evaluation): string[] {
       if (meaning !== undefined)
         counts.set(`${what}: ${meaning}`, (counts.get(`${what}: ${meaning}`) ?? 0) + 1);
   return [...counts].map(
-    ([meaning, count]) => `counted as liver in ${meaning}: ${counted(count, 'case')}`,
+    ([meaning, count]) =>
+      `counted as ${targetOf(bundle ?? { target })} in ${meaning}: ${counted(count, 'case')}`,
   );
 }
 

@@ -5,8 +5,9 @@ import { rolesOf, type SeenFile } from '../core/dataset/layout.ts';
 import { ConfigError, type Fault, SammixError } from '../core/errors.ts';
 import type { AxialStack } from '../dicom/series.ts';
 import { dicomAmong, dicomOf, type FoundDicom, type FoundSeries, isDicom } from './dicom-cases.ts';
-import { kindFault, unreadableFault } from './files.ts';
-import { type LeftOut, type LeftOutReason, naturally, REASONS, walk } from './walk.ts';
+import { isWithin, kindFault, unreadableFault } from './files.ts';
+import { type LeftOut, type LeftOutReason, leftOutCounts } from './left-out.ts';
+import { naturally, walk } from './walk.ts';
 
 /** One image to segment. */
 export interface CaseInput {
@@ -107,7 +108,11 @@ async function search(given: string, excluded: readonly string[]): Promise<Searc
   const nothing: Searched = { images: [], labels: [], leftOut: [] };
   const info = await stat(given).catch((cause: NodeJS.ErrnoException) => cause.code ?? 'unknown');
   if (typeof info === 'string') return { ...nothing, fault: unreadableFault(given, info) };
-  if (info.isDirectory()) return searchFolder(given, excluded);
+  if (info.isDirectory()) {
+    const around = excluded.find((folder) => isWithin(folder, given));
+    if (around !== undefined) return { ...nothing, fault: insideOther(given, around) };
+    return searchFolder(given, excluded);
+  }
   if (info.isFile() && (await isDicom(given))) return searchDicomFile(given);
   const header = await headerOf(given);
   const fault = info.isFile() ? header.fault : kindFault(given, info);
@@ -235,7 +240,7 @@ function noImages(given: string, { labels, leftOut }: Searched): Fault {
     ...leftOut,
     ...labels.map((file): LeftOut => ({ path: file.path, reason: 'label' })),
   ]);
-  const dicom = leftOut.flatMap(({ why }) => why ?? []);
+  const dicom = leftOut.flatMap(({ why }) => (why === undefined ? [] : [why.replace(/\.$/, '')]));
   return {
     code: 'no-images',
     subject: given,
@@ -244,7 +249,7 @@ function noImages(given: string, { labels, leftOut }: Searched): Fault {
       counts.length === 0
         ? 'none'
         : [
-            `none, but ${counts.map(({ reason, count }) => `${count} ${REASONS[reason]}`).join(', ')}`,
+            `none, but ${counts.map(({ meaning, count }) => `${count} ${meaning}`).join(', ')}`,
             ...dicom,
           ].join('; '),
     remedy:
@@ -254,6 +259,14 @@ function noImages(given: string, { labels, leftOut }: Searched): Fault {
   };
 }
 
+const insideOther = (given: string, around: string): Fault => ({
+  code: 'input-inside-other',
+  subject: given,
+  expected: 'a folder of images outside those of --out, --predictions and --label',
+  found: given === around ? 'one of them' : `a part of ${around}`,
+  remedy: 'Write results into a folder of their own; it may lie below the images.',
+});
+
 const noInputs = (): Fault => ({
   code: 'no-images',
   subject: 'the command line',
@@ -261,31 +274,3 @@ const noInputs = (): Fault => ({
   found: 'none',
   remedy: 'Name what is to be looked at.',
 });
-
-export interface LeftOutCount {
-  readonly reason: LeftOutReason;
-  readonly meaning: string;
-  readonly count: number;
-  readonly paths: readonly string[];
-}
-
-/** What was seen and not taken, by reason. */
-export function leftOutCounts(leftOut: readonly LeftOut[]): LeftOutCount[] {
-  return (Object.keys(REASONS) as LeftOutReason[]).flatMap((reason) => {
-    const paths = leftOut.filter((one) => one.reason === reason).map((one) => one.path);
-    return paths.length === 0
-      ? []
-      : [{ reason, meaning: REASONS[reason], count: paths.length, paths }];
-  });
-}
-
-/** One line a reason, with the first few by name. */
-export const leftOutLines = (leftOut: readonly LeftOut[]): string[] =>
-  leftOutCounts(leftOut).flatMap(({ reason, meaning, count, paths }) => {
-    const told = leftOut.filter((one) => one.reason === reason).flatMap(({ why }) => why ?? []);
-    if (told.length > 0) return told.map((why) => `not taken: ${why}`);
-    const shown = paths
-      .slice(0, 3)
-      .map((file) => path.join(path.basename(path.dirname(file)), path.basename(file)));
-    return `not taken: ${meaning}: ${count} (${shown.join(', ')}${count > 3 ? ', ...' : ''})`;
-  });

@@ -11,7 +11,8 @@ import type { LabelInput } from '../core/stage/compare.ts';
 import { integer } from './command.ts';
 import { contentVersion, readFile as streamOf, unreadableFault } from './files.ts';
 import { type CaseInput, pairedImageOf, seenAs } from './inputs.ts';
-import { type LeftOut, walk } from './walk.ts';
+import type { LeftOut } from './left-out.ts';
+import { walk } from './walk.ts';
 
 /** What the options say of labels. */
 export interface LabelOptions {
@@ -22,7 +23,7 @@ export interface LabelOptions {
 
 export const withLabels = (command: Command): Command =>
   command
-    .option('--label-value <n>', 'the class of the labels that is liver (repeatable)', numbers)
+    .option('--label-value <n>', 'the class of the labels that is the target (repeatable)', numbers)
     .option('--label-name <name>', 'the same by its name in dataset.json (repeatable)', texts)
     .option('--label-ignore <n>', 'a class that no metric looks at (repeatable)', numbers);
 

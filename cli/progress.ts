@@ -31,7 +31,7 @@ export function terminalProgress(
   let drawnMs = 0;
   const clear = (): void => void out.write('\r\x1b[2K');
   // A line that wraps cannot be redrawn: it would be left behind at every step.
-  const draw = (text: string): void => void out.write(text.slice(0, (out.columns ?? 80) - 1));
+  const draw = (text: string): void => void out.write(text.slice(0, (out.columns || 80) - 1));
   return {
     begin(caseId, position) {
       label = [position, visible(caseId)].filter(Boolean).join(' ');

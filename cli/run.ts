@@ -11,14 +11,14 @@ import { type CollectOptions, collectCases } from './cases.ts';
 import { folderName, report, share, withModel, withOutput } from './command.ts';
 import { dryRun } from './dry-run.ts';
 import { EXIT } from './exit-codes.ts';
-import { leftOutCounts } from './inputs.ts';
 import { withLabels } from './labels.ts';
+import type { LeftOut } from './left-out.ts';
+import { leftOutCounts } from './left-out.ts';
 import { closeRun, isDefect, type LocalRun, type ModelOptions } from './local.ts';
 import { duration, type Progress, TimeLeft } from './progress.ts';
 import { refuseCorrected } from './refuse-corrected.ts';
 import { writeRunIndex } from './run-index.ts';
 import { openRuns, refuseOtherLayout, runTargets, type TargetOutcome } from './run-targets.ts';
-import type { LeftOut } from './walk.ts';
 
 /** `sammix run` */
 export function define(command: Command): void {

@@ -15,6 +15,7 @@ import { readTargets } from '../core/stage/join-targets.ts';
 import { exists, isFile } from './files.ts';
 import { pairedImageOf } from './inputs.ts';
 import { visible } from './progress.ts';
+import { firstFile, type OtherMask, otherMasks, refuseUnfound } from './view-others.ts';
 
 type ViewFile =
   | 'report'
@@ -23,7 +24,7 @@ type ViewFile =
   | 'cam'
   | 'image'
   | 'label'
-  | 'other'
+  | 'others'
   | 'beside'
   | 'page';
 
@@ -42,8 +43,8 @@ export interface LocalCase {
   /** Where the image is a DICOM folder or zip: which series of it. */
   readonly series: CaseSources['series'];
   readonly label: string | null;
-  /** A second mask to compare with. */
-  readonly other: string | null;
+  /** Masks to compare with. */
+  readonly others: readonly OtherMask[];
   /** Masks of the case's other targets. */
   readonly beside: readonly { readonly target: string; readonly file: string }[];
   /** `report.html` */
@@ -53,8 +54,8 @@ export interface LocalCase {
 export interface SourceOptions {
   readonly image?: string;
   readonly label?: string;
-  /** A mask of the one case, a folder of masks named by case, or another run's folder. */
-  readonly other?: string;
+  /** Each a mask of the one case, a folder of masks named by case, or another run's folder. */
+  readonly other?: readonly string[];
 }
 
 /** Where cases lie below an output folder: of `sammix run` and `sammix site fetch`, and of an evaluation. */
@@ -69,7 +70,7 @@ export async function findCases(dir: string, options: SourceOptions): Promise<Lo
   const found = (await hasResults(dir)) ? [dir] : await caseFolders(dir);
   if (found.length === 0) throw noCases(dir);
   const folders = (await Promise.all(found.map(targetsIn))).flat();
-  const named = options.image ?? options.label ?? (await fileOf(options.other));
+  const named = options.image ?? options.label ?? (await firstFile(options.other));
   if (found.length > 1 && named !== undefined) throw oneFileForMany(dir, found.length);
   const cases: LocalCase[] = [];
   const damaged: ConfigError[] = [];
@@ -83,13 +84,9 @@ export async function findCases(dir: string, options: SourceOptions): Promise<Lo
   // One report that cannot be read costs its case; the others are shown.
   if (cases.length === 0) throw damaged[0];
   for (const { message } of damaged) process.stderr.write(`not shown: ${visible(message)}\n`);
-  if (options.other !== undefined && cases.every(({ other }) => other === null))
-    throw noOther(options.other);
+  refuseUnfound(options.other, cases);
   return cases;
 }
-
-const fileOf = async (given: string | undefined): Promise<string | undefined> =>
-  given !== undefined && (await isFile(given)) ? given : undefined;
 
 async function caseFolders(dir: string): Promise<string[]> {
   const found: string[] = [];
@@ -187,39 +184,10 @@ async function readCase(
     pairedImage: (imageFound && series === undefined && (await pairedImageOf(image))) || null,
     series,
     label: label !== null && (await isFile(label)) ? path.resolve(label) : null,
-    other:
-      options.other === undefined
-        ? null
-        : await otherMask(options.other, name, target && path.basename(folder)),
+    others: await otherMasks(options.other, name, target && path.basename(folder)),
     beside,
     page: await present('reportHtml'),
   };
-}
-
-/**
- * As runs, evaluations and other tools lay out masks by case.
- *
- * @param below the target's folder in that of the case, where the case has several
- */
-async function otherMask(
-  given: string,
-  caseId: string,
-  below: string | undefined,
-): Promise<string | null> {
-  if (await isFile(given)) return path.resolve(given);
-  const places = [
-    ...(below === undefined ? [] : [`${caseId}/${below}/mask.nii.gz`]),
-    `${caseId}/mask.nii.gz`,
-    `cases/${caseId}/mask.nii.gz`,
-    `cases/${caseId}/${PREDICTION.folder}/mask.nii.gz`,
-    `${caseId}.nii.gz`,
-    `${caseId}.nii`,
-  ];
-  for (const place of places) {
-    const file = path.resolve(given, place);
-    if (await isFile(file)) return file;
-  }
-  return null;
 }
 
 const missingImage = (recorded: string | null): string =>
@@ -270,15 +238,6 @@ const oneFileForMany = (dir: string, count: number): ConfigError =>
     expected: 'one case with --image, --label or a file as --other',
     found: `${count} cases`,
     remedy: 'Give the folder of the one case.',
-  });
-
-const noOther = (given: string): ConfigError =>
-  new ConfigError({
-    code: 'no-such-file',
-    subject: given,
-    expected: 'a mask, a folder of masks named by case, or the folder of another run, for --other',
-    found: 'no mask of any of the cases',
-    remedy: 'Masks are looked for as CASE/mask.nii.gz and CASE.nii.gz.',
   });
 
 const noFile = (file: string, option: string): ConfigError =>

@@ -13,6 +13,7 @@ import { integer, ok, report, withOutput } from './command.ts';
 import { findSeries } from './dicom-cases.ts';
 import { EXIT } from './exit-codes.ts';
 import { readFile } from './files.ts';
+import { texts } from './labels.ts';
 import { findCases, type LocalCase, type SourceOptions } from './view-cases.ts';
 
 /** `sammix view` */
@@ -23,7 +24,8 @@ export function define(command: Command): void {
     .option('--label <file>', 'a label of the one case')
     .option(
       '--other <path>',
-      'a second mask to compare with: a file, a folder of masks, or the folder of another run',
+      'a mask to compare with: a file, a folder of masks, or the folder of another run (repeatable)',
+      texts,
     )
     .option('--port <n>', 'port on this machine (default: a free one)', portNumber, 0)
     .option('--open', "open the system's browser", false)
@@ -104,7 +106,10 @@ function viewCase(one: LocalCase, at: number): ViewCase {
     cam: volume(one.cam, 'cam'),
     image: volume(one.image, 'image'),
     label: volume(one.label, 'label'),
-    other: volume(one.other, 'other'),
+    others: one.others.map(({ given }, n) => ({
+      url: place(at, `other${n}`),
+      name: path.basename(path.resolve(given)),
+    })),
     beside: one.beside.map(({ target }, n) => ({ url: place(at, `beside${n}`), name: target })),
     page: one.page === null ? null : place(at, 'report.html'),
   };
@@ -134,7 +139,9 @@ function caseRoutes(one: LocalCase, at: number): [string, Served][] {
   };
   for (const [n, { file }] of one.beside.entries())
     volume(`beside${n}`, () => singleFile(readFile(file), path.basename(file)));
-  for (const key of ['mask', 'cam', 'image', 'label', 'other'] as const) {
+  for (const [n, { file }] of one.others.entries())
+    volume(`other${n}`, () => singleFile(readFile(file), path.basename(file)));
+  for (const key of ['mask', 'cam', 'image', 'label'] as const) {
     const file = one[key];
     if (file === null) continue;
     const paired = key === 'image' ? one.pairedImage : null;

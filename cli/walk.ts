@@ -4,30 +4,7 @@ import { PREDICTION } from '../core/contract/view.ts';
 import type { SeenFile } from '../core/dataset/layout.ts';
 import type { Fault } from '../core/errors.ts';
 import { isWithin, kindFault, unreadableFault } from './files.ts';
-
-/** Why something that was seen is not taken. */
-export type LeftOutReason = keyof typeof REASONS;
-
-export const REASONS = {
-  label: 'labels, or what looks like them',
-  'further-channel': 'further channels (_0001 and on, beside _0000)',
-  'no-axial-ct': 'DICOM series or files that are no axial CT',
-  'other-format': 'files of other formats',
-  'header-missing': '.img files without a .hdr',
-  hidden: 'hidden files',
-  'own-result': 'results of an earlier sammix run',
-  excluded: 'folders named for something else on the command line',
-  'seen-twice': 'links to files that are taken already',
-  'link-loop': 'links that lead back to a folder above them',
-  'too-deep': 'folders nested too deep',
-} as const;
-
-export interface LeftOut {
-  readonly path: string;
-  readonly reason: LeftOutReason;
-  /** Of one, where there is more to say than the reason. */
-  readonly why?: string;
-}
+import type { LeftOut, LeftOutReason } from './left-out.ts';
 
 /** All that lies below one folder. */
 export interface Seen {

@@ -3,28 +3,36 @@ import { answerOf } from './volume.ts';
 
 /**
  * What the page's address asks for, all of it in the fragment, which browsers send to no server:
- * `index` (a deflated ViewIndex, base64url; without it the page fetches `cases.json`), `case`, `slice`.
+ * `index` (a deflated ViewIndex, base64url; without it the page fetches `cases.json`), `case`, `slice`, and
+ * `other`, which of the masks to compare with.
  */
 export interface Address {
   readonly index: string | null;
   readonly caseId: string | null;
   readonly slice: number | null;
+  /** Counted from 0; the first where nothing is said. */
+  readonly other: number;
 }
 
 export function readAddress(hash: string): Address {
   const fields = new URLSearchParams(hash.replace(/^#/, ''));
-  const slice = fields.get('slice');
+  const number = (name: string): number | null => {
+    const text = fields.get(name);
+    return text !== null && /^\d+$/.test(text) ? Number(text) : null;
+  };
   return {
     index: fields.get('index'),
     caseId: fields.get('case'),
-    slice: slice !== null && /^\d+$/.test(slice) ? Number(slice) : null,
+    slice: number('slice'),
+    other: number('other') ?? 0,
   };
 }
 
-export function writeAddress({ index, caseId, slice }: Address): string {
+export function writeAddress({ index, caseId, slice, other }: Address): string {
   const fields = new URLSearchParams();
   if (caseId !== null) fields.set('case', caseId);
   if (slice !== null) fields.set('slice', String(slice));
+  if (other > 0) fields.set('other', String(other));
   // Last: it is long, and what a reader may want to read comes before it.
   if (index !== null) fields.set('index', index);
   return `#${fields}`;

@@ -51,8 +51,16 @@ export function caseBeside({ caseId }: ViewCase, direction: 1 | -1): string | un
   return shown.length < 2 ? undefined : shown[(at + direction + shown.length) % shown.length];
 }
 
+/** Of another case of the list: nothing of where the reader was in this one. */
+export const addressOf = (caseId: string, { index }: Address): Address => ({
+  index,
+  caseId,
+  slice: null,
+  other: 0,
+});
+
 function caseRow(one: ViewCase, current: boolean, address: Address): HTMLLIElement {
-  const href = writeAddress({ ...address, caseId: one.caseId, slice: null });
+  const href = writeAddress(addressOf(one.caseId, address));
   const link = element(
     'a',
     { href, 'data-case': one.caseId, ...(current && { 'aria-current': 'page' }) },

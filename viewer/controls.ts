@@ -37,12 +37,14 @@ const KEYS: Readonly<Partial<Record<LayerKey, string>>> = {
 /** Rows of the layers at hand: on or off, and how much shows through. */
 export class LayerControls {
   private readonly boxes = new Map<LayerKey, HTMLInputElement>();
+  private readonly names: ReadonlyMap<LayerKey, string>;
 
   /** @param present the layers at hand, and what they are called */
   constructor(
     present: ReadonlyMap<LayerKey, string>,
     change: (key: LayerKey, state: LayerState) => void,
   ) {
+    this.names = present;
     const rows = VIEW_LAYERS.filter(({ key }) => present.has(key)).map((layer) =>
       this.row({ ...layer, name: present.get(layer.key)! }, change),
     );
@@ -55,6 +57,11 @@ export class LayerControls {
 
   isOn(key: LayerKey): boolean {
     return this.boxes.get(key)?.checked ?? false;
+  }
+
+  /** As the page calls it. */
+  nameOf(key: LayerKey): string {
+    return this.names.get(key) ?? key;
   }
 
   has(key: LayerKey): boolean {

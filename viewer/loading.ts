@@ -10,11 +10,18 @@ export type Loaded = Record<LayerKey | 'image', Volume | null>;
 const KEYS = ['image', 'mask', 'cam', 'label', 'other', ...BESIDE_KEYS] as const;
 type Key = (typeof KEYS)[number];
 
+/** A case, and which of its masks to compare with is laid over the result. */
+export interface Chosen {
+  readonly shown: ViewCase;
+  readonly other: number;
+}
+
 /** Masks of further targets than there are colours for are not shown. */
-const sourceOf = (chosen: ViewCase, key: Key): ViewVolume | null => {
+const sourceOf = ({ shown, other }: Chosen, key: Key): ViewVolume | null => {
   const at = besideAt(key);
-  if (at >= 0) return chosen.beside?.[at] ?? null;
-  return chosen[key as Exclude<Key, (typeof BESIDE_KEYS)[number]>] ?? null;
+  if (at >= 0) return shown.beside?.[at] ?? null;
+  if (key === 'other') return shown.others?.[other] ?? null;
+  return shown[key as Exclude<Key, 'other' | (typeof BESIDE_KEYS)[number]>];
 };
 
 /**
@@ -23,7 +30,7 @@ const sourceOf = (chosen: ViewCase, key: Key): ViewVolume | null => {
  * @param tell called with the share that has come, 0 to 1, and the bytes
  */
 export async function loadVolumes(
-  chosen: ViewCase,
+  chosen: Chosen,
   report: Segmented,
   tell: (share: number, bytes: number) => void,
 ): Promise<Loaded> {

@@ -1,7 +1,8 @@
+import { targetOf } from '../core/contract/bundle.ts';
 import { maskVoxelsPerSlice } from '../core/contract/report.ts';
 import { type ViewCase, ViewedReport, type ViewIndex } from '../core/contract/view.ts';
 import { type Address, chosenCase, loadIndex, readAddress, writeAddress } from './address.ts';
-import { caseBeside, showCaseList } from './case-list.ts';
+import { addressOf, caseBeside, showCaseList } from './case-list.ts';
 import { byId, element } from './dom.ts';
 import { besideAt, type LayerKey, VIEW_LAYERS, type ViewLayer } from './drawn-volumes.ts';
 import { showFailure } from './failed.ts';
@@ -32,7 +33,7 @@ async function start(): Promise<void> {
   const openCase = (direction: 1 | -1): void => {
     const beside = caseBeside(chosen, direction);
     if (beside === undefined) say('This is the only case.', 'hint');
-    else location.hash = writeAddress({ ...address, caseId: beside, slice: null });
+    else location.hash = writeAddress(addressOf(beside, address));
   };
   const report = await reportOf(chosen);
   if (report.status === 'failed') {
@@ -51,7 +52,7 @@ function showTitle(index: ViewIndex, { caseId, target, volumeMl, dice, page }: V
   byId('title').textContent = caseId;
   const facts = [
     index.title,
-    volumeMl === null ? null : `${target ?? 'liver'} ${volumeMl.toFixed(0)} ml`,
+    volumeMl === null ? null : `${targetOf({ target })} ${volumeMl.toFixed(0)} ml`,
     dice === null ? null : `Dice ${dice.toFixed(3)}`,
   ];
   byId('facts').textContent = facts.filter((fact) => fact !== null).join(' · ');
@@ -83,7 +84,8 @@ async function showCase(
   const card = document.createElement('canvas').getContext('webgl2');
   showPicture(chosen);
   if (!card) return withoutWebgl(report, chosen);
-  const loaded = await loadVolumes(chosen, report, (share, bytes) => {
+  const { other } = address;
+  const loaded = await loadVolumes({ shown: chosen, other }, report, (share, bytes) => {
     byId<HTMLProgressElement>('progress').value = share;
     say(`Loading ${Math.floor(100 * share)} % (${(bytes / 1e6).toFixed(1)} MB)`, 'busy');
   });
@@ -99,26 +101,46 @@ async function showCase(
   await new Promise((resolve) => setTimeout(resolve));
   const drawn = fitted(volumes, cardLimits(card), hints);
   const scene = await Scene.open(canvas, mask.geometry, drawn, FIRST_WINDOW_HU);
-  const viewer = new Viewer(scene, report, mask.geometry, layersOf(chosen, volumes), {
+  const viewer = new Viewer(scene, report, mask.geometry, layersOf(chosen, volumes, other), {
     moved: keepSlice,
     say: (text) => say(text, text === '' ? '' : 'hint'),
     openCase,
   });
   viewer.goToSlice(address.slice ?? fullestSlice(report));
+  showOthers(chosen, address);
   say(hints.join(' '), hints.length === 0 ? '' : 'hint');
   byId('fallback').hidden = true;
 }
 
-/** The layers at hand by name; of several targets each mask is named by its own. */
-function layersOf(chosen: ViewCase, volumes: Loaded): ReadonlyMap<LayerKey, string> {
+/** The layers at hand by name: masks by their targets, one to compare with by what it is of. */
+function layersOf(chosen: ViewCase, volumes: Loaded, other: number): ReadonlyMap<LayerKey, string> {
   const nameOf = ({ key, name }: ViewLayer): string => {
     const at = besideAt(key);
     if (at >= 0) return chosen.beside?.[at]?.name ?? name;
-    return key === 'mask' && chosen.beside?.length ? (chosen.target ?? name) : name;
+    if (key === 'other') return chosen.others?.[other]?.name ?? name;
+    return key === 'mask' && chosen.beside?.length ? targetOf(chosen) : name;
   };
   return new Map(
     VIEW_LAYERS.flatMap((layer) => (volumes[layer.key] ? [[layer.key, nameOf(layer)]] : [])),
   );
+}
+
+/** Which of several masks to compare with. Another one is another page, as another case is. */
+function showOthers({ others = [] }: ViewCase, { other }: Address): void {
+  if (others.length < 2) return;
+  const select = element(
+    'select',
+    {
+      change: () => {
+        location.hash = writeAddress({
+          ...readAddress(location.hash),
+          other: select.selectedIndex,
+        });
+      },
+    },
+    ...others.map(({ name }, at) => element('option', { selected: at === other }, name)),
+  );
+  byId('others').replaceChildren(element('label', { class: 'field' }, 'Compare with ', select));
 }
 
 /** So that a reload, a bookmark or a shared address comes back to the slice. */
@@ -156,11 +178,12 @@ function withoutWebgl(report: Segmented, { overlay }: ViewCase): void {
 }
 
 // Another case is another page: the browser frees what the last one held on the graphics card.
-let caseId = readAddress(location.hash).caseId;
+const pageOf = ({ caseId, other }: Address): string => JSON.stringify([caseId, other]);
+let page = pageOf(readAddress(location.hash));
 window.addEventListener('hashchange', () => {
-  const next = readAddress(location.hash).caseId;
-  if (next !== caseId) location.reload();
-  caseId = next;
+  const next = pageOf(readAddress(location.hash));
+  if (next !== page) location.reload();
+  page = next;
 });
 
 start().catch((error: unknown) => {

@@ -6,7 +6,7 @@ import type { Geometry } from '../core/volume/geometry.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
 import { LayerControls, selectView, showViews } from './controls.ts';
 import { byId } from './dom.ts';
-import { type LayerKey, VIEW_LAYERS } from './drawn-volumes.ts';
+import type { LayerKey } from './drawn-volumes.ts';
 import { flaggedSlices, showFlags } from './flags.ts';
 import { Gestures, type Hands } from './gestures.ts';
 import { type KeyBinding, listenToKeys } from './keyboard.ts';
@@ -236,8 +236,7 @@ export class Viewer {
       const both = this.layers.isOn('mask') === this.layers.isOn(rival);
       if (!both) this.layers.toggle('mask');
       this.layers.toggle(rival);
-      const shown = VIEW_LAYERS.find(({ key }) => key !== 'cam' && this.layers.isOn(key));
-      this.around.say(`Shown: ${shown?.name ?? 'none'}.`);
+      this.around.say(`Shown: ${this.layers.nameOf(this.layers.isOn('mask') ? 'mask' : rival)}.`);
     }
   }
 

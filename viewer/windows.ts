@@ -15,7 +15,7 @@ export const windowPresets = (bundleHu: WindowHu): readonly WindowPreset[] => [
   { name: 'Soft tissue (W 400, L 40)', windowHu: FIRST_WINDOW_HU },
   { name: 'Liver (W 150, L 90)', windowHu: [15, 165] },
   { name: 'Bone (W 1500, L 400)', windowHu: [-350, 1150] },
-  { name: `What the model sees (${bundleHu[0]} to ${bundleHu[1]} HU)`, windowHu: bundleHu },
+  { name: `The model’s (${bundleHu[0]} to ${bundleHu[1]} HU)`, windowHu: bundleHu },
 ];
 
 /** `W 350, L 60` */

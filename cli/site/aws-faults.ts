@@ -69,20 +69,31 @@ const FAR_AWAY: Readonly<Record<string, Told>> = {
 /**
  * What a person can do about an error of AWS or of the way there: no credentials, no region, no network, no
  * permission. Undefined for anything else. Looks through the causes, since a store names the object first.
+ *
+ * @param profile by which the credentials were looked for; undefined for the default one
  */
-export function awsFault(error: unknown): ConfigError | StorageError | undefined {
+export function awsFault(
+  error: unknown,
+  profile = process.env.AWS_PROFILE,
+): ConfigError | StorageError | undefined {
   for (let cause = error, depth = 0; cause instanceof Error && depth < 8; depth++) {
     const { code } = cause as NodeJS.ErrnoException;
     const names = [cause.name, code ?? ''];
     if (/region is missing/i.test(cause.message)) return new ConfigError(told(REGION), { cause });
     const setting = names.map((name) => SETTINGS[name]).find(Boolean);
-    if (setting) return new ConfigError(told(setting), { cause });
+    if (setting) return new ConfigError(told(ofProfile(setting, profile)), { cause });
     const far = names.map((name) => FAR_AWAY[name]).find(Boolean);
     if (far) return new StorageError(told(far, subjectOf(error)), { cause });
     cause = (cause as { cause?: unknown }).cause as Error;
   }
   return undefined;
 }
+
+/** A mistyped profile looks like missing credentials. */
+const ofProfile = (fault: Told, profile: string | undefined): Told =>
+  profile !== undefined && (fault === CREDENTIALS || fault === EXPIRED)
+    ? { ...fault, found: `${fault.found}, looked for by the profile "${profile}" (AWS_PROFILE)` }
+    : fault;
 
 const told = (fault: Told, subject = 'AWS'): Fault => ({ code: 'aws', subject, ...fault });
 

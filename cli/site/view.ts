@@ -19,7 +19,9 @@ import { newestOfCases } from '../../site/latest.ts';
 import { readLabelPointer, readRun } from '../../site/runs.ts';
 import { type ViewerPage, viewerPage } from '../../viewer/build.ts';
 import { ok, report } from '../command.ts';
+import { texts } from '../labels.ts';
 import { openSite, type SiteOptions, withSite } from './open-site.ts';
+import { otherRuns, refuseWithoutOthers } from './other-runs.ts';
 
 /** `sammix site view` */
 export function define(command: Command): void {
@@ -27,25 +29,26 @@ export function define(command: Command): void {
     .argument('<site>', 'name of the site')
     .argument('[cases...]', 'cases (default: the newest of the dataset)')
     .option('--dataset <name>', "a dataset of the site's file", 'liver')
+    .option(
+      '--other <run>',
+      'further masks to compare with: "all" runs of the same scan, or the id of one (repeatable)',
+      texts,
+    )
     .option('--minutes <n>', 'how long the address works, 1 to 720', Number, 15)
-    .action(
-      async (
-        name: string,
-        cases: string[],
-        options: SiteOptions & { readonly dataset: string; readonly minutes: number },
-      ) => {
-        await report(command, async () => {
-          const [site, page] = await Promise.all([openSite(name, options), viewerPage()]);
-          const view = await viewSite(site, page, cases, options);
-          return ok(view, siteViewText(view));
-        });
-      },
-    );
+    .action(async (name: string, cases: string[], options: SiteOptions & SiteViewOptions) => {
+      await report(command, async () => {
+        const [site, page] = await Promise.all([openSite(name, options), viewerPage()]);
+        const view = await viewSite(site, page, cases, options);
+        return ok(view, siteViewText(view));
+      });
+    });
 }
 
 export interface SiteViewOptions {
   readonly dataset: string;
   readonly minutes: number;
+  /** `all`, or ids of runs whose masks are compared with. */
+  readonly other?: readonly string[];
 }
 
 export interface SiteView {
@@ -57,11 +60,11 @@ export interface SiteView {
   readonly leftOut: number;
 }
 
-/**
- * Six addresses a case make about a kilobyte, deflated; forty cases stay below the 64 kB that browsers,
- * terminals and mail programs pass on unharmed.
- */
+/** Six addresses a case make about a kilobyte, deflated. */
 const MOST_CASES = 40;
+
+/** What browsers, terminals and mail programs pass on unharmed is 64 kB. */
+const MOST_CHARACTERS = 60_000;
 
 const LONGEST_MINUTES = 12 * 60;
 
@@ -71,30 +74,50 @@ const LONGEST_MINUTES = 12 * 60;
  * and the fragment is sent to nobody. The page is uploaded where the bucket does not have it yet.
  *
  * @param caseIds empty for the newest of the dataset
- * @throws ConfigError (`no-such-case`, `bad-minutes`), StorageError
+ * @throws ConfigError (`no-such-case`, `no-other-run`, `bad-minutes`), StorageError
  */
 export async function viewSite(
   store: S3Store,
   page: ViewerPage,
   caseIds: readonly string[],
-  { dataset, minutes }: SiteViewOptions,
+  options: SiteViewOptions,
 ): Promise<SiteView> {
+  const { dataset, minutes, other = [] } = options;
   if (!(minutes >= 1 && minutes <= LONGEST_MINUTES)) throw badMinutes(minutes);
   const seconds = Math.round(minutes * 60);
   const expiresAt = new Date(Date.now() + seconds * 1000).toISOString();
   const found = await findCases(store, dataset, caseIds);
-  const shown = found.slice(0, MOST_CASES);
   const signer = new Signer(store, seconds);
   const cases: ViewCase[] = [];
-  for (const one of shown) cases.push(await viewCase(store, signer, dataset, one));
-  const index: ViewIndex = { schemaVersion: 1, title: dataset, expiresAt, cases };
+  for (const one of found.slice(0, MOST_CASES))
+    cases.push(await viewCase(store, signer, options, one));
+  refuseWithoutOthers(other, cases);
   const address = await signer.address(await uploadedPage(store, page));
-  return {
-    url: `${address}#index=${deflateRawSync(JSON.stringify(index), { level: 9 }).toString('base64url')}`,
+  const { fragment, shown } = fittingIndex({
+    schemaVersion: 1,
+    title: dataset,
     expiresAt,
-    cases: cases.map(({ caseId }) => caseId),
+    cases,
+  });
+  return {
+    url: `${address}#index=${fragment}`,
+    expiresAt,
+    cases: shown.map(({ caseId }) => caseId),
     leftOut: found.length - shown.length,
   };
+}
+
+/** As many of the cases, from the first, as an address has room for. */
+function fittingIndex(index: ViewIndex): {
+  readonly fragment: string;
+  readonly shown: readonly ViewCase[];
+} {
+  for (let count = index.cases.length; ; count--) {
+    const shown = index.cases.slice(0, count);
+    const json = JSON.stringify({ ...index, cases: shown });
+    const fragment = deflateRawSync(json, { level: 9 }).toString('base64url');
+    if (count === 1 || fragment.length <= MOST_CHARACTERS) return { fragment, shown };
+  }
 }
 
 export function siteViewText({ url, expiresAt, cases, leftOut }: SiteView): string {
@@ -157,7 +180,7 @@ async function findCases(
 async function viewCase(
   store: S3Store,
   signer: Signer,
-  dataset: string,
+  { dataset, other = [] }: SiteViewOptions,
   { caseId, latest, beside }: FoundCase,
 ): Promise<ViewCase> {
   const keys = runKeys(latest.prefix);
@@ -167,6 +190,7 @@ async function viewCase(
   const result = (key: string, name: string) =>
     present.has(key) ? signer.volume(key, name) : Promise.resolve(null);
   const image = report.status === 'failed' ? null : await imageOf(store, signer, latest.runId);
+  const others = await otherRuns(store, { dataset, caseId, prefix: latest.prefix }, other);
   return {
     ...viewFacts(report),
     ...(latest.of
@@ -174,6 +198,9 @@ async function viewCase(
       : { caseId }),
     ...(beside.length > 0 && {
       beside: await Promise.all(beside.map((one) => maskOf(signer, one))),
+    }),
+    ...(others.length > 0 && {
+      others: await Promise.all(others.map(({ mask, name }) => signer.volume(mask, name))),
     }),
     report: await signer.address(keys.report),
     overlay: present.has(keys.overlay) ? await signer.address(keys.overlay) : null,

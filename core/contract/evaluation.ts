@@ -64,7 +64,7 @@ export const EvaluatedCase = z.strictObject({
   fault: FaultSchema.nullable(),
   /** Changes with the label's content. Null where there is no label: the case is in no metric. */
   labelVersion: z.string().nullable(),
-  /** What was counted as liver in label and mask; absent where neither was read. */
+  /** What was counted as the target in label and mask; absent where neither was read. */
   labelMeaning: z.string().optional(),
   predictionMeaning: z.string().optional(),
   /** Protocol `volume`; null without a comparison. */
@@ -73,9 +73,9 @@ export const EvaluatedCase = z.strictObject({
   paper: PaperMeans.nullable(),
   predictionVolumeMl: z.number().nullable(),
   labelVolumeMl: z.number().nullable(),
-  /** Share of slices with liver in the label in which the mask has any voxel. */
+  /** Share of slices with the target in the label in which the mask has any voxel. */
   liverSliceRecall: Share.nullable(),
-  /** Share of slices without liver in the label in which the mask has none. */
+  /** Share of slices without the target in the label in which the mask has none. */
   liverFreeSliceSpecificity: Share.nullable(),
   scan: ScanTraits.nullable(),
   /** In slice order; empty where no classifier ran. */
@@ -237,6 +237,8 @@ export const Evaluation = z.strictObject({
   sammixVersion: z.string(),
   /** Null where the masks were made elsewhere. */
   bundle: BundleDisplay.nullable(),
+  /** What masks made elsewhere are of, where it was said; else the bundle's target counts, or the liver. */
+  target: z.string().optional(),
   /** Cases by status; they add up to the cases listed. */
   counts: z.record(EvaluatedStatus, z.int().nonnegative()),
   patients: z.int().nonnegative(),

@@ -166,6 +166,8 @@ export const CaseManifest = z.strictObject({
   /** The input's header, base64, its free text and extensions only where asked for: the mask is written with it. */
   headerBase64: z.base64(),
   splitSeconds: z.number().nonnegative(),
+  /** When the split had ended, Unix milliseconds; absent in manifests of before it was written down. */
+  splitEndMs: z.number().optional(),
   slabs: z
     .array(
       z.strictObject({
@@ -215,6 +217,8 @@ export const SlabRecords = z.strictObject({
     encoder: z.number(),
     decoder: z.number(),
     total: z.number(),
+    /** When it was done, Unix milliseconds; absent in records of before it was written down. */
+    endMs: z.number().optional(),
   }),
   /** Side of the classifier's maps, which lie before the masks (core/slice/slab-codec.ts). */
   camGridPx: Count,

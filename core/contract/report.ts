@@ -182,6 +182,7 @@ export const SegmentedReport = z.strictObject({
     classifierSeconds: z.number(),
     encoderSeconds: z.number(),
     decoderSeconds: z.number(),
+    /** By the clock, beyond the split: slabs that ran at once count once. */
     segmentSeconds: z.number(),
     assembleSeconds: z.number(),
   }),

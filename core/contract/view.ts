@@ -38,8 +38,8 @@ export const ViewCase = z.strictObject({
   cam: ViewVolume.nullable(),
   image: ViewVolume.nullable(),
   label: ViewVolume.nullable(),
-  /** A second mask to compare with, of another tool or an earlier bundle. */
-  other: ViewVolume.nullable().optional(),
+  /** Masks to compare with, of other tools or earlier bundles; the page lays one at a time over the result. */
+  others: z.array(ViewVolume).optional(),
   /** Masks of the case's other targets, named by them; absent where the case has one. */
   beside: z.array(ViewVolume).optional(),
   /** What the mask is of; absent for the liver alone. */
@@ -79,6 +79,7 @@ export const ViewedReport = z.discriminatedUnion('status', [
       voxelsPerSlice: true,
     }).shape,
     geometry: z.object(InputGeometry.pick({ shape: true, dtype: true }).shape),
+    /** The target also of a mask that was made elsewhere, where it is said which. */
     bundle: z.object(BundleDisplay.pick({ windowHu: true, sliceSizePx: true, target: true }).shape),
     slices: z.array(
       z.object(

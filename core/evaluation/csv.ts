@@ -48,11 +48,15 @@ const COLUMNS: readonly (readonly [name: string, of: (one: EvaluatedCase) => Csv
   ['reason', (one) => one.fault && `${one.fault.code}: ${faultText(one.fault)}`],
 ];
 
+/** As a reader needs; evaluation.json has all digits. */
+const rounded = (value: CsvValue): CsvValue =>
+  typeof value === 'number' ? Number(value.toFixed(4)) : value;
+
 /** `cases.csv`: one row a case, failed ones with their reason; infinite distances are `inf`. */
 export const casesCsv = (cases: readonly EvaluatedCase[]): string =>
   csvText(
     COLUMNS.map(([name]) => name),
-    cases.map((one) => COLUMNS.map(([, of]) => of(one))),
+    cases.map((one) => COLUMNS.map(([, of]) => rounded(of(one)))),
   );
 
 /**

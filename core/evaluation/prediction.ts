@@ -20,12 +20,14 @@ const PICTURED = { windowHu: [-160, 240], sizePx: 256 } as const;
  * Draws a mask that was made elsewhere: `gallery.png`, and what `sammix view` needs besides the image, the mask on
  * its grid and the few facts that its page asks a report for. Reads the image once more, as a stream.
  *
+ * @param target what it is of, where that is said; the liver else
  * @returns which slices the gallery shows
  */
 export async function drawPrediction(
   { row }: MeasuredPrediction,
   compared: ComparedPrediction,
   image: PredictedCase['image'],
+  target: string | undefined,
   keys: RunKeys,
   store: BlobStore,
 ): Promise<ShownSlice[]> {
@@ -45,7 +47,11 @@ export async function drawPrediction(
     volumeMl: row.predictionVolumeMl ?? 0,
     voxelsPerSlice,
     geometry: { shape: [...geometry.shape], dtype: header.dtype },
-    bundle: { windowHu: [...PICTURED.windowHu], sliceSizePx: PICTURED.sizePx },
+    bundle: {
+      windowHu: [...PICTURED.windowHu],
+      sliceSizePx: PICTURED.sizePx,
+      ...(target !== undefined && { target }),
+    },
     slices: [],
     flags: [],
     comparison: { panel: { metrics: [...panel.metrics] } },

@@ -29,6 +29,8 @@ export interface EvaluationFacts {
   readonly sammixVersion: string;
   /** Null where the masks were made elsewhere. */
   readonly bundle: BundleDisplay | null;
+  /** What masks made elsewhere are of, where it was said. */
+  readonly target?: string | undefined;
   /** The evaluation to compare with. */
   readonly previous?: Evaluation | undefined;
   readonly bootstrap?: BootstrapPlan;
@@ -54,6 +56,7 @@ export function summarise(rows: readonly EvaluatedCase[], facts: EvaluationFacts
     createdAt: facts.createdAt,
     sammixVersion: facts.sammixVersion,
     bundle,
+    ...(facts.target !== undefined && { target: facts.target }),
     counts: countsByStatus(cases),
     patients: casesOfPatients(cases).length,
     bootstrap: { draws: plan.draws, confidence: plan.confidence, seed: plan.seed },

@@ -20,6 +20,9 @@ import type { CroppedMask, Grid, VoxelBox } from '../volume/grid.ts';
 import { writeMask, writeProbabilities } from '../volume/mask-writer.ts';
 import { finishedSlab } from './segment.ts';
 import { storedImage } from './stored-image.ts';
+import { segmentWallSeconds } from './wall-seconds.ts';
+
+type SegmentSeconds = Omit<SlabRecords['seconds'], 'endMs'>;
 
 /** The whole case again, after its last slab. */
 export interface AssembledCase {
@@ -33,7 +36,7 @@ export interface AssembledCase {
   readonly components: number;
   readonly largestVoxels: number;
   readonly backend: Backend;
-  readonly seconds: SlabRecords['seconds'] & { readonly assemble: number };
+  readonly seconds: SegmentSeconds & { readonly assemble: number };
 }
 
 export interface AssembleInput {
@@ -73,7 +76,7 @@ export async function assembleCase(
     components: raw?.count ?? 0,
     largestVoxels: raw ? (raw.sizesVoxels[raw.largest] ?? 0) : 0,
     backend: slabs[0]!.records.backend,
-    seconds: { ...sumSeconds(slabs), assemble: (performance.now() - startedMs) / 1000 },
+    seconds: { ...secondsOf(slabs, manifest), assemble: (performance.now() - startedMs) / 1000 },
   };
 }
 
@@ -177,14 +180,18 @@ function camFile(manifest: CaseManifest, slabs: readonly Slab[]): ByteStream {
   return encodeCamVolume({ activations, gridPx }, storedImage(manifest), manifest.letterbox);
 }
 
-function sumSeconds(slabs: readonly Slab[]): SlabRecords['seconds'] {
-  const sum = (part: keyof SlabRecords['seconds']): number =>
+/** Those of the graphs, which run one at a time, add up. */
+function secondsOf(slabs: readonly Slab[], manifest: CaseManifest): SegmentSeconds {
+  const sum = (part: keyof Omit<SegmentSeconds, 'total'>): number =>
     slabs.reduce((total, { records }) => total + records.seconds[part], 0);
   return {
     classifier: sum('classifier'),
     encoder: sum('encoder'),
     decoder: sum('decoder'),
-    total: sum('total'),
+    total: segmentWallSeconds(
+      slabs.map(({ records }) => records),
+      manifest,
+    ),
   };
 }
 

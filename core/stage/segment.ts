@@ -88,7 +88,7 @@ async function computeSlab(
     schemaVersion: 1,
     index: slab.index,
     backend: model.backend,
-    seconds: { ...seconds, total: (performance.now() - startedMs) / 1000 },
+    seconds: { ...seconds, total: (performance.now() - startedMs) / 1000, endMs: Date.now() },
     camGridPx: Math.sqrt(activations[0]!.length),
     slices: slices.map((slice) => slice.record),
   };

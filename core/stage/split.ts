@@ -70,6 +70,7 @@ export async function splitCase(
   await writeSlabs(preparation, writers);
   const hu = preparation.intensities();
   const splitSeconds = (performance.now() - startedMs) / 1000;
+  const splitEndMs = Date.now();
   const manifestOf = ({ target, known }: (typeof writers)[number]): CaseManifest => ({
     schemaVersion: 1,
     inputSha256: hash ? hash.copy().digest('hex') : input.inputSha256!,
@@ -82,6 +83,7 @@ export async function splitCase(
     content: [...hu.content],
     headerBase64: Buffer.from(serialiseHeader(headerOf(target, reader))).toString('base64'),
     splitSeconds,
+    splitEndMs,
   });
   const [own, ...others] = writers.map((one) => ({ ...one, manifest: manifestOf(one) }));
   for (const { target, manifest } of others)

@@ -102,16 +102,17 @@ function notHu({ summary, shares, filledRange, peakHu }: HuReport): Problem | un
           `most of what is neither air nor lung lies about ${peakHu}, where soft tissue is about 50 and fat about -100 HU`,
           "Set scl_slope and scl_inter to the series' RescaleSlope and RescaleIntercept (an offset of -1024 is the one most often lost).",
         );
+  const hardlyAny = `hardly any voxel (${(shares.belowWater * 100).toFixed(2)} %) is below water`;
   if (p01 >= 0 && max > 1500 && p01 < 500) {
     return error(
       'not-hu',
-      `${range} and none is below water: MR, or CT whose offset (-1024) was lost`,
+      `${range} and ${hardlyAny}: MR, or CT whose offset (-1024) was lost`,
       'For CT, set scl_inter to the RescaleIntercept of the series; MR is not supported.',
     );
   }
   return error(
     'not-hu',
-    `${range} and none is below water: no fat and no air, so this is MR, an 8-bit picture or a windowed CT`,
+    `${range} and ${hardlyAny}: no fat and no air, so this is MR, an 8-bit picture or a windowed CT`,
     'Give the CT in Hounsfield units (air -1000, water 0).',
   );
 }

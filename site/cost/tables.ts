@@ -89,19 +89,10 @@ function thousandTable(): string[] {
 
 function magnitudeTable(): string[] {
   return table(
-    [
-      'volumes at once',
-      'USD on demand',
-      'USD spot',
-      'time',
-      'S3 writes',
-      'S3 reads',
-      'GPU hours',
-      'next limit',
-    ],
+    ['volumes at once', 'USD on demand', 'USD spot', 'time', 'GPU hours', 'next limit'],
     MAGNITUDES.map((volumes) => {
       const one = rush('eu-central-1', 'on-demand', volumes);
-      const { totalUsd, hours, s3Writes, s3Reads, gpuHours } = estimate(one);
+      const { totalUsd, hours, gpuHours } = estimate(one);
       const spot = estimate(rush('eu-central-1', 'spot', volumes)).totalUsd;
       const { next } = limitsAt(
         limitsOf(one, { accountFunctions: 1000, deadlineHours: 72 }),
@@ -112,10 +103,8 @@ function magnitudeTable(): string[] {
         usd(totalUsd),
         usd(spot),
         hours < 72 ? `${hours.toFixed(1)} h` : `${(hours / 24).toFixed(1)} days`,
-        s3Writes.toExponential(1),
-        s3Reads.toExponential(1),
         gpuHours.toFixed(1),
-        next ? `${next.name} (${next.volumes}): ${next.effect}` : 'none known',
+        next ? `${next.name} (${next.volumes})` : 'none known',
       ];
     }),
   );

@@ -30,6 +30,12 @@ describe('awsFault', () => {
     expect(fault?.message).toMatch(words);
   });
 
+  it('names the profile that it was looked for by', () => {
+    const fault = awsFault(named('CredentialsProviderError'), 'nope');
+    expect(fault?.message).toMatch(/none that can be used, .* profile "nope" \(AWS_PROFILE\)/);
+    expect(awsFault(named('NoSuchBucket'), 'nope')?.message).not.toContain('nope');
+  });
+
   it('looks through what a store says, and keeps the object', () => {
     const stored = new StorageError(
       { code: 'no-permission', subject: 's3://b/k', expected: 'a', found: 'b', remedy: 'c' },

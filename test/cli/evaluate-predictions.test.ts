@@ -74,6 +74,30 @@ describe('sammix evaluate with masks made elsewhere', () => {
     ]);
   });
 
+  it('calls them by the organ that they are said to be of', async () => {
+    const folder = await temporaryFolder();
+    const dataset = await nnUNet(folder, ['a']);
+    const names = { labels: { background: 0, spleen: 1 } };
+    const predictions = path.join(folder, 'predictions');
+    await cp(path.join(dataset, 'labelsTr'), predictions, { recursive: true });
+    for (const place of [dataset, predictions])
+      await writeFile(path.join(place, 'dataset.json'), JSON.stringify(names));
+    const out = path.join(folder, 'out');
+    const targets = async (said: Partial<EvaluateOptions>) => {
+      const { evaluation, lines } = await evaluate(dataset, out, { predictions, ...said });
+      const { server, index } = await openView(out, { port: 0 });
+      await server.close();
+      return [evaluation.target, index.cases[0]!.target, lines.join('\n')];
+    };
+    const [evaluated, viewed, lines] = await targets({ labelName: ['spleen'] });
+    expect([evaluated, viewed]).toEqual(['spleen', 'spleen']);
+    expect(lines).toContain('counted as spleen in labels: label 1');
+    const html = await readFile(path.join(out, 'evaluation.html'), 'utf8');
+    expect(html).toContain('Slices with spleen in which the mask has any voxel');
+    expect(html.replaceAll(path.basename(dataset), '')).not.toMatch(/liver/i);
+    expect((await targets({ labelValue: [1] })).slice(0, 2)).toEqual(['class 1', 'class 1']);
+  });
+
   it.each([
     ['the Decathlon', 'imagesTr/a.nii', 'labelsTr/a.nii'],
     ['LiTS', 'volume-0.nii', 'segmentation-0.nii'],

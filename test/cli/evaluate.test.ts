@@ -109,6 +109,17 @@ describe('sammix evaluate with a model', () => {
     });
   });
 
+  it('says how long a case took by the clock, though slabs run two at a time', async () => {
+    const folder = await temporaryFolder();
+    const dataset = await nnUNet(folder, ['a', 'b']);
+    const startedMs = performance.now();
+    const { evaluation } = await evaluate(dataset, path.join(folder, 'out'), { slicesPerJob: 2 });
+    const passed = (performance.now() - startedMs) / 1000;
+    const said = evaluation.cases.reduce((sum, { seconds }) => sum + seconds!, 0);
+    expect(said).toBeGreaterThan(0);
+    expect(said).toBeLessThan(passed);
+  });
+
   it('takes over what a run has made of the same images, and nothing else', async () => {
     const folder = await temporaryFolder();
     const dataset = await nnUNet(folder, ['a', 'b']);

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { collectCases } from '../../cli/cases.ts';
-import { findInputs, leftOutCounts } from '../../cli/inputs.ts';
+import { findInputs } from '../../cli/inputs.ts';
 import { findLabels } from '../../cli/labels.ts';
+import { leftOutCounts } from '../../cli/left-out.ts';
 
 let root: string;
 beforeEach(async () => {
@@ -48,6 +49,17 @@ const leftOut = async (...names: string[]): Promise<Record<string, string[]>> =>
     ]),
   );
 };
+
+it('says so where the images are in the folder of the results, which may lie below them', async () => {
+  await files('d/a.nii.gz');
+  const into = (out: string) =>
+    collectCases([at('d')], { out: at(out) }, { labelsBeside: false }).then(({ cases }) =>
+      cases.map(({ caseId }) => caseId),
+    );
+  for (const out of ['d', '.'])
+    await expect(into(out)).rejects.toMatchObject({ code: 'input-inside-other' });
+  expect(await into('d/results')).toEqual(['a']);
+});
 
 describe('labels of cases', () => {
   it('in numeric order, in one folder', async () => {

@@ -23,3 +23,16 @@ it('a read-only disk is called one, before any work is done', async (test) => {
   expect(run.status, run.stderr).toBe(EXIT.storage);
   expect(run.stderr).toMatch(/a read-only file system\. Choose a folder that can be written/);
 });
+
+it.skipIf(process.platform !== 'linux')(
+  'a file system that takes no folders is called one that cannot be written',
+  async () => {
+    const scan = path.join(await temporaryFolder(), 'scan.nii');
+    await writeFile(scan, phantomFile({ seed: 3, columns: 24, rows: 24, slices: 8 }).image);
+    const args = ['run', scan, '--out', '/proc/results/here', '--bundle', TINY_BUNDLE];
+    const run = spawnSync(process.execPath, [BIN, ...args], { encoding: 'utf8', timeout: 60_000 });
+    expect(run.status, run.stderr).toBe(EXIT.storage);
+    expect(run.stderr).toContain('/proc/results/here');
+  },
+  90_000,
+);

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import path from 'node:path';
 import type { Page } from 'playwright-core';
@@ -206,11 +206,14 @@ describe.skipIf(!chromium)('hands on the viewer', { timeout: 240_000 }, () => {
     expect(await page.locator('#progress').isVisible()).toBe(false);
   });
 
-  it('compares two masks, one or the other at a key', async () => {
-    const other = path.join(cases.input, 'plain_label.nii');
-    const { page } = await opened(browser, plain, { options: { other } });
+  it('compares two masks, one or the other at a key, and takes another to compare with', async () => {
+    const label = path.join(cases.input, 'plain_label.nii');
+    const empty = path.join(cases.root, 'by another tool');
+    await mkdir(empty);
+    await writeFile(path.join(empty, 'plain.nii'), emptied(await readFile(label)));
+    const { page } = await opened(browser, plain, { options: { other: [label, empty] } });
     await press(page, 'o', 'x', 'l');
-    for (const name of ['Mask', 'Other mask'])
+    for (const name of ['Mask', 'plain_label.nii'])
       await page.getByRole('slider', { name: `Opacity of the ${name}`, exact: true }).fill('100');
     const shown = async () => {
       const picture = await CanvasPicture.of(page);
@@ -221,7 +224,16 @@ describe.skipIf(!chromium)('hands on the viewer', { timeout: 240_000 }, () => {
     expect(await messageOf(page)).toBe('Shown: Mask.');
     await press(page, 'f');
     expect(await shown()).toEqual([false, true]);
-    expect(await messageOf(page)).toBe('Shown: Other mask.');
+    expect(await messageOf(page)).toBe('Shown: plain_label.nii.');
+    const at = await sliceShown(page);
+    const loaded = page.waitForEvent('load');
+    await page.getByLabel('Compare with').selectOption('by another tool');
+    await loaded;
+    await ready(page);
+    expect(await sliceShown(page)).toBe(at);
+    await press(page, 'o', 'x', 'l', 'f', 'f');
+    expect(await messageOf(page)).toBe('Shown: by another tool.');
+    expect(await shown()).toEqual([false, false]);
   });
 
   it('leads to the report and back', async () => {
@@ -251,6 +263,9 @@ describe.skipIf(!chromium)('hands on the viewer', { timeout: 240_000 }, () => {
     expect(faults).toEqual([]);
   });
 });
+
+/** The same header, no voxel set. */
+const emptied = (label: Uint8Array): Uint8Array => Uint8Array.from(label).fill(0, 352);
 
 /** Wheels and fingers are handled after the call that sends them has returned. */
 const POLL = { timeout: 20_000, interval: 100 };

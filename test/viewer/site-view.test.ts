@@ -10,12 +10,14 @@ import { type ViewerPage, viewerPage } from '../../viewer/build.ts';
 import { findChromium, NO_CHROMIUM, openBrowser } from '../browser.ts';
 import { MemoryBucket } from '../support/memory-bucket.ts';
 import { type Cases, runPhantoms } from './cases.ts';
+import { messageOf, press } from './opened.ts';
 
 const chromium = findChromium();
 if (!chromium) console.warn(`SKIPPED: a site's viewer in a browser; ${NO_CHROMIUM}`);
 
 const ORIGIN = 'https://bucket.s3.us-east-1.amazonaws.com';
 const RUN = '0123456789abcdef';
+const OTHER_RUN = 'fedcba9876543210';
 
 let cases: Cases;
 let page: ViewerPage;
@@ -67,6 +69,23 @@ async function addCase(bucket: MemoryBucket, caseId: string, uploadedAt: string)
   await store.put(cloudKeys.run(RUN), json(record));
   const latest = { schemaVersion: 1, runId: RUN, prefix, status: 'segmented', uploadedAt };
   await store.put(cloudKeys.latest('liver', caseId), json(latest));
+}
+
+/** What another bundle made of the same scan, as an evaluation leaves it, and what it made of another scan. */
+async function addOtherRuns(bucket: MemoryBucket, caseId: string): Promise<void> {
+  const shown = `${cloudKeys.runPrefix('liver', caseId, RUN)}/`;
+  const report = JSON.parse(Buffer.from(await bucket.store.get(`${shown}report.json`)).toString());
+  const mask = await bucket.store.get(`${shown}mask.nii.gz`);
+  const later = { createdAt: '2026-03-04T05:06:07.000Z' };
+  for (const [runId, changed] of [
+    [OTHER_RUN, { ...later, bundle: { ...report.bundle, name: 'new', digest: 'ab'.repeat(32) } }],
+    ['1111111111111111', { ...later, inputSha256: 'cd'.repeat(32) }],
+    ['2222222222222222', { ...later, bundle: { ...report.bundle, target: 'spleen' } }],
+  ] as const) {
+    const prefix = cloudKeys.runPrefix('liver', caseId, runId);
+    await bucket.store.put(`${prefix}/report.json`, json({ ...report, runId, ...changed }));
+    await bucket.store.put(`${prefix}/mask.nii.gz`, mask);
+  }
 }
 
 const indexOf = (url: string): ViewIndex => {
@@ -129,6 +148,27 @@ describe('sammix site view', () => {
       );
   });
 
+  it('lays masks of other runs of the very scan and target beside, where they are asked for', async () => {
+    const bucket = await siteWithCase();
+    await addOtherRuns(bucket, 'turned');
+    const others = async (other?: readonly string[]) => {
+      const options = other ? { ...OPTIONS, other } : OPTIONS;
+      const { url } = await viewSite(bucket.store, page, ['turned'], options);
+      return indexOf(url).cases[0]!.others;
+    };
+    expect(await others()).toBeUndefined();
+    for (const other of [['all'], [OTHER_RUN]]) {
+      const [one, ...more] = (await others(other))!;
+      expect(more).toEqual([]);
+      expect(one!.name).toBe('new abababab, 2026-03-04');
+      const { pathname, searchParams } = new URL(one!.url);
+      expect(pathname).toContain(`/${OTHER_RUN}/mask.nii.gz`);
+      expect(searchParams.get('X-Amz-Expires')).toBe('900');
+    }
+    for (const runId of ['1111111111111111', '2222222222222222', RUN])
+      await expect(others([runId])).rejects.toMatchObject({ code: 'no-other-run' });
+  });
+
   it('shows the newest of a large dataset in an address that can be passed on', async () => {
     const bucket = await siteWithCase();
     for (let n = 0; n < 45; n++)
@@ -145,7 +185,8 @@ describe('sammix site view', () => {
     { timeout: 240_000 },
     async () => {
       const bucket = await siteWithCase();
-      const { url } = await viewSite(bucket.store, page, [], OPTIONS);
+      await addOtherRuns(bucket, 'turned');
+      const { url } = await viewSite(bucket.store, page, [], { ...OPTIONS, other: ['all'] });
       const browser = await openBrowser();
       onTestFinished(() => browser.close());
       const { page: tab, faults } = await browser.newPage({
@@ -170,6 +211,8 @@ describe('sammix site view', () => {
       expect(await tab.locator('#message').textContent()).toBe('');
       expect(await tab.getByRole('heading', { level: 1 }).textContent()).toBe('turned');
       expect(await tab.locator('#readout').textContent()).toMatch(/HU at the cross$/);
+      await press(tab, 'f', 'f');
+      expect(await messageOf(tab)).toBe('Shown: new abababab, 2026-03-04.');
       expect(faults).toEqual([]);
       // Not even the page itself could send a scan elsewhere.
       const sent = tab.evaluate(

@@ -7,7 +7,7 @@ import { LAYERS } from '../../core/draw/layers.ts';
 import { findChromium, NO_CHROMIUM, openBrowser, type TestBrowser } from '../browser.ts';
 import { bundleOf } from '../support/bundles.ts';
 import { phantomFile, TINY_BUNDLE, temporaryFolder } from '../support/case.ts';
-import { opened, press } from './opened.ts';
+import { opened, press, ready } from './opened.ts';
 import { CanvasPicture, type Rgb } from './picture.ts';
 
 const chromium = findChromium();
@@ -51,5 +51,13 @@ describe.skipIf(!chromium)('a case of two targets in the viewer', { timeout: 240
     await page.getByRole('checkbox', { name: 'spleen', exact: true }).click();
     expect((await CanvasPicture.of(page)).count(BESIDE)).toBe(0);
     await press(page, 'm');
+
+    const loaded = page.waitForEvent('load');
+    await press(page, 'j');
+    await loaded;
+    await ready(page);
+    expect(await page.locator('#facts').textContent()).toMatch(/ · spleen \d+ ml$/);
+    expect(await page.locator('#readout').textContent()).toContain('P(spleen)');
+    expect(await page.locator('#layer-rows').textContent()).toMatch(/^spleen m.*liver/);
   });
 });

@@ -22,7 +22,7 @@ const COLUMNS: readonly Column[] = [
   number('NSD 2 mm', (one) => numberText(metricOf(one, 'nsd2Mm'), 3)),
   number('Volume error, ml', (one) => numberText(metricOf(one, 'volumeErrorMl'), 0)),
   number('Label, ml', (one) => numberText(one.labelVolumeMl, 0)),
-  number('Liver slices found', (one) => percentText(one.liverSliceRecall, 0)),
+  number('Slices found', (one) => percentText(one.liverSliceRecall, 0)),
   number('Slice spacing, mm', (one) => numberText(one.scan?.spacingMm.slice, 2)),
   number('Time, s', (one) => numberText(one.seconds, 0)),
 ];

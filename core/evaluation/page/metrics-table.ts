@@ -10,7 +10,7 @@ import {
 import { html, type Insert, type SafeHtml } from '../../page/html.ts';
 import { dataTable } from '../../page/table.ts';
 import { METRIC_TITLES } from '../../page/words.ts';
-import { confidenceText } from './words.ts';
+import { confidenceText, organOf } from './words.ts';
 
 const COLUMNS = [
   'Metric',
@@ -30,7 +30,7 @@ export function metricsSection(evaluation: Evaluation): SafeHtml {
   return html`<section aria-labelledby="metrics"><h2 id="metrics">Metrics, protocol “volume”</h2>
 <p>All slices at the scan’s own resolution, distances in millimetres. Brackets after a mean hold its
 ${confidence} interval over patients. “Left out” counts the cases that have no finite value; the mean
-with worst puts the worst value in their place, so that a missed liver never improves a number. Select
+with worst puts the worst value in their place, so that a missed organ never improves a number. Select
 a metric’s name for its definition.</p>
 ${dataTable('Metrics over cases, protocol “volume”', COLUMNS, evaluation.metrics.map(metricRow))}
 </section>`;
@@ -58,13 +58,18 @@ const quartilesInsert = ({ quartiles }: MetricSummary, digits: number): Insert =
     : NONE;
 
 /** Slices found and left alone: what the gate and the prompts lose as whole slices. */
-export function slicesTable({ liverSliceRecall, liverFreeSliceSpecificity }: Evaluation): SafeHtml {
+export function slicesTable(evaluation: Evaluation): SafeHtml {
+  const { liverSliceRecall, liverFreeSliceSpecificity } = evaluation;
+  const organ = organOf(evaluation);
   return dataTable(
     'Slices reached by the mask, means over patients',
     ['Measure', 'Mean [interval]'],
     [
-      ['Liver slices in which the mask has any voxel', estimateText(liverSliceRecall, 3)],
-      ['Liver-free slices that the mask leaves alone', estimateText(liverFreeSliceSpecificity, 3)],
+      [`Slices with ${organ} in which the mask has any voxel`, estimateText(liverSliceRecall, 3)],
+      [
+        `Slices without ${organ} that the mask leaves alone`,
+        estimateText(liverFreeSliceSpecificity, 3),
+      ],
     ],
   );
 }
@@ -100,7 +105,8 @@ ${dataTable(
 }
 
 /** How well the gate tells slices apart, at its threshold. */
-export function classifierTable({ classification }: Evaluation): Insert {
+export function classifierTable(evaluation: Evaluation): Insert {
+  const { classification } = evaluation;
   if (!classification) return null;
   const { auc, accuracy, sensitivity, specificity, threshold } = classification;
   return dataTable(
@@ -113,7 +119,7 @@ export function classifierTable({ classification }: Evaluation): Insert {
       ['Specificity', estimateText(specificity, 3)],
       ['Expected calibration error', numberText(classification.expectedCalibrationError, 3)],
       [
-        'Slices with liver',
+        `Slices with ${organOf(evaluation)}`,
         percentText(classification.positives / Math.max(1, classification.slices)),
       ],
     ],

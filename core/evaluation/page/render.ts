@@ -14,7 +14,7 @@ import { gallerySection } from './gallery.ts';
 import { header, verdicts } from './header.ts';
 import { classifierTable, metricsSection, paperSection, slicesTable } from './metrics-table.ts';
 import { calibrationPlot, rocPlot } from './roc.ts';
-import { confidenceText, methodsSection, provenanceSection } from './words.ts';
+import { confidenceText, methodsSection, organOf, provenanceSection } from './words.ts';
 
 export type { EvaluationPicture } from '../../draw/picture.ts';
 /**
@@ -102,8 +102,8 @@ function slicesSection(evaluation: Evaluation): SafeHtml {
   const { classification } = evaluation;
   const plots = classification
     ? present([
-        rocPlot(classification, confidenceText(evaluation)),
-        calibrationPlot(classification),
+        rocPlot(classification, organOf(evaluation), confidenceText(evaluation)),
+        calibrationPlot(classification, organOf(evaluation)),
       ])
     : [];
   return html`<section aria-labelledby="slices"><h2 id="slices">Slices and classifier</h2>

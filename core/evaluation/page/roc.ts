@@ -38,8 +38,12 @@ const drawUnitSquare = ({ key, xName, yName, series }: UnitSquare): SafeHtml =>
 /** Rows of the table; a curve has up to two hundred points. */
 const MOST_ROWS = 21;
 
-/** How the classifier tells slices with liver from those without. */
-export function rocPlot(classification: ClassificationSummary, confidence: string): Plot | null {
+/** How the classifier tells slices with the organ from those without. */
+export function rocPlot(
+  classification: ClassificationSummary,
+  organ: string,
+  confidence: string,
+): Plot | null {
   const { roc, auc, slices, positives, threshold, sensitivity, specificity } = classification;
   if (roc.length === 0) return null;
   return {
@@ -47,7 +51,7 @@ export function rocPlot(classification: ClassificationSummary, confidence: strin
     title: 'Classifier: ROC',
     summary:
       `Area under the curve ${estimateText(auc, 3)} (${confidence} interval over patients), ` +
-      `${slices} slices, ${positives} of them with liver. The diamond is the gate at ${numberText(threshold, 3)}: ` +
+      `${slices} slices, ${positives} of them with ${organ}. The diamond is the gate at ${numberText(threshold, 3)}: ` +
       `sensitivity ${numberText(sensitivity.estimate, 3)}, specificity ${numberText(specificity.estimate, 3)}.`,
     svg: drawRoc(classification),
     data: dataTable(
@@ -105,20 +109,20 @@ function drawRoc({ roc, sensitivity, specificity, threshold }: ClassificationSum
   });
 }
 
-/** Reliability diagram: how often slices with a given score do show liver. */
-export function calibrationPlot(classification: ClassificationSummary): Plot | null {
+/** Reliability diagram: how often slices with a given score do show the organ. */
+export function calibrationPlot(classification: ClassificationSummary, organ: string): Plot | null {
   const { calibration, expectedCalibrationError: error } = classification;
   if (calibration.every(({ count }) => count === 0)) return null;
   return {
     key: 'calibration',
     title: 'Classifier: calibration',
     summary:
-      `On the diagonal a score of 0.8 means that 8 slices in 10 show liver. Expected calibration ` +
+      `On the diagonal a score of 0.8 means that 8 slices in 10 show ${organ}. Expected calibration ` +
       `error ${numberText(error, 3)}. Larger circles stand for more slices.`,
-    svg: drawCalibration(classification),
+    svg: drawCalibration(classification, organ),
     data: dataTable(
       'Calibration by score',
-      ['Score', 'Slices', 'Mean score', 'Share with liver'],
+      ['Score', 'Slices', 'Mean score', `Share with ${organ}`],
       calibration.map((bin) => [
         `${numberText(bin.lower, 1)}–${numberText(bin.upper, 1)}`,
         bin.count,
@@ -129,13 +133,13 @@ export function calibrationPlot(classification: ClassificationSummary): Plot | n
   };
 }
 
-function drawCalibration({ calibration, slices }: ClassificationSummary) {
+function drawCalibration({ calibration, slices }: ClassificationSummary, organ: string) {
   const points = calibration.filter(({ count }) => count > 0);
   const sizePx = (count: number): number => 7 + 22 * Math.sqrt(count / Math.max(1, slices));
   return drawUnitSquare({
     key: 'cal',
     xName: 'mean score of the slices',
-    yName: 'share of slices with liver',
+    yName: `share of slices with ${organ}`,
     series: [
       {
         type: 'line',

@@ -1,3 +1,4 @@
+import { targetOf } from '../../contract/bundle.ts';
 import type {
   DriftSignal,
   EstimateInterval,
@@ -9,6 +10,10 @@ import { counted, numberText, signed } from '../../page/format.ts';
 import { html, type SafeHtml } from '../../page/html.ts';
 import { definitionList, type Entry } from '../../page/table.ts';
 import { METRIC_TITLES, STATUS, STATUSES } from '../../page/words.ts';
+
+/** What label and mask are of. */
+export const organOf = (evaluation: Evaluation): string =>
+  targetOf(evaluation.bundle ?? evaluation);
 
 /** Statuses that the evaluation has, in the order of the table above. */
 export const statusesOf = ({ counts }: Evaluation): EvaluatedStatus[] =>
@@ -86,7 +91,7 @@ ${definitionList([
   ],
   [
     'Volumes',
-    'Bland-Altman, mask minus label, over cases in which both hold liver; limits of agreement are the mean difference ± 1.96 standard deviations',
+    'Bland-Altman, mask minus label, over cases in which neither is empty; limits of agreement are the mean difference ± 1.96 standard deviations',
   ],
   [
     'Comparison',
@@ -105,6 +110,7 @@ export function provenanceSection(evaluation: Evaluation): SafeHtml {
   return html`<section aria-labelledby="provenance"><h2 id="provenance">Where this comes from</h2>
 ${definitionList([
   ['Dataset', html`<bdi>${evaluation.dataset}</bdi>`],
+  ['Target', html`<bdi>${organOf(evaluation)}</bdi>`],
   ['Evaluation', html`<code>${evaluation.evaluationId}</code>`],
   ['Written', html`<time datetime="${evaluation.createdAt}">${evaluation.createdAt}</time>`],
   ['Software', `sammix ${evaluation.sammixVersion}`],

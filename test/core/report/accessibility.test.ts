@@ -7,9 +7,12 @@ import { encodePng } from '../../../core/draw/png.ts';
 import { renderEvaluation } from '../../../core/evaluation/page/render.ts';
 import { renderCaseReport, renderFailureReport } from '../../../core/report/render.ts';
 import { runPage } from '../../../core/report/run-page.ts';
+import { renderTargetsReport } from '../../../core/report/targets-page.ts';
+import { trainingPage } from '../../../core/training/page.ts';
 import { axeViolations, LOOKS } from '../../axe.ts';
 import { findChromium, NO_CHROMIUM, openBrowser, type TestBrowser } from '../../browser.ts';
 import { sampleCohort } from '../evaluation/page/sample.ts';
+import { FACTS } from '../training/sample.ts';
 import { sampleFailure, samplePicture, sampleReport } from './sample.ts';
 
 const chromium = findChromium();
@@ -44,6 +47,20 @@ const PAGES = {
   failure: renderFailureReport(sampleFailure()),
   evaluation: renderEvaluation(evaluation, history, []),
   run: runOf(6),
+  targets: renderTargetsReport(
+    {
+      schemaVersion: 1,
+      status: 'several-targets',
+      caseId: 'case',
+      targets: [
+        { target: 'liver', folder: 'liver', report: sampleReport() },
+        { target: 'spleen', folder: 'spleen', report: sampleFailure() },
+      ],
+      pending: ['left kidney'],
+    },
+    [encodePng(new Uint8Array(64).fill(90), 8, 8, 'grey'), null],
+  ),
+  training: trainingPage(FACTS),
 };
 
 describe.skipIf(!chromium)('in a browser', { timeout: 120_000 }, () => {
