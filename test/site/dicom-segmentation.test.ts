@@ -3,12 +3,14 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { silentProgress } from '../../cli/progress.ts';
 import { runCommand } from '../../cli/run.ts';
+import { fetchCases } from '../../cli/site/fetch.ts';
 import { readLabel } from '../../core/volume/label.ts';
 import { DicomSource } from '../../site/contract/dicom.ts';
 import { cloudKeys, cloudRunKeys, parseUpload } from '../../site/contract/keys.ts';
 import { readLatest } from '../../site/runs.ts';
 import { once, TINY_BUNDLE, temporaryFolder } from '../support/case.ts';
 import { drawnSeries, seriesUidOf, studyUidOf } from '../support/dicom-series.ts';
+import { serviceFailure } from '../support/memory-bucket.ts';
 import { readSegmentation } from '../support/segmentation-frames.ts';
 import { type ZipEntry, zipOf } from '../support/zip.ts';
 import { World } from './world.ts';
@@ -107,6 +109,23 @@ describe('the DICOM-SEG of a case that came by DICOM', () => {
       expect(seen).not.toContain(planted);
   });
 
+  it('is fetched with the mask; who may not read it gets the rest', async () => {
+    const world = open();
+    await told(world);
+    const fetched = async (folder: string) => {
+      const options = { dataset: 'liver', out: folder };
+      const [one] = await fetchCases(world.store, options, silentProgress);
+      return one!.files.map((file) => path.basename(file));
+    };
+    const whole = await fetched(await temporaryFolder());
+    expect(whole).toContain('segmentation.dcm');
+    world.bucket.onGet = (key) => {
+      if (key.endsWith('segmentation.dcm')) throw serviceFailure('AccessDenied', 403);
+    };
+    const rest = await fetched(await temporaryFolder());
+    expect(rest).toEqual(whole.filter((file) => file !== 'segmentation.dcm'));
+  });
+
   it('is not made of a case that came as NIfTI, which costs one request', async () => {
     const world = open();
     await world.store.remove(cloudKeys.dicomSource('liver', caseId));
@@ -130,11 +149,7 @@ describe('the DICOM-SEG of a case that came by DICOM', () => {
   it('is tried again where storage does not answer', async () => {
     const world = open();
     world.bucket.onPut = async () => {
-      throw Object.assign(new Error('SlowDown'), {
-        name: 'SlowDown',
-        $fault: 'server',
-        $metadata: {},
-      });
+      throw serviceFailure('SlowDown', 503);
     };
     await expect(told(world)).rejects.toThrow();
     world.bucket.onPut = undefined;
