@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type ZodMiniType, z } from 'zod/mini';
-import { count, filled, ordinal, SegmentJobEnv, SummaryEnv } from '../../../site/contract/env.ts';
+import {
+  AssembleEnv,
+  count,
+  filled,
+  ordinal,
+  SegmentJobEnv,
+  SummaryEnv,
+} from '../../../site/contract/env.ts';
 
 const says = (schema: ZodMiniType, value: unknown) =>
   schema.safeParse(value).error?.issues.map((issue) => issue.message);
