@@ -11,6 +11,8 @@ export interface LogFields {
   readonly traceId?: string;
   readonly jobId?: string;
   readonly evaluationId?: string;
+  /** A hash, see `uploadHash` in site/contract/keys.ts. */
+  readonly uploadId?: string;
   readonly messageId?: string;
   readonly stage?: string;
   readonly code?: string;

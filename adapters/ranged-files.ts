@@ -7,7 +7,8 @@ export async function rangedFiles(folder: string, names: readonly string[]): Pro
   return Promise.all(names.map((name) => rangedFile(path.join(folder, name), name)));
 }
 
-async function rangedFile(full: string, name: string): Promise<RangedFile> {
+/** A file under a name, opened for each read. */
+export async function rangedFile(full: string, name = full): Promise<RangedFile> {
   const { size } = await stat(full);
   return { name, bytes: size, read: (from, to) => readRange(full, from, to) };
 }

@@ -5,10 +5,11 @@ import {
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutObjectCommand,
+  type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../core/errors.ts';
-import type { BlobInfo, BlobStore, ByteStream } from '../core/ports.ts';
+import type { BlobInfo, BlobStore, ByteStream, RangedFile } from '../core/ports.ts';
 import {
   type Action,
   expectation,
@@ -34,6 +35,17 @@ export interface S3StoreOptions {
 export interface OpenVersion {
   readonly body: ByteStream;
   readonly bytes: number;
+  /** What whoever wrote it has said of it; names in lower case. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What is written with an object: at most 2 KB of metadata, in ASCII. */
+type WrittenHeaders = Pick<PutObjectCommandInput, 'ContentType' | 'Metadata'>;
+
+async function collected(stream: ByteStream): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
 }
 
 /** Stores objects in an S3 bucket. S3's own writes are atomic. */
@@ -78,13 +90,34 @@ export class S3Store implements BlobStore {
         answer.ContentLength,
       ),
       bytes: answer.ContentLength ?? 0,
+      metadata: answer.Metadata ?? {},
     };
   }
 
+  /**
+   * One version of an object, of which any part can be read.
+   *
+   * @param name what readers call it, by which errors name it: a key may be a patient's
+   */
+  ranged(
+    { key, versionId, bytes }: { key: string; versionId: string; bytes: number },
+    name: string,
+  ): RangedFile {
+    return { name, bytes, read: (from, to) => this.range(key, versionId, from, to) };
+  }
+
+  private async range(key: string, versionId: string, from: number, to: number) {
+    if (to <= from) return new Uint8Array(0);
+    const request = { ...this.target(key), VersionId: versionId, Range: `bytes=${from}-${to - 1}` };
+    const { Body, ContentLength } = await this.attempt(key, 'read', () =>
+      this.client.send(new GetObjectCommand(request)),
+    );
+    const body = Body as unknown as AsyncIterable<Uint8Array>;
+    return collected(this.chunks(key, body, ContentLength));
+  }
+
   async get(key: string): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
-    for await (const chunk of this.read(key)) chunks.push(chunk);
-    return Buffer.concat(chunks);
+    return collected(this.read(key));
   }
 
   /**
@@ -113,12 +146,21 @@ export class S3Store implements BlobStore {
   }
 
   async put(key: string, body: Uint8Array | ByteStream, contentType?: string): Promise<void> {
-    const type = contentType === undefined ? {} : { ContentType: contentType };
-    await this.attempt(key, 'write', async () => {
-      if (body instanceof Uint8Array)
-        await this.client.send(new PutObjectCommand({ ...this.target(key), ...type, Body: body }));
-      else await this.putStream(key, body, type);
-    });
+    await this.putVersion(key, body, contentType === undefined ? {} : { ContentType: contentType });
+  }
+
+  /** Writes, and returns S3's id of the version; empty in a bucket that keeps none. */
+  async putVersion(
+    key: string,
+    body: Uint8Array | ByteStream,
+    headers: WrittenHeaders = {},
+  ): Promise<string> {
+    const written = await this.attempt(key, 'write', () =>
+      body instanceof Uint8Array
+        ? this.client.send(new PutObjectCommand({ ...this.target(key), ...headers, Body: body }))
+        : this.putStream(key, body, headers),
+    );
+    return written.VersionId ?? '';
   }
 
   /**
@@ -207,14 +249,14 @@ export class S3Store implements BlobStore {
   }
 
   /** A stream of unknown length goes up in parts; S3 shows the object when all have arrived. */
-  private async putStream(key: string, body: ByteStream, type: { ContentType?: string }) {
+  private async putStream(key: string, body: ByteStream, headers: WrittenHeaders) {
     const [{ Readable }, { Upload }] = await Promise.all([
       import('node:stream'),
       import('@aws-sdk/lib-storage'),
     ]);
-    await new Upload({
+    return new Upload({
       client: this.client,
-      params: { ...this.target(key), ...type, Body: Readable.from(body, { objectMode: false }) },
+      params: { ...this.target(key), ...headers, Body: Readable.from(body, { objectMode: false }) },
       partSize: PART_BYTES,
       queueSize: 2,
       // A rule of the bucket removes unfinished uploads; taking them back is one more permission.

@@ -1,10 +1,15 @@
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { promisify } from 'node:util';
-import yauzl, { type Entry, type ZipFile } from 'yauzl';
-import { InputError } from '../core/errors.ts';
+import yauzl, { type Entry, RandomAccessReader, type ZipFile } from 'yauzl';
+import { InputError, StorageError } from '../core/errors.ts';
 import type { RangedFile } from '../core/ports.ts';
+import { inBlocks } from './ranged-blocks.ts';
 
-const open = promisify(yauzl.open) as (file: string, options: yauzl.Options) => Promise<ZipFile>;
+const open = promisify(yauzl.fromRandomAccessReader) as (
+  reader: RandomAccessReader,
+  bytes: number,
+  options: yauzl.Options,
+) => Promise<ZipFile>;
 
 /** More entries than the largest studies have. */
 const ENTRY_LIMIT = 200_000;
@@ -12,27 +17,52 @@ const ENTRY_LIMIT = 200_000;
 const ENTRY_LIMIT_BYTES = 4 * 2 ** 30;
 /** Entries from this size on are kept inflated while they are being read. */
 const KEPT_BYTES = 4 * 2 ** 20;
+/** What an entry's stream asks for at once. */
+const CHUNK_BYTES = 64 * 1024;
 
 /**
  * The entries of a zip file, read where they lie: nothing is unpacked to a disk. An entry that
- * inflates to more or less than the zip's directory says is an error when it is read.
+ * inflates to more or less than the zip's directory says is an error when it is read, and so is one that
+ * is encrypted.
  *
- * @throws InputError `not-a-zip`, `zip-too-large`
+ * @throws InputError `not-a-zip`, `zip-too-large`; `zip-encrypted` where all entries are
  */
-export async function zipEntries(file: string): Promise<RangedFile[]> {
-  const zip = await open(file, { autoClose: false, lazyEntries: true }).catch((cause: unknown) => {
-    throw zipError(file, cause);
+export async function zipEntries(archive: RangedFile): Promise<RangedFile[]> {
+  const { name } = archive;
+  const reader = new ArchiveReader(inBlocks(archive));
+  const options = { autoClose: false, lazyEntries: true };
+  const zip = await open(reader, archive.bytes, options).catch((cause: unknown) => {
+    throw zipError(name, cause);
   });
-  const entries = await list(zip, file).catch((cause: unknown) => {
-    zip.close();
-    throw cause instanceof InputError ? cause : zipError(file, cause);
+  const entries = await list(zip, name).catch((cause: unknown) => {
+    throw zipError(name, cause);
   });
-  const kept = new KeptEntry(zip, file);
+  if (entries.length > 0 && entries.every((entry) => entry.isEncrypted())) throw encrypted(name);
+  const kept = new KeptEntry(zip, name);
   return entries.map((entry) => ({
     name: entry.fileName,
     bytes: entry.uncompressedSize,
     read: (from, to) => kept.read(entry, from, to),
   }));
+}
+
+/** Ranges of the archive as yauzl wants them. */
+class ArchiveReader extends RandomAccessReader {
+  private readonly archive: RangedFile;
+
+  constructor(archive: RangedFile) {
+    super();
+    this.archive = archive;
+  }
+
+  override _readStreamForRange(start: number, end: number): Readable {
+    return Readable.from(rangeOf(this.archive, start, end), { objectMode: false });
+  }
+}
+
+async function* rangeOf(archive: RangedFile, start: number, end: number) {
+  for (let at = start; at < end; at += CHUNK_BYTES)
+    yield Buffer.from(await archive.read(at, Math.min(end, at + CHUNK_BYTES)));
 }
 
 function list(zip: ZipFile, file: string): Promise<Entry[]> {
@@ -48,7 +78,7 @@ function list(zip: ZipFile, file: string): Promise<Entry[]> {
       if (entry.uncompressedSize > ENTRY_LIMIT_BYTES)
         reject(tooLarge(file, `an entry of ${entry.uncompressedSize} bytes`));
       else {
-        if (!entry.fileName.endsWith('/') && !entry.isEncrypted()) entries.push(entry);
+        if (!entry.fileName.endsWith('/')) entries.push(entry);
         zip.readEntry();
       }
     });
@@ -67,7 +97,9 @@ class KeptEntry {
     this.file = file;
   }
 
-  async read(entry: Entry, from: number, to: number): Promise<Uint8Array> {
+  async read(entry: Entry, from: number, end: number): Promise<Uint8Array> {
+    if (entry.isEncrypted()) throw encrypted(`${this.file}: ${entry.fileName}`);
+    const to = Math.min(end, entry.uncompressedSize);
     if (entry.uncompressedSize < KEPT_BYTES)
       return (await this.start(entry, to)).subarray(from, to);
     if (from === 0 && to < entry.uncompressedSize) return this.start(entry, to);
@@ -80,14 +112,14 @@ class KeptEntry {
   private async start(entry: Entry, length: number): Promise<Uint8Array> {
     try {
       const stream = await this.stream(entry);
-      const chunks: Uint8Array[] = [];
-      let bytes = 0;
-      for await (const chunk of stream) {
-        chunks.push(chunk as Uint8Array);
-        bytes += (chunk as Uint8Array).byteLength;
-        if (bytes >= length) break;
+      const bytes = new Uint8Array(length);
+      let filled = 0;
+      for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+        bytes.set(chunk.subarray(0, length - filled), filled);
+        filled += Math.min(chunk.byteLength, length - filled);
+        if (filled === length) break;
       }
-      return new Uint8Array(Buffer.concat(chunks)).subarray(0, length);
+      return bytes.subarray(0, filled);
     } catch (cause) {
       throw zipError(`${this.file}: ${entry.fileName}`, cause);
     }
@@ -100,17 +132,29 @@ class KeptEntry {
   }
 }
 
-const zipError = (subject: string, cause: unknown): InputError =>
-  new InputError(
-    {
-      code: 'not-a-zip',
-      subject,
-      expected: 'a zip file that can be read',
-      found: cause instanceof Error ? cause.message : String(cause),
-      remedy: 'Copy or make the zip file again; `unzip -t` must pass.',
-    },
-    { cause },
-  );
+/** Where the archive could not be read at all, or was refused, that is the error. */
+const zipError = (subject: string, cause: unknown): Error =>
+  cause instanceof StorageError || cause instanceof InputError
+    ? cause
+    : new InputError(
+        {
+          code: 'not-a-zip',
+          subject,
+          expected: 'a zip file that can be read',
+          found: cause instanceof Error ? cause.message : String(cause),
+          remedy: 'Copy or make the zip file again; `unzip -t` must pass.',
+        },
+        { cause },
+      );
+
+const encrypted = (subject: string): InputError =>
+  new InputError({
+    code: 'zip-encrypted',
+    subject,
+    expected: 'a zip file that can be read',
+    found: 'an encrypted one',
+    remedy: 'Make the zip file again without a password.',
+  });
 
 const tooLarge = (subject: string, found: string): InputError =>
   new InputError({

@@ -1,7 +1,8 @@
-"""A scan of N slices as NIfTI and as a DICOM series: `python make_series.py CT.nii.gz OUT N`.
+"""A scan of N slices as NIfTI and as a DICOM series: `python make_series.py CT.nii.gz OUT N [SYNTAX]`.
 
 Real slices, interpolated linearly along the axis to N of them, so that both files hold the same voxels. Writes
-OUT/scan.nii.gz and OUT/series/*.dcm (explicit little endian). Needs test/golden/dicom/requirements.txt.
+OUT/scan.nii.gz and OUT/series/*.dcm: explicit little endian, for which test/golden/dicom/requirements.txt is enough;
+with SYNTAX `jpeg-lossless` or `jpeg-2000` compressed so without loss (bench/requirements-dicom.txt).
 """
 
 import gzip
@@ -12,12 +13,26 @@ from pathlib import Path
 import numpy as np
 import pydicom
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.encaps import encapsulate
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, JPEG2000Lossless, JPEGLosslessSV1, generate_uid
 
 HEADER_BYTES = 352
+# What most scanners write.
+INTERCEPT = -1024
 
 
-def main(source, out, slices):
+def encoder(syntax):
+    """Transfer syntax, and what makes the frame of an image of it."""
+    if syntax is None:
+        return ExplicitVRLittleEndian, None
+    import imagecodecs
+
+    if syntax == "jpeg-lossless":
+        return JPEGLosslessSV1, lambda plane: imagecodecs.ljpeg_encode(plane, bitspersample=16)
+    return JPEG2000Lossless, lambda plane: imagecodecs.jpeg2k_encode(plane, codecformat="j2k", reversible=True, level=0)
+
+
+def main(source, out, slices, syntax=None):
     raw = bytearray(gzip.decompress(Path(source).read_bytes()))
     header = raw[:HEADER_BYTES]
     columns, rows, given = (int(size) for size in np.frombuffer(header, "<i2", 3, 42))
@@ -39,10 +54,10 @@ def main(source, out, slices):
     (out / "series").mkdir(parents=True, exist_ok=True)
     with gzip.open(out / "scan.nii.gz", "wb", 6) as file:
         file.write(bytes(header) + volume.tobytes())
-    write_series(volume, affine, out / "series")
+    write_series(volume, affine, out / "series", *encoder(syntax))
 
 
-def write_series(volume, affine, folder):
+def write_series(volume, affine, folder, transfer_syntax, encode):
     lps = affine * np.array([[-1], [-1], [1]])
     spacing = np.linalg.norm(lps[:, :3], axis=0)
     study, series, frame = generate_uid(), generate_uid(), generate_uid()
@@ -58,14 +73,17 @@ def write_series(volume, affine, folder):
         image.PixelSpacing, image.SliceThickness = [float(spacing[1]), float(spacing[0])], float(spacing[2])
         image.Rows, image.Columns = plane.shape
         image.SamplesPerPixel, image.PhotometricInterpretation = 1, "MONOCHROME2"
-        image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 16, 15, 1
-        image.RescaleSlope, image.RescaleIntercept = 1, 0
-        image.PixelData = plane.tobytes()
+        image.BitsAllocated, image.BitsStored, image.HighBit, image.PixelRepresentation = 16, 16, 15, 0
+        image.RescaleSlope, image.RescaleIntercept = 1, INTERCEPT
+        stored = (plane.astype(np.int32) - INTERCEPT).astype(np.uint16)
+        image.PixelData = stored.tobytes() if encode is None else encapsulate([encode(stored)])
+        if encode is not None:
+            image["PixelData"].is_undefined_length = True
         image.file_meta = FileMetaDataset()
-        image.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+        image.file_meta.TransferSyntaxUID = transfer_syntax
         pydicom.dcmwrite(folder / f"{k:04}.dcm", image, enforce_file_format=True)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), *sys.argv[4:])
     print(json.dumps({"seconds": 0.0}))

@@ -2,7 +2,16 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { DEFAULT_BUNDLE } from '../cli/command.ts';
-import { type Measured, makeSeries, ours, oursBundled, peer, wallSeconds } from './process.ts';
+import {
+  dcm2niix,
+  type Measured,
+  makeCompressed,
+  makeSeries,
+  ours,
+  oursBundled,
+  peer,
+  wallSeconds,
+} from './process.ts';
 import { type BenchRow, row } from './row.ts';
 
 const WORK = path.join(import.meta.dirname, 'work');
@@ -122,19 +131,47 @@ export async function dicomRows(n = 3): Promise<BenchRow[]> {
   if (!existsSync(REAL)) return [];
   const folder = path.join(WORK, 'series-300');
   if (!existsSync(path.join(folder, 'series'))) await makeSeries(REAL, folder, '300');
+  const rows = [await seriesRow('300 slices of 512x512', path.join(folder, 'series'), n)];
+  for (const syntax of ['jpeg-lossless', 'jpeg-2000']) {
+    const compressed = path.join(WORK, `series-300-${syntax}`);
+    const series = await makeCompressed(REAL, compressed, '300', syntax);
+    if (series === undefined) continue;
+    rows.push(await seriesRow(`300 slices in ${syntax}`, series, n));
+    rows.push(await codecRow(syntax, series, n));
+  }
+  return rows;
+}
+
+/** A series against the NIfTI file that was written beside it. */
+async function seriesRow(what: string, series: string, n: number): Promise<BenchRow> {
+  const nifti = path.join(path.dirname(series), 'scan.nii.gz');
   const runs = await pairs(
     n,
-    () => wholeRun(path.join(folder, 'series')),
-    () => wholeRun(path.join(folder, 'scan.nii.gz')),
+    () => wholeRun(series),
+    () => wholeRun(nifti),
   );
-  return [
-    row(
-      'sammix run, DICOM series of 300 slices of 512x512: seconds / those of its NIfTI',
-      'sammix run of the NIfTI file',
-      runs.map(({ a, b }) => a.seconds / b.seconds),
-      { atMost: 1.3 },
-    ),
-  ];
+  return row(
+    `sammix run, DICOM series of ${what}: seconds / those of its NIfTI`,
+    'sammix run of the NIfTI file',
+    runs.map(({ a, b }) => a.seconds / b.seconds),
+    { atMost: 1.3 },
+  );
+}
+
+/** What of that is the codec's: nothing but reading, decoding and writing. */
+async function codecRow(syntax: string, series: string, n: number): Promise<BenchRow> {
+  const out = await scratch('converted');
+  const runs = await pairs(
+    n,
+    () => ours<Measured>('convert', series, path.join(out, 'ours.nii')),
+    () => dcm2niix(series, out),
+  );
+  return row(
+    `DICOM series of 300 slices in ${syntax} to NIfTI: our CPU seconds / dcm2niix's`,
+    'dcm2niix',
+    runs.map(({ a, b }) => a.seconds / b.seconds),
+    { atMost: 2 },
+  );
 }
 
 /** Peak memory against its limits in MiB: a ratio to a number that we promise. */

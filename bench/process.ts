@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -16,6 +17,9 @@ const PYTHON = path.join(import.meta.dirname, '../gpu-jobs/train/.venv/bin/pytho
 
 /** The Python with pydicom, which `npm test` makes too. */
 const DICOM_PYTHON = path.join(import.meta.dirname, '../test/golden/dicom/.venv/bin/python');
+
+/** The Python with bench/requirements-dicom.txt, for compressed series; undefined where nobody named one. */
+const COMPRESSING_PYTHON = process.env.SAMMIX_BENCH_DICOM_PYTHON;
 
 /** Two threads a side, and no spinning that would starve the other side on a small machine. */
 export const THREADS = 2;
@@ -51,6 +55,29 @@ export const peer = <T extends Measured>(task: string, ...args: string[]): Promi
 /** Writes a scan of `slices` slices as `scan.nii.gz` and `series/` into a folder. */
 export const makeSeries = (scan: string, folder: string, slices: string): Promise<object> =>
   measure(DICOM_PYTHON, [path.join(import.meta.dirname, 'make_series.py'), scan, folder, slices]);
+
+/** The same with images that are compressed; undefined where there is no Python for it, which is said. */
+export async function makeCompressed(
+  scan: string,
+  folder: string,
+  slices: string,
+  syntax: string,
+): Promise<string | undefined> {
+  if (COMPRESSING_PYTHON === undefined) {
+    console.log(`LEFT OUT: ${syntax}, which needs SAMMIX_BENCH_DICOM_PYTHON (bench/README.md)`);
+    return undefined;
+  }
+  const made = [path.join(import.meta.dirname, 'make_series.py'), scan, folder, slices, syntax];
+  if (!existsSync(path.join(folder, 'series'))) await measure(COMPRESSING_PYTHON, made);
+  return path.join(folder, 'series');
+}
+
+export const dcm2niix = (series: string, out: string): Promise<Measured> =>
+  measure<Measured>(COMPRESSING_PYTHON!, [
+    path.join(import.meta.dirname, 'dcm2niix.py'),
+    series,
+    out,
+  ]);
 
 /** Runs a process whose last line of output is JSON. */
 export async function measure<T>(command: string, args: readonly string[]): Promise<T> {

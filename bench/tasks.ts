@@ -1,7 +1,10 @@
 // Our side of the comparisons, one task a process: `tsx bench/tasks.ts TASK ARGS`. The last line of the
 // output is JSON with the seconds of the work alone and the peak memory of the process.
+import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
 import { openRuntime } from '../adapters/onnx.ts';
+import { openImage } from '../cli/case-image.ts';
+import { findInputs } from '../cli/inputs.ts';
 import { silentProgress } from '../cli/progress.ts';
 import { runCommand } from '../cli/run.ts';
 import { CaseReport } from '../core/contract/report.ts';
@@ -31,6 +34,16 @@ const tasks: Record<string, (...args: string[]) => Promise<object>> = {
     const startedMs = performance.now();
     for (let from = 0; (from + batch) * plane <= images.length; from += batch) await once(from);
     return { seconds: elapsed(startedMs) };
+  },
+
+  /** convert SERIES OUT: a DICOM series to one uncompressed NIfTI file, and the CPU time of that. */
+  async convert(series, out) {
+    const imported = process.cpuUsage();
+    const { cases } = await findInputs([series!]);
+    const { source } = await openImage(cases[0]!);
+    await new DirStore(path.dirname(out!)).put(path.basename(out!), source);
+    const { user, system } = process.cpuUsage(imported);
+    return { seconds: (user + system) / 1e6 };
   },
 
   /** run INPUT OUT BUNDLE: the whole command, and the seconds inside the graphs. */

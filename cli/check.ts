@@ -62,7 +62,7 @@ export async function checkCommand(
   const { cases, labels, leftOut: others } = await findInputs(paths);
   const windowHu = await defaultWindow();
   const files: CheckedFile[] = [];
-  for (const input of cases) files.push(await checkOne(input, windowHu));
+  for (const input of cases) files.push(await checkInput(input, windowHu));
   const leftOut = [...others, ...seeingLabels(labels)];
   const usable = files.filter((file) => file.usable);
   const counts = `${files.length} checked: ${usable.length} can be segmented, ${files.length - usable.length} refused, ${
@@ -77,7 +77,7 @@ export async function checkCommand(
 }
 
 /** The window of the bundle that comes with sammix: what `run` will look at. */
-async function defaultWindow(): Promise<readonly [number, number] | undefined> {
+export async function defaultWindow(): Promise<readonly [number, number] | undefined> {
   try {
     const text = await readWhole(path.join(DEFAULT_BUNDLE, 'bundle.json'), 'utf8');
     const { preprocess } = JSON.parse(text) as { preprocess: { windowHu: [number, number] } };
@@ -88,7 +88,7 @@ async function defaultWindow(): Promise<readonly [number, number] | undefined> {
 }
 
 /** Whatever is wrong with one file, the others are looked at. */
-async function checkOne(
+export async function checkInput(
   input: CaseInput,
   windowHu: readonly [number, number] | undefined,
 ): Promise<CheckedFile> {

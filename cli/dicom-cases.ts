@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { rangedFiles } from '../adapters/ranged-files.ts';
+import { rangedFile, rangedFiles } from '../adapters/ranged-files.ts';
 import { zipEntries } from '../adapters/zip.ts';
 import { caseIdOf } from '../core/dataset/case-id.ts';
-import { faultText, InputError, SammixError } from '../core/errors.ts';
+import { faultText, InputError } from '../core/errors.ts';
 import type { RangedFile } from '../core/ports.ts';
-import { type Instance, readInstance } from '../dicom/instance.ts';
-import { type AxialStack, type LeftAside, sortSeries } from '../dicom/series.ts';
+import { readInstance } from '../dicom/instance.ts';
+import type { AxialStack, LeftAside } from '../dicom/series.ts';
+import { sortFiles } from '../dicom/sort-files.ts';
 import type { CaseInput } from './inputs.ts';
 import { naturally, walk } from './walk.ts';
 
@@ -51,9 +52,9 @@ async function dicomInZip(zip: string): Promise<FoundDicom> {
   try {
     return await dicomOf(zip);
   } catch (error) {
-    if (!(error instanceof SammixError)) throw error;
+    if (!(error instanceof InputError)) throw error;
     const what = path.basename(zip);
-    const leftAside = [{ what, why: faultText(error.fault), files: [zip] }];
+    const leftAside = [{ code: error.code, what, why: faultText(error.fault), files: [zip] }];
     return { series: [], leftAside, known: new Set([zip]) };
   }
 }
@@ -65,35 +66,23 @@ async function dicomInZip(zip: string): Promise<FoundDicom> {
  */
 export async function dicomOf(file: string): Promise<FoundDicom> {
   if (!ZIP.test(file)) return readFiles(await filesAround(file));
-  const found = await readFiles({ root: file, files: await zipEntries(file), only: undefined });
+  const found = await readFiles({
+    root: file,
+    files: await zipEntries(await rangedFile(file)),
+    only: undefined,
+  });
   const known = new Set(found.known.size > 0 ? [file] : []);
   return { ...found, known };
 }
 
 /** Reads headers; cases are named by the folder of a series and its number, whatever lies beside it. */
 async function readFiles({ root, files, only }: GivenFiles): Promise<FoundDicom> {
-  const instances: Instance[] = [];
-  const leftAside: LeftAside[] = [];
-  const known = new Set<string>();
-  for (const file of files) {
-    try {
-      const instance = await readInstance(file);
-      if (!instance) continue;
-      instances.push(instance);
-    } catch (error) {
-      if (!(error instanceof SammixError)) throw error;
-      leftAside.push({ what: file.name, why: faultText(error.fault), files: [file.name] });
-    }
-    known.add(path.join(root, file.name));
-  }
-  const sorted = sortSeries(instances);
+  const sorted = await sortFiles(files);
   const stacks = sorted.stacks.filter((stack) => only === undefined || holds(stack, only));
   return {
     series: named(root, stacks),
-    leftAside: [...leftAside, ...sorted.leftAside].filter(
-      (one) => only === undefined || one.files.includes(only),
-    ),
-    known,
+    leftAside: sorted.leftAside.filter((one) => only === undefined || one.files.includes(only)),
+    known: new Set(sorted.dicom.map((name) => path.join(root, name))),
   };
 }
 

@@ -14,7 +14,7 @@ import { readTargets } from '../core/stage/join-targets.ts';
 import { type TargetMask, writeLabelMap } from '../core/stage/label-map.ts';
 import { canonicalAffine } from '../core/volume/canonical.ts';
 import { readLabel } from '../core/volume/label.ts';
-import type { Derivation } from '../dicom/derived.ts';
+import { type Derivation, derivationOf } from '../dicom/derived.ts';
 import { type MaskFrame, maskFrames } from '../dicom/mask-frames.ts';
 import { dicomSegmentation } from '../dicom/segmentation.ts';
 import { structureSet } from '../dicom/structure-set.ts';
@@ -171,7 +171,7 @@ export const segmentationOf = (
   mask: ByteStream,
   done: SegmentedReport,
 ): Promise<Uint8Array | undefined> =>
-  dicomSegmentation(...derivationOf(input, mask, path.basename(input.image), done));
+  dicomSegmentation(...derived(input, mask, path.basename(input.image), done));
 
 async function dicomOf(
   format: 'dicom-seg' | 'rtstruct',
@@ -180,27 +180,17 @@ async function dicomOf(
   input: CaseInput,
 ): Promise<Uint8Array | undefined> {
   const make = format === 'dicom-seg' ? dicomSegmentation : structureSet;
-  return make(...derivationOf(input, readFile(maskFile), path.basename(maskFile), done));
+  return make(...derived(input, readFile(maskFile), path.basename(maskFile), done));
 }
 
-function derivationOf(
+function derived(
   input: CaseInput,
   mask: ByteStream,
   maskName: string,
-  { runId, bundle, provenance, createdAt }: SegmentedReport,
+  done: SegmentedReport,
 ): [VolumePlan, AsyncIterable<MaskFrame>, Derivation] {
   const plan = planVolume(input.dicom!, imageName(input));
-  const derivation: Derivation = {
-    target: targetOf(bundle),
-    runId: runId ?? '',
-    createdAt: new Date(createdAt),
-    algorithm: {
-      version: provenance.sammixVersion,
-      model: bundle.name,
-      bundleDigest: bundle.digest,
-    },
-  };
-  return [plan, maskFrames(plan, mask, maskName), derivation];
+  return [plan, maskFrames(plan, mask, maskName), derivationOf(done)];
 }
 
 async function seriesOf(store: DirStore, key: string, folder: string): Promise<CaseInput> {

@@ -1,6 +1,8 @@
 /// <reference path="./untyped.d.ts" />
 import { createHash } from 'node:crypto';
 import dicomParser, { type DataSet } from 'dicom-parser';
+import { targetOf } from '../core/contract/bundle.ts';
+import type { SegmentedReport } from '../core/contract/report.ts';
 import { hasPreamble, type Instance } from './instance.ts';
 
 /** What objects that are derived from a series share: whom they are of, what made them, how they are written. */
@@ -25,6 +27,23 @@ export interface Derivation {
   readonly runId: string;
   readonly createdAt: Date;
 }
+
+/** What a run's report says of what is made of its mask. */
+export const derivationOf = ({
+  runId,
+  bundle,
+  provenance,
+  createdAt,
+}: SegmentedReport): Derivation => ({
+  target: targetOf(bundle),
+  runId: runId ?? '',
+  createdAt: new Date(createdAt),
+  algorithm: {
+    version: provenance.sammixVersion,
+    model: bundle.name,
+    bundleDigest: bundle.digest,
+  },
+});
 
 /** Attributes of the Patient, Study and Frame of Reference modules that a derived object repeats. */
 const COPIED: readonly (readonly [tag: string, keyword: string, vr: string])[] = [

@@ -1,6 +1,6 @@
 import { inflateRawSync } from 'node:zlib';
 import dicomParser, { type DataSet, type Element } from 'dicom-parser';
-import { InputError } from '../core/errors.ts';
+import { InputError, StorageError } from '../core/errors.ts';
 import type { RangedFile } from '../core/ports.ts';
 import type { Vector3 } from '../core/volume/matrix3.ts';
 
@@ -77,8 +77,8 @@ export async function readInstance(file: RangedFile): Promise<Instance | undefin
     return describe(file, dataSet);
   } catch (cause) {
     // The parser throws strings and objects of its own.
-    if (!part10) return undefined;
-    throw damaged(file.name, causeText(cause), cause);
+    if (!part10 && !(cause instanceof StorageError)) return undefined;
+    throw unreadableObject(file.name, cause);
   }
 }
 
@@ -243,6 +243,10 @@ export const causeText = (cause: unknown): string => {
   const inner = (cause as { exception?: unknown } | null)?.exception;
   return inner === undefined ? 'data that cannot be parsed' : causeText(inner);
 };
+
+/** Damage, unless the bytes themselves could not be had: then another attempt may have them. */
+export const unreadableObject = (subject: string, cause: unknown): Error =>
+  cause instanceof StorageError ? cause : damaged(subject, causeText(cause), cause);
 
 export const damaged = (subject: string, found: string, cause?: unknown): InputError =>
   new InputError(

@@ -1,6 +1,6 @@
 import type { DataSet } from 'dicom-parser';
 import dicomParser from 'dicom-parser';
-import { InputError } from '../core/errors.ts';
+import { InputError, StorageError } from '../core/errors.ts';
 import { decodeFrame, isDecodable, transferSyntaxName } from './codecs.ts';
 import {
   causeText,
@@ -8,6 +8,7 @@ import {
   damaged,
   type Frame,
   type Instance,
+  unreadableObject,
   wholeObject,
 } from './instance.ts';
 
@@ -94,7 +95,7 @@ export class FrameReader {
     try {
       return await decodeFrame(encapsulatedFrame(await this.object(), index, instance), instance);
     } catch (cause) {
-      if (cause instanceof InputError) throw cause;
+      if (cause instanceof InputError || cause instanceof StorageError) throw cause;
       throw damaged(
         instance.file.name,
         `${transferSyntaxName(instance.transferSyntaxUid)} data that cannot be decoded: ${causeText(cause)}`,
@@ -105,7 +106,7 @@ export class FrameReader {
 
   private object(): Promise<DataSet> {
     this.whole ??= wholeObject(this.instance.file).catch((cause: unknown) => {
-      throw damaged(this.instance.file.name, causeText(cause), cause);
+      throw unreadableObject(this.instance.file.name, cause);
     });
     return this.whole;
   }

@@ -24,10 +24,15 @@ export interface AxialStack {
   readonly duplicates: number;
 }
 
-/** Something that is no axial CT, and why. */
-export interface LeftAside {
-  readonly what: string;
+/** Why something is no axial CT: for programs, and for people, whom values of the header may be told. */
+interface Reason {
+  readonly code: string;
   readonly why: string;
+}
+
+/** Something that is no axial CT, and why. */
+export interface LeftAside extends Reason {
+  readonly what: string;
   readonly files: readonly string[];
 }
 
@@ -73,16 +78,16 @@ export function sortSeries(instances: readonly Instance[]): SortedSeries {
 const byText = (a: Instance, b: Instance): number => (a.seriesUid < b.seriesUid ? -1 : 1);
 
 function sortOne(members: readonly Instance[]): SortedSeries {
-  const aside = new Map<string, Instance[]>();
-  const leave = (why: string, instance: Instance): void => {
-    const known = aside.get(why);
-    if (!known) aside.set(why, [instance]);
+  const aside = new Map<string, { readonly reason: Reason; readonly instances: Instance[] }>();
+  const leave = (reason: Reason, instance: Instance): void => {
+    const known = aside.get(reason.why)?.instances;
+    if (!known) aside.set(reason.why, { reason, instances: [instance] });
     else if (known.at(-1) !== instance) known.push(instance);
   };
   const readable = members.filter((instance) => {
-    const why = notCt(instance) ?? unreadable(instance);
-    if (why !== undefined) leave(why, instance);
-    return why === undefined;
+    const reason = notCt(instance) ?? withoutHounsfield(instance);
+    if (reason !== undefined) leave(reason, instance);
+    return reason === undefined;
   });
   const { distinct, duplicates } = withoutDuplicates(readable);
   const slices: SliceSource[] = [];
@@ -92,15 +97,15 @@ function sortOne(members: readonly Instance[]): SortedSeries {
       if (reason === undefined) slices.push({ instance, frame, frameIndex });
       else leave(reason, instance);
     });
-  const stacks = [...groupBy(slices, gridKey).values()].flatMap((alike) => {
+  const stacks = inOrderOfKeys(groupBy(slices, gridKey)).flatMap((alike) => {
     const volumes = apart(alike);
     if (volumes !== undefined) return volumes;
-    for (const { instance } of alike) leave('several of its images lie at one position', instance);
+    for (const { instance } of alike) leave(SHARED_POSITIONS, instance);
     return [];
   });
   const usable = stacks.filter((stack) => {
     if (stack.length > 1) return true;
-    for (const { instance } of stack) leave('it is a single image, no volume', instance);
+    for (const { instance } of stack) leave(SINGLE_IMAGE, instance);
     return false;
   });
   const { seriesUid, seriesNumber } = members[0]!;
@@ -112,9 +117,9 @@ function sortOne(members: readonly Instance[]): SortedSeries {
       slices: stack,
       duplicates,
     })),
-    leftAside: [...aside].map(([why, instances]) => ({
+    leftAside: [...aside.values()].map(({ reason, instances }) => ({
+      ...reason,
       what: `series ${seriesNumber || '?'} (${instances[0]!.modality || 'no modality'}, ${instances.length} file(s))`,
-      why,
       files: instances.map(({ file }) => file.name),
     })),
   };
@@ -131,24 +136,43 @@ function withoutDuplicates(members: readonly Instance[]): {
   return { distinct, duplicates: members.length - distinct.length };
 }
 
-function notCt({ modality, sopClassUid }: Instance): string | undefined {
-  if (modality !== 'CT') return `it is ${modality || 'of no known modality'}, not CT`;
-  if (!CT_CLASSES.has(sopClassUid)) return 'it is a capture or a report, no CT image';
+const SHARED_POSITIONS: Reason = {
+  code: 'shared-positions',
+  why: 'several of its images lie at one position',
+};
+const SINGLE_IMAGE: Reason = { code: 'single-image', why: 'it is a single image, no volume' };
+
+function notCt({ modality, sopClassUid }: Instance): Reason | undefined {
+  if (modality !== 'CT')
+    return { code: 'not-ct', why: `it is ${modality || 'of no known modality'}, not CT` };
+  if (!CT_CLASSES.has(sopClassUid))
+    return { code: 'no-ct-image', why: 'it is a capture or a report, no CT image' };
   return undefined;
 }
 
-function notAxial(frame: Frame): string | undefined {
+function withoutHounsfield(instance: Instance): Reason | undefined {
+  const why = unreadable(instance);
+  return why === undefined ? undefined : { code: 'pixels-unreadable', why };
+}
+
+function notAxial(frame: Frame): Reason | undefined {
   const marker = frame.imageType.find((value) => NO_SLICE.test(value));
-  if (marker !== undefined) return `it is no plain slice (Image Type ${marker})`;
+  if (marker !== undefined)
+    return { code: 'no-plain-slice', why: `it is no plain slice (Image Type ${marker})` };
   if (!frame.positionMm || !frame.columnDirection || !frame.rowDirection)
-    return 'it does not say where its images lie';
-  if (!frame.spacingMm) return 'it does not say how large its pixels are';
+    return { code: 'no-position', why: 'it does not say where its images lie' };
+  if (!frame.spacingMm)
+    return { code: 'no-spacing', why: 'it does not say how large its pixels are' };
   if (Math.abs(dot(frame.columnDirection, frame.rowDirection)) > 1e-3)
-    return 'its rows and columns are not at right angles';
-  if (frame.slope === 0) return 'its rescale slope is 0';
+    return { code: 'skewed-axes', why: 'its rows and columns are not at right angles' };
+  if (frame.slope === 0) return { code: 'no-rescale', why: 'its rescale slope is 0' };
   if (!/^(HU|US|HU_MOD)$/i.test(frame.rescaleType))
-    return `its values are ${frame.rescaleType}, not Hounsfield units`;
-  if (Math.abs(normalOf(frame)[2]) < AXIAL_COSINE) return 'its slices are not axial';
+    return {
+      code: 'not-hounsfield',
+      why: `its values are ${frame.rescaleType}, not Hounsfield units`,
+    };
+  if (Math.abs(normalOf(frame)[2]) < AXIAL_COSINE)
+    return { code: 'not-axial', why: 'its slices are not axial' };
   return undefined;
 }
 
@@ -191,11 +215,18 @@ function apart(slices: readonly SliceSource[]): SliceSource[][] | undefined {
   const whole = inOrder(slices);
   if (!repeats(whole)) return [whole];
   for (let n = 0; n < slices[0]!.frame.phase.length; n++) {
-    const groups = [...groupBy(slices, ({ frame }) => frame.phase[n] ?? '').values()].map(inOrder);
+    const phases = groupBy(slices, ({ frame }) => frame.phase[n] ?? '');
+    const groups = inOrderOfKeys(phases).map(inOrder);
     if (groups.length > 1 && !groups.some(repeats)) return groups;
   }
   return undefined;
 }
+
+/** Numbers by their size, texts as such: which volume is the first does not depend on the order of files. */
+const inOrderOfKeys = <T>(groups: ReadonlyMap<string, T>): T[] =>
+  [...groups]
+    .sort(([a], [b]) => Number(a) - Number(b) || (a < b ? -1 : 1))
+    .map(([, group]) => group);
 
 function inOrder(slices: readonly SliceSource[]): SliceSource[] {
   const normal = normalOf(slices[0]!.frame);

@@ -1,4 +1,5 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
@@ -31,6 +32,23 @@ const smallZodApart: Plugin = {
 const REQUIRE =
   "import{createRequire}from'node:module';const require=createRequire(import.meta.url);";
 
+/** The codecs of DICOM look for their WebAssembly beside themselves, as CommonJS does. */
+const BESIDE = 'const __dirname=import.meta.dirname;';
+
+/** WebAssembly goes into the folder of the function whose code loads it. */
+const wasmBeside = (folder: string): Plugin => ({
+  name: 'wasm-beside',
+  setup({ onLoad }) {
+    onLoad({ filter: /@cornerstonejs[\\/]codec-.*\.js$/ }, async ({ path: file }) => {
+      const wasm = file.replace(/\.js$/, '.wasm');
+      if (!existsSync(wasm)) return undefined;
+      await mkdir(folder, { recursive: true });
+      await copyFile(wasm, path.join(folder, path.basename(wasm)));
+      return undefined;
+    });
+  },
+});
+
 /** How every function is built, the bench's empty one as well. */
 export const FUNCTION_BUILD = {
   outExtension: { '.js': '.mjs' },
@@ -56,8 +74,8 @@ export async function bundleFunctions(outdir: string, names: readonly string[]):
       build({
         entryPoints: { index: path.resolve(FUNCTIONS, `${name}.ts`) },
         outdir: path.join(outdir, path.basename(name)),
-        banner: { js: REQUIRE },
-        plugins: [smallZodApart],
+        banner: { js: REQUIRE + BESIDE },
+        plugins: [smallZodApart, wasmBeside(path.join(outdir, path.basename(name)))],
         ...FUNCTION_BUILD,
       }),
     ),

@@ -71,12 +71,12 @@ export const uploadsTo = (storage: Storage, prefixes: readonly string[]): EventP
 });
 
 /** Objects written under keys of a form, `*` standing for any characters. */
-export const objectsLike = (storage: Storage, wildcard: string): EventPattern => ({
+export const objectsLike = (storage: Storage, ...forms: readonly string[]): EventPattern => ({
   source: ['aws.s3'],
   detailType: ['Object Created'],
   detail: {
     bucket: { name: [storage.data.bucketName] },
-    object: { key: [{ wildcard }] },
+    object: { key: forms.map((wildcard) => ({ wildcard })) },
   },
 });
 

@@ -7,6 +7,7 @@ import { type AssetCode, Code } from 'aws-cdk-lib/aws-lambda';
 /** Files of `functions/` that are deployed. The others are parts of them. */
 export const FUNCTION_NAMES = [
   'split',
+  'dicom',
   'assemble',
   'failures',
   'summary',
@@ -14,6 +15,7 @@ export const FUNCTION_NAMES = [
   'evaluate-start',
   'evaluate-finish',
   'canary',
+  'dicom-seg',
   'watch',
 ] as const;
 export type FunctionName = (typeof FUNCTION_NAMES)[number];

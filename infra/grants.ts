@@ -9,7 +9,9 @@ export interface Grant {
   readonly actions: readonly string[];
   readonly resources: readonly string[];
   readonly because?: string;
-  readonly conditions?: Readonly<Record<string, Readonly<Record<string, string>>>>;
+  readonly conditions?: Readonly<
+    Record<string, Readonly<Record<string, string | readonly string[]>>>
+  >;
 }
 
 /**
@@ -90,6 +92,13 @@ export const writesOnce = (bucket: IBucket, prefix: string): Grant => ({
 export const seesWhatIsMissing = (bucket: IBucket): Grant => ({
   actions: ['s3:ListBucket'],
   resources: [bucket.bucketArn],
+});
+
+/** Which versions there are below prefixes, and of nothing else. */
+export const listsVersions = (bucket: IBucket, prefixes: readonly string[]): Grant => ({
+  actions: ['s3:ListBucketVersions'],
+  resources: [bucket.bucketArn],
+  conditions: { StringLike: { 's3:prefix': prefixes.map((prefix) => `${prefix}*`) } },
 });
 
 /** Through the services that hold the site's data only: who steals a role cannot decrypt elsewhere. */

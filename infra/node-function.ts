@@ -77,7 +77,7 @@ export class NodeFunction extends Construct {
   private acknowledgeFunction(): void {
     acknowledge(
       this.lambda,
-      'It talks to S3, Batch and SQS only, by TLS and IAM; inside a VPC it would need paid endpoints for each.',
+      'It talks to S3, Batch, SQS and Secrets Manager only, by TLS and IAM; inside a VPC it would need paid endpoints for each.',
       'HIPAA.Security-LambdaInsideVPC',
     );
     acknowledge(

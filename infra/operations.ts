@@ -17,6 +17,8 @@ import { Construct } from 'constructs';
 import type { Site } from '../site/contract/config.ts';
 import { METRICS_NAMESPACE, type MetricName } from '../site/contract/metrics.ts';
 import type { Canary } from './canary.ts';
+import type { Dicom } from './dicom.ts';
+import type { DicomSeg } from './dicom-seg.ts';
 import type { Evaluation } from './evaluation.ts';
 import type { GpuJob } from './gpu-job.ts';
 import type { Pipeline } from './pipeline.ts';
@@ -27,10 +29,12 @@ export interface OperationsProps {
   readonly site: Site;
   readonly topic: Topic;
   readonly pipeline: Pipeline;
+  readonly dicom: Dicom;
   readonly training: Training;
   readonly evaluation: Evaluation;
   /** Undefined at a site without one. */
   readonly canary: Canary | undefined;
+  readonly dicomSeg: DicomSeg;
   readonly watch: Watch;
   readonly jobs: readonly GpuJob[];
 }
@@ -56,13 +60,15 @@ export class Operations extends Construct {
 
   private alarms(): void {
     const { queues } = this.props.pipeline;
-    const { pipeline, training, evaluation, canary, watch } = this.props;
+    const { pipeline, dicom, training, evaluation, canary, dicomSeg, watch } = this.props;
     this.countGpuFaults();
     const functions = {
       ...pipeline.functions,
+      dicom: dicom.function,
       train: training.function,
       ...evaluation.functions,
       ...(canary && { canary: canary.function }),
+      dicomSeg: dicomSeg.function,
       watch: watch.function,
     };
     this.alarm('ParkedMessages', {
@@ -86,6 +92,11 @@ export class Operations extends Construct {
         threshold: 1,
         text: `A synthetic scan did not come out as the same bundle made it before. After an activation, go back with "sammix site rollback ${this.props.site.site}"; after a deployment, deploy the version before.`,
       });
+    this.alarm('DicomSegsFailed', {
+      metric: this.metric('DicomSegsFailed', Stats.SUM),
+      threshold: 1,
+      text: 'A mask could not be written as DICOM-SEG; segmentation.reason.json beside it says why.',
+    });
     this.alarm('CpuFallbacks', {
       metric: this.metric('CpuFallbacks', Stats.SUM),
       threshold: 1,
@@ -107,7 +118,8 @@ export class Operations extends Construct {
       below: true,
       text: 'Nobody has looked at the open runs for an hour.',
     });
-    for (const [name, queue] of Object.entries({ Uploads: queues.ingest, Results: queues.results }))
+    const waiting = { Uploads: queues.ingest, Dicom: dicom.queue, Results: queues.results };
+    for (const [name, queue] of Object.entries(waiting))
       this.alarm(`${name}Wait`, {
         metric: queue.metricApproximateAgeOfOldestMessage({ period: PERIOD }),
         threshold: Duration.hours(1).toSeconds(),
@@ -144,13 +156,15 @@ export class Operations extends Construct {
   }
 
   private dashboard(): void {
-    const { pipeline, training, evaluation } = this.props;
+    const { pipeline, dicom, training, evaluation, dicomSeg } = this.props;
     const { ingest, results, failures } = pipeline.queues;
     const waiting = [
       ingest,
+      dicom.queue,
       results,
       failures,
       training.queue,
+      dicomSeg.queue,
       ...Object.values(evaluation.queues),
     ];
     const sums = (...names: MetricName[]) => names.map((name) => this.metric(name, Stats.SUM));
@@ -201,6 +215,10 @@ export class Operations extends Construct {
         title: 'Runs that have not ended',
         left: [this.metric('RunsOpen', Stats.MAXIMUM)],
         right: sums('RunsOverdue', 'QueueBlocked', 'CpuFallbacks'),
+      }),
+      new GraphWidget({
+        title: 'DICOM-SEG',
+        left: sums('DicomSegsWritten', 'DicomSegsFailed'),
       }),
       new GraphWidget({
         title: 'Canary',

@@ -15,6 +15,7 @@ import type {
 } from '../site/contract/env.ts';
 import {
   DATASET_JSONS,
+  DICOM_UPLOADS,
   JOB_NAME,
   PREFIX,
   TRAINING_REASONS,
@@ -173,6 +174,8 @@ export class Pipeline extends Construct {
         onPrefixes(storage.data, 's3:PutObject', PREFIX.runs, PREFIX.cases),
         // Beside a request, never a request.
         onKeys(storage.data, 's3:PutObject', TRAINING_REASONS),
+        onKeys(storage.data, 's3:GetObject', DICOM_UPLOADS),
+        onKeys(storage.data, 's3:PutObject', DICOM_UPLOADS),
         seesWhatIsMissing(storage.data),
       ],
       memoryMiB: 512,

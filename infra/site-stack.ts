@@ -7,6 +7,8 @@ import type { Construct } from 'constructs';
 import { OUTPUT, type Site, stackName } from '../site/contract/config.ts';
 import { monthlyBudget } from './budget.ts';
 import { Canary } from './canary.ts';
+import { Dicom } from './dicom.ts';
+import { DicomSeg } from './dicom-seg.ts';
 import { Evaluation } from './evaluation.ts';
 import { segmentJob } from './gpu-job.ts';
 import { GpuQueue } from './gpu-queue.ts';
@@ -61,6 +63,7 @@ export class SiteStack extends Stack {
       gpu,
       segment: segment.definition,
     });
+    const dicom = new Dicom(this, 'Dicom', { site, storage, pipeline });
     const training = new Training(this, 'Training', { site, storage, gpu, pipeline });
     const topic = noticeTopic(this, 'Notices', { site, key: storage.key });
     const evaluation = new Evaluation(this, 'Evaluation', { site, storage, gpu, pipeline, topic });
@@ -68,6 +71,7 @@ export class SiteStack extends Stack {
       site.evaluation.canaryCases === 0
         ? undefined
         : new Canary(this, 'Canary', { site, storage, pipeline });
+    const dicomSeg = new DicomSeg(this, 'DicomSeg', { site, storage, pipeline });
     const jobs = [segment, training.job, evaluation.job].filter((job) => job !== undefined);
     if (network.s3)
       storage.onlyFrom(
@@ -86,9 +90,11 @@ export class SiteStack extends Stack {
       site,
       topic,
       pipeline,
+      dicom,
       training,
       evaluation,
       canary,
+      dicomSeg,
       watch,
       jobs,
     });

@@ -202,6 +202,8 @@ function lifecycle(site: Site): LifecycleRule[] {
       expiredObjectDeleteMarker: true,
     },
     ...expire(PREFIX.incoming, incomingDays),
+    // Which series of which upload a case is: of no use without the upload.
+    ...expire(PREFIX.dicom, incomingDays),
     ...[PREFIX.incoming, PREFIX.cases].flatMap((prefix) =>
       expire(`${prefix}${CANARY_DATASET}/`, canaryDays),
     ),

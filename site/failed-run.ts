@@ -10,12 +10,14 @@ import type { JobStateChange, ObjectCreated, SiteEvent } from './contract/events
 import {
   cloudKeys,
   cloudRunKeys,
+  parseDicomUpload,
   parseTrainingRequest,
   parseUpload,
   runIdOfJobName,
   type Upload,
 } from './contract/keys.ts';
 import type { RunRecord } from './contract/runs.ts';
+import { failDicomUpload } from './dicom/fail.ts';
 import { pointLatest } from './latest.ts';
 import type { EmitMetrics } from './metrics.ts';
 import { advance, type Claimed, imageVersion, newRun, readRun } from './runs.ts';
@@ -33,21 +35,49 @@ export async function quarantine(
   store: S3Store,
 ): Promise<void> {
   const { record } = claimed;
-  if (record.target === undefined) await moveAside(record, error, store);
-  else await writeFailure(record, 'preflight', error, store);
-  await advance(store, claimed, { state: 'quarantined', reportedAt: new Date().toISOString() });
-}
-
-async function moveAside(record: RunRecord, error: InputError, store: S3Store): Promise<void> {
-  const { dataset, runId, imageKey, input } = record;
+  const { dataset, runId, imageKey, input, target } = record;
   const version = imageVersion(record);
   const kept = cloudKeys.quarantined(dataset, runId, input.name);
-  await store.put(kept, (await store.open(imageKey, version)).body);
-  const reason = { schemaVersion: 1, runId, imageKey, version, kept, fault: error.fault };
-  await putJson(store, cloudKeys.quarantineReason(dataset, runId), reason);
-  await writeFailure(record, 'preflight', error, store);
-  // A newer upload under the same name must not vanish below this delete marker.
-  if ((await store.stat(imageKey))?.version === version) await store.remove(imageKey);
+  if (target === undefined) {
+    await keepAside({ key: imageKey, version, kept }, store);
+    const reason = { schemaVersion: 1, runId, imageKey, version, kept, fault: error.fault };
+    await putJson(store, cloudKeys.quarantineReason(dataset, runId), reason);
+  }
+  await refuseRun(claimed, error, store);
+  if (target === undefined) await takeAway({ key: imageKey, version }, store);
+}
+
+interface UploadedVersion {
+  readonly key: string;
+  readonly version: string;
+}
+
+/** Copies an upload to where refused ones are kept. */
+export async function keepAside(
+  { key, version, kept }: UploadedVersion & { readonly kept: string },
+  store: S3Store,
+): Promise<void> {
+  await store.put(kept, (await store.open(key, version)).body);
+}
+
+/** A newer upload under the same name must not vanish below this delete marker. */
+export async function takeAway({ key, version }: UploadedVersion, store: S3Store): Promise<void> {
+  if ((await store.stat(key))?.version === version) await store.remove(key);
+}
+
+/**
+ * Reports a case as failed whose image was refused before it was split.
+ *
+ * @returns false where that was done before
+ */
+export async function refuseRun(
+  claimed: Claimed,
+  error: InputError,
+  store: S3Store,
+): Promise<boolean> {
+  await writeFailure(claimed.record, 'preflight', error, store);
+  const reportedAt = new Date().toISOString();
+  return advance(store, claimed, { state: 'quarantined', reportedAt });
 }
 
 /** The failure report of a run, and the pointer to it. */
@@ -91,6 +121,8 @@ export async function reportFailedRun(event: SiteEvent, ports: FailurePorts): Pr
   const { key, 'version-id': version } = event.detail.object;
   const upload = parseUpload(key);
   if (upload?.kind === 'image') return failedUpload(event, upload, ports);
+  const dicom = parseDicomUpload(key);
+  if (dicom) return failDicomUpload(event, dicom, ports);
   if (parseTrainingRequest(key) !== undefined) return failRequest({ key, version }, ports);
   ports.emit({ CasesFailed: 1 });
   ports.log.warn('label-not-processed');

@@ -1,7 +1,7 @@
 import type { Log } from '../adapters/log.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import type { CaseManifest, RunIdentity } from '../core/contract/manifest.ts';
-import { InputError, StorageError } from '../core/errors.ts';
+import { InputError } from '../core/errors.ts';
 import { splitCase } from '../core/stage/split.ts';
 import { jobChildren, jobSubmitter } from './batch.ts';
 import type { RegisteredBundle } from './bundles.ts';
@@ -20,12 +20,14 @@ import {
   type Claimed,
   claimCase,
   imageVersion,
+  isWithdrawn,
   markOpen,
   newRun,
   type RunSettings,
   readRun,
   runLease,
 } from './runs.ts';
+import { problemsOf } from './source-problems.ts';
 import { forEachTarget, type SiteTarget, siteTargets, wantedOf } from './targets.ts';
 
 interface IngestPorts {
@@ -155,11 +157,12 @@ async function split(
   store: S3Store,
 ): Promise<CaseManifest> {
   if (PAIR.test(record.input.name)) throw halfOfPair(record.input.name);
-  const { body } = await store.open(record.imageKey, imageVersion(record));
+  const { body, metadata } = await store.open(record.imageKey, imageVersion(record));
   return splitCase(
     {
       run: identityOf(record),
       source: body,
+      sourceProblems: problemsOf(metadata),
       bundle: bundle.manifest,
       keys: cloudRunKeys(record.dataset, record.caseId, record.runId),
       slicesPerSlab: record.slicesPerSlab,
@@ -190,9 +193,3 @@ async function isPurged(runId: string, store: S3Store): Promise<boolean> {
   const now = await readRun(store, runId);
   return now === undefined || now.record.state === 'withdrawn';
 }
-
-/** The upload, or this version of it, was removed before its turn came: nothing is left to do. */
-const isWithdrawn = (error: unknown): boolean =>
-  error instanceof StorageError &&
-  error.code === 'blob-missing' &&
-  error.fault.subject.includes('/incoming/');

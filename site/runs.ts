@@ -7,6 +7,7 @@ import { hashed } from '../core/dataset/case-id.ts';
 import type { ClassTable } from '../core/dataset/class-tables.ts';
 import { choiceVersion, type LabelChoice, namesTarget } from '../core/dataset/label-meaning.ts';
 import { isCalledLiver } from '../core/dataset/layout.ts';
+import { StorageError } from '../core/errors.ts';
 import { fromJsonBytes, getJson, putJson, toJsonBytes } from '../core/json.ts';
 import type { LabelInput } from '../core/stage/compare.ts';
 import type { RegisteredBundle } from './bundles.ts';
@@ -231,3 +232,9 @@ const NO_PARAMETERS = { largestComponent3d: false, fillHoles: false };
 /** S3's version id of a run's image. */
 export const imageVersion = ({ input }: Pick<RunRecord, 'input'>): string =>
   versionIdOf(input.version) ?? '';
+
+/** The upload, or this version of it, was removed before its turn came: nothing is left to do. */
+export const isWithdrawn = (error: unknown): boolean =>
+  error instanceof StorageError &&
+  error.code === 'blob-missing' &&
+  error.fault.subject.includes('/incoming/');

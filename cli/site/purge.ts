@@ -87,7 +87,12 @@ export async function purge(
   }
   const { removed, before, left } = await purgeCase(name, { trainingData, quietSeconds }, ports);
   // What has learnt from a file is told by the file: as it was before.
-  const found = { ...foundOf(left, trainingData), trainings: before.training.trainings };
+  const { training, dicom } = before;
+  const found = {
+    ...foundOf(left, trainingData),
+    trainings: training.trainings,
+    sharedDicom: dicom.shared,
+  };
   const isClean = isEmpty(found);
   const text = [
     `${name.dataset}/${name.caseId}: removed ${removed} version(s) of objects`,
@@ -117,10 +122,12 @@ interface Found {
   /** What cannot be undone: bundles keep what they have learnt. */
   readonly trainings: readonly LearntFrom[];
   readonly rewritten: number;
+  /** Keys of uploads of DICOM that hold other cases too, and stay. */
+  readonly sharedDicom: readonly string[];
 }
 
 function foundOf(traces: Traces, trainingData: boolean): Found {
-  const { own, shared, training } = traces;
+  const { own, dicom, shared, training } = traces;
   const versions: Record<string, number> = {};
   const going = versionsOf(traces, trainingData);
   for (const { key } of going) {
@@ -138,6 +145,7 @@ function foundOf(traces: Traces, trainingData: boolean): Found {
     tables: training.tables,
     trainings: training.trainings,
     rewritten: rewrittenOf(traces),
+    sharedDicom: dicom.shared,
   };
 }
 
@@ -152,6 +160,8 @@ function linesOf(found: Found): string[] {
     lines.push(`  taken out of evaluations: ${found.evaluations.join(', ')}`);
   if (found.patients) lines.push('  taken out of patients.csv');
   if (found.summary) lines.push('  taken out of the summary');
+  for (const key of found.sharedDicom)
+    lines.push(`  holds its images and other cases, and goes with the last of them: ${key}`);
   for (const key of found.copies)
     lines.push(`  bears its name, removed only with --training-data: ${key}`);
   for (const key of found.tables) lines.push(`  names it, edit or remove it by hand: ${key}`);

@@ -114,6 +114,20 @@ export const SplitEnv = () =>
   });
 export type SplitEnv = z.infer<ReturnType<typeof SplitEnv>>;
 
+export const DicomEnv = () =>
+  z.object({
+    ...commonEnv(),
+    ...runEnv(),
+    /** Of the secret that names cases. */
+    SAMMIX_DICOM_KEY: filled(),
+    /** `active`, or the prefix of a pinned bundle. */
+    SAMMIX_BUNDLE: filled(),
+    SAMMIX_TARGETS: furtherTargets(),
+    /** A claim older than this was left by a crash; equals the function's timeout. */
+    SAMMIX_LEASE_SECONDS: count(),
+  });
+export type DicomEnv = z.infer<ReturnType<typeof DicomEnv>>;
+
 export const AssembleEnv = () =>
   z.object({
     ...commonEnv(),
@@ -266,6 +280,8 @@ export const WatchEnv = () =>
     SAMMIX_TRAININGS_QUEUE: filled(),
   });
 export type WatchEnv = z.infer<ReturnType<typeof WatchEnv>>;
+
+export const DicomSegEnv = () => z.object(commonEnv());
 
 export const CanaryEnv = () =>
   z.object({

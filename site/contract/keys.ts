@@ -35,10 +35,22 @@ export const PREFIX = {
   evaluationReady: 'evaluation-runs/ready/',
   openEvaluations: 'evaluation-runs/open/',
   summaries: 'summaries/',
+  /** Which DICOM series the cases are: names patients, and is for nobody who reads results. */
+  dicom: 'dicom/',
   viewer: 'viewer/',
 } as const;
 
 const UPLOADS_FILE = 'uploads.json';
+const NO_SEGMENTATION = 'segmentation.reason.json';
+
+/** What stands beside a mask as DICOM, or why nothing does; as a role's resources. */
+export const SEGMENTATIONS = [
+  runKeys(`${PREFIX.cases}*`).dicomSeg,
+  `${PREFIX.cases}*/${NO_SEGMENTATION}`,
+] as const;
+
+/** Pointers to the newest runs of all cases, as a rule matches them. */
+export const LATEST_POINTERS = `${PREFIX.cases}*/latest*.json`;
 
 /** The records of the uploads of all trainings, as a role's resource. */
 export const TRAINING_UPLOADS = `${PREFIX.trainingRuns}*/${UPLOADS_FILE}`;
@@ -59,6 +71,7 @@ export const JOB_RECORDS = {
  * The keys of a site's bucket, built and parsed here only:
  *
  *     incoming/<dataset>/{images,labels}/<file>      uploads
+ *     incoming/<dataset>/dicom/<name>.zip            DICOM; or .../<name>/… with .../<name>/ready written last
  *     incoming/<dataset>/patients.csv                whose the cases are
  *     incoming/<dataset>/dataset.json                what the classes of its labels are called
  *     cases/<dataset>/<case>/<run>/…                 what core/contract/keys.ts names
@@ -76,10 +89,12 @@ export const JOB_RECORDS = {
  *     training/jobs/<hash of id>.json                where an accepted request stands
  *     training/runs/<id>/…, training/data/…          the trainer's own
  *     summaries/<dataset>/{summary.json,summary.csv}
+ *     dicom/<dataset>/<case>.json                    which DICOM series a case is (site/contract/dicom.ts)
+ *     dicom/<dataset>/uploads/<id>.json              what became of an upload of DICOM
  *     viewer/<digest>.html                           the page of `sammix site view`
  */
 export const cloudKeys = {
-  incoming: (dataset: string, kind: 'images' | 'labels', file: string) =>
+  incoming: (dataset: string, kind: UploadKind, file: string) =>
     `${uploadsBelow(dataset, kind)}${file}`,
   /** Which cases are one patient's; a case that it does not name is a patient by itself. */
   patients: (dataset: string) =>
@@ -108,7 +123,7 @@ export const cloudKeys = {
   /** Says that a run has not ended; empty. */
   openRun: (runId: string) => `${PREFIX.open}${runId}`,
   /** Says that an uploaded version was dealt with. One HEAD finds it: it is empty. */
-  handled: (key: string, version: string) => `${PREFIX.handled}${shortHash(`${key}\n${version}`)}`,
+  handled: (key: string, version: string) => `${PREFIX.handled}${uploadHash(key, version)}`,
   /** Which image has a case's name, where two could have it. */
   caseImage: (dataset: string, caseId: string) =>
     `${PREFIX.runs}images/${shortHash(`${dataset}\n${caseId}`)}.json`,
@@ -134,6 +149,13 @@ export const cloudKeys = {
   /** The run's record beside its results: what it cost, and its trace. */
   account: (dataset: string, caseId: string, runId: string) =>
     `${cloudKeys.runPrefix(dataset, caseId, runId)}/run.json`,
+  /** Why there is no DICOM-SEG of a run. */
+  noSegmentation: (dataset: string, caseId: string, runId: string) =>
+    `${cloudKeys.runPrefix(dataset, caseId, runId)}/${NO_SEGMENTATION}`,
+  dicomUpload: (dataset: string, uploadId: string) =>
+    `${dicomUploadsBelow(dataset)}${uploadId}.json`,
+  dicomSource: (dataset: string, caseId: string) =>
+    `${PREFIX.dicom}${assertSegment(dataset, 'the dataset')}/${assertSegment(caseId, 'the case')}.json`,
   viewerPage: (sha256: string) => `${PREFIX.viewer}${sha256.slice(0, 16)}.html`,
   summary: (dataset: string, file: 'summary.json' | 'summary.csv') =>
     `${PREFIX.summaries}${dataset}/${file}`,
@@ -185,6 +207,19 @@ export const TRAINING_REASONS = `${PREFIX.trainingRequests}*${REASON}`;
 const shortHash = (text: string): string =>
   createHash('sha256').update(text).digest('hex').slice(0, 16);
 
+/**
+ * Stands for one version of an upload where its key may not be told. S3 draws the ids of versions: of
+ * the hash nobody gets the key who does not know it already.
+ */
+export const uploadHash = (key: string, version: string): string => shortHash(`${key}\n${version}`);
+
+/** Records of a dataset's uploads of DICOM. */
+export const dicomUploadsBelow = (dataset: string): string =>
+  `${PREFIX.dicom}${assertSegment(dataset, 'the dataset')}/uploads/`;
+
+/** The same of any dataset, as a role's resource. */
+export const DICOM_UPLOADS = `${PREFIX.dicom}*/uploads/*`;
+
 /** Stands for a request's id where Batch allows no dots: in the name of its job. */
 export const trainingHash = (id: string): string => shortHash(id);
 
@@ -220,8 +255,11 @@ export interface Upload {
   readonly place: string;
 }
 
+/** `dicom`: zip files, of which come images. */
+export type UploadKind = 'images' | 'labels' | 'dicom';
+
 /** Below it are the uploads of a dataset. */
-export const uploadsBelow = (dataset: string, kind: 'images' | 'labels'): string =>
+export const uploadsBelow = (dataset: string, kind: UploadKind): string =>
   `${PREFIX.incoming}${assertSegment(dataset, 'the dataset')}/${kind}/`;
 
 /** Below it are the cases of a dataset. */
@@ -246,6 +284,28 @@ export function parseUpload(key: string): Upload | undefined {
     place,
   };
 }
+
+/** An upload of DICOM: a zip file, or the marker that closes the files beside it. */
+export interface DicomUploadKey {
+  readonly kind: 'archive' | 'files';
+  readonly dataset: string;
+}
+
+/** How uploads of DICOM end: a zip file's name, and the name of the marker. */
+export const DICOM_ENDINGS = { archive: '.zip', files: '/ready' } as const;
+
+const DICOM_UPLOAD = new RegExp(`^${PREFIX.incoming}([^/]+)/dicom/.+?(\\.zip|/ready)$`);
+
+/** Undefined where a key is no upload of DICOM that is complete by itself. */
+export function parseDicomUpload(key: string): DicomUploadKey | undefined {
+  const [, dataset, ending] = DICOM_UPLOAD.exec(key) ?? [];
+  if (dataset === undefined) return undefined;
+  return { kind: ending === DICOM_ENDINGS.archive ? 'archive' : 'files', dataset };
+}
+
+/** Below it are the files that a marker closes, and itself. */
+export const filesBeside = (marker: string): string =>
+  marker.slice(0, 1 - DICOM_ENDINGS.files.length);
 
 const READY = new RegExp(`^${PREFIX.evaluationReady}([^/]+)\\.json$`);
 

@@ -26,6 +26,9 @@ export const METRICS = {
   RunsOverdue: 'Count',
   CanaryScansPassed: 'Count',
   CanaryScansFailed: 'Count',
+  /** Masks of cases that came by DICOM, as DICOM-SEG. */
+  DicomSegsWritten: 'Count',
+  DicomSegsFailed: 'Count',
   TrainingsFinished: 'Count',
   /** Refused requests included. */
   TrainingsFailed: 'Count',

@@ -138,6 +138,7 @@ export function estimate(rush: Rush): Estimate {
 export interface IdleMonth {
   readonly endpoints: number;
   readonly key: number;
+  readonly secret: number;
   readonly alarms: number;
   readonly dashboard: number;
   readonly polling: number;
@@ -156,6 +157,7 @@ export function idleMonth(
   const parts = {
     endpoints: endpoints * HOURS_OF_MONTH * prices.endpointHour,
     key: EVERYWHERE.keyMonth,
+    secret: EVERYWHERE.secretMonth,
     alarms: alarms * EVERYWHERE.alarmMonth,
     dashboard: EVERYWHERE.dashboardMonth,
     polling: (queues * POLLS_OF_QUEUE * EVERYWHERE.sqsPerMillion) / 1e6,

@@ -31,6 +31,7 @@ export const EVERYWHERE = {
   eventsPerMillion: 1,
   tracesPerMillion: 5,
   keyMonth: 1,
+  secretMonth: 0.4,
   alarmMonth: 0.1,
   dashboardMonth: 3,
 } as const;

@@ -5,6 +5,7 @@ import { ConfigError } from '../../core/errors.ts';
 import type { JobControl } from '../batch.ts';
 import { cloudKeys } from '../contract/keys.ts';
 import { advance, readRun } from '../runs.ts';
+import { type DicomTraces, findDicomTraces, rewriteDicom } from './dicom.ts';
 import { findSharedTraces, rewriteShared, type SharedTraces } from './shared.ts';
 import { AT_ONCE, type CaseName, findOwnTraces, type OwnTraces } from './traces.ts';
 import { findTrainingTraces, type TrainingTraces } from './training.ts';
@@ -16,6 +17,7 @@ import { findTrainingTraces, type TrainingTraces } from './training.ts';
 
 export interface Traces {
   readonly own: OwnTraces;
+  readonly dicom: DicomTraces;
   readonly shared: SharedTraces;
   readonly training: TrainingTraces;
 }
@@ -40,6 +42,7 @@ export async function findTraces(store: S3Store, name: CaseName): Promise<Traces
   const own = await findOwnTraces(store, name);
   return {
     own,
+    dicom: await findDicomTraces(store, name),
     shared: await findSharedTraces(store, name, own.names),
     training: await findTrainingTraces(store, name, own.names),
   };
@@ -47,18 +50,24 @@ export async function findTraces(store: S3Store, name: CaseName): Promise<Traces
 
 /** What a purge would remove for good. */
 export const versionsOf = (
-  { own, shared, training }: Traces,
+  { own, dicom, shared, training }: Traces,
   trainingData: boolean,
 ): StoredVersion[] => [
+  ...dicom.uploads,
   ...own.uploads,
   ...own.results,
+  ...dicom.records,
+  ...dicom.old,
   ...shared.old,
   ...(trainingData ? training.copies : []),
 ];
 
 /** Objects from which the case is taken while they stay. */
-export const rewrittenOf = ({ shared }: Traces): number =>
-  shared.evaluations.length + Number(shared.patients) + Number(shared.summary);
+export const rewrittenOf = ({ shared, dicom }: Traces): number =>
+  shared.evaluations.length +
+  dicom.rewritten.length +
+  Number(shared.patients) +
+  Number(shared.summary);
 
 /**
  * @returns how many versions were removed, and the traces before and afterwards
@@ -72,16 +81,20 @@ export async function purgeCase(
   const { store } = ports;
   const before = await findTraces(store, name);
   if (before.shared.running.length > 0) throw evaluationRunning(before.shared.running);
-  await dealtWith(store, before.own.uploads);
-  let removed = await remove(store, before.own.uploads);
+  // DICOM first: of it images come.
+  const uploads = [...before.dicom.uploads, ...before.own.uploads];
+  await dealtWith(store, uploads);
+  let removed = await remove(store, uploads);
   await stopRuns(before.own.runIds, settings, ports);
-  await quiet(name, before.own.uploads, settings, ports);
+  await quiet(name, uploads, settings, ports);
   const now = await findTraces(store, name);
   removed += await remove(store, versionsOf(now, settings.trainingData));
   // A summary is made of the cases that are there.
   await rewriteShared(store, name, now.shared);
+  await rewriteDicom(store, name, now.dicom);
   // Rewriting has made more old versions.
-  removed += await remove(store, (await findTraces(store, name)).shared.old);
+  const { shared, dicom } = await findTraces(store, name);
+  removed += await remove(store, [...shared.old, ...dicom.old]);
   return { removed, before, left: await findTraces(store, name) };
 }
 

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { rangedFile } from '../../adapters/ranged-files.ts';
 import { zipEntries } from '../../adapters/zip.ts';
 import { checkCommand } from '../../cli/check.ts';
 import { exportCommand } from '../../cli/export.ts';
@@ -21,7 +22,7 @@ let folder: string;
 /** A patient's export as it comes: series of every kind in folders, and files that are no DICOM. */
 beforeAll(async () => {
   folder = await mkdtemp(path.join(tmpdir(), 'sammix-dicom-'));
-  for (const file of await zipEntries(SERIES_ZIP)) {
+  for (const file of await zipEntries(await rangedFile(SERIES_ZIP))) {
     if (!/^(study|gap|hostile|duplicates)\//.test(file.name)) continue;
     await mkdir(path.join(folder, path.dirname(file.name)), { recursive: true });
     await writeFile(path.join(folder, file.name), await file.read(0, file.bytes));

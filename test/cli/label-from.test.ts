@@ -4,6 +4,7 @@ import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { rangedFile } from '../../adapters/ranged-files.ts';
 import { zipEntries } from '../../adapters/zip.ts';
 import { readFile as streamOf } from '../../cli/files.ts';
 import { openLabelling } from '../../cli/labelling/server.ts';
@@ -209,7 +210,7 @@ describe('sammix label --from', () => {
   it('corrects one of several targets, and a scan that came as DICOM', async () => {
     const folder = await temporaryFolder();
     const [scans, out] = [path.join(folder, 'study'), path.join(folder, 'out')];
-    for (const file of await zipEntries(SERIES_ZIP)) {
+    for (const file of await zipEntries(await rangedFile(SERIES_ZIP))) {
       if (!file.name.startsWith('study/')) continue;
       await mkdir(path.dirname(path.join(folder, file.name)), { recursive: true });
       await writeFile(path.join(folder, file.name), await file.read(0, file.bytes));

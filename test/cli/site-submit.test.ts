@@ -3,7 +3,7 @@ import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { silentProgress } from '../../cli/progress.ts';
-import { submitCases } from '../../cli/site/submit.ts';
+import { NOWHERE, submitCases } from '../../cli/site/submit.ts';
 import { phantomFile, temporaryFolder } from '../support/case.ts';
 import { MemoryBucket } from '../support/memory-bucket.ts';
 
@@ -25,23 +25,39 @@ describe('submitCases', () => {
     await writeFile(file, gzipSync(image));
     await writeFile(labelFile, label);
     const { store } = new MemoryBucket();
-    const [submitted] = await submitCases(
+    const { submitted, refused } = await submitCases(
       store,
       [file],
       { dataset: 'liver', label: labelFile },
       silentProgress,
     );
-    expect(submitted).toEqual({
-      caseId: 'c1',
-      image: 'incoming/liver/images/c1.nii.gz',
-      label: 'incoming/liver/labels/c1.nii',
-    });
+    expect(submitted).toEqual([
+      {
+        caseId: 'c1',
+        image: 'incoming/liver/images/c1.nii.gz',
+        label: 'incoming/liver/labels/c1.nii',
+      },
+    ]);
+    expect(refused).toEqual([]);
     expect(Buffer.from(await store.get('incoming/liver/images/c1.nii.gz'))).toEqual(
       gzipSync(image),
     );
     expect(Buffer.from(await store.get('incoming/liver/labels/c1.nii'))).toEqual(
       Buffer.from(label),
     );
+  });
+
+  it('only says what it would upload where it is asked to', async () => {
+    const folder = await temporaryFolder();
+    await writeFile(path.join(folder, 'c1.nii'), image);
+    const bucket = new MemoryBucket();
+    const lines: string[] = [];
+    const progress = { ...silentProgress, line: (text: string) => void lines.push(text) };
+    const options = { dataset: 'liver', dryRun: true };
+    const { submitted } = await submitCases(NOWHERE, [folder], options, progress);
+    expect(submitted.map((one) => one.image)).toEqual(['incoming/liver/images/c1.nii']);
+    expect(lines).toEqual(['would upload c1']);
+    expect(bucket.keys()).toEqual([]);
   });
 
   it('makes one file of a .hdr/.img pair', async () => {

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { rangedFile } from '../../adapters/ranged-files.ts';
 import { zipEntries } from '../../adapters/zip.ts';
 import { SammixError } from '../../core/errors.ts';
 import type { RangedFile } from '../../core/ports.ts';
@@ -28,7 +29,9 @@ export const TRUTH: Readonly<Record<string, Truth>> = JSON.parse(
 );
 
 export async function filesOf(name: string): Promise<RangedFile[]> {
-  return (await zipEntries(SERIES_ZIP)).filter((file) => file.name.startsWith(`${name}/`));
+  return (await zipEntries(await rangedFile(SERIES_ZIP))).filter((file) =>
+    file.name.startsWith(`${name}/`),
+  );
 }
 
 export interface Read extends SortedSeries {

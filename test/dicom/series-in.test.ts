@@ -110,9 +110,11 @@ describe('a sheared or uneven series', () => {
   });
 });
 
-test('two phases of one series are two volumes', async () => {
-  const { stacks } = await readSeries(await filesOf('two-phases'));
+test('two phases of one series are two volumes, in whichever order the files come', async () => {
+  const files = await filesOf('two-phases');
+  const { stacks } = await readSeries(files);
   expect(stacks.map(({ part }) => part)).toEqual([1, 2]);
+  expect((await readSeries([...files].reverse())).stacks).toEqual(stacks);
   const first = await Promise.all(
     stacks.map(({ slices }) => new FrameReader(slices[0]!.instance).read(0)),
   );

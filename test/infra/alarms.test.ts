@@ -3,9 +3,11 @@ import { createLog } from '../../adapters/log.ts';
 import { BundleError } from '../../core/errors.ts';
 import { NO_GPU } from '../../infra/operations.ts';
 import { CANARY_DATASET, canaryCase } from '../../site/contract/canary.ts';
+import type { DicomSource } from '../../site/contract/dicom.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
 import type { MetricName } from '../../site/contract/metrics.ts';
-import { labelKey, World } from '../site/world.ts';
+import { imageKey, labelKey, World } from '../site/world.ts';
+import { phantomFile } from '../support/case.ts';
 import { templateOf } from './synth.ts';
 
 interface Alarm {
@@ -45,6 +47,24 @@ const FAULTS: Readonly<Record<string, (world: World) => Promise<unknown>>> = {
     };
     const key = cloudKeys.latest(CANARY_DATASET, canaryCase(101));
     return world.deliver('canary', await world.upload(key, json(pointer)));
+  },
+  DicomSegsFailed: async (world) => {
+    const caseId = 's0123456789abcdef';
+    const { image } = phantomFile({ seed: 2, columns: 24, rows: 20, slices: 8 });
+    await world.segmented(imageKey(`${caseId}.nii`), image);
+    const source: DicomSource = {
+      schemaVersion: 1,
+      dataset: 'liver',
+      caseId,
+      source: { kind: 'archive', key: 'incoming/liver/dicom/gone.zip', versionId: 'v0', bytes: 1 },
+      seriesInstanceUid: '1.2.3',
+      part: null,
+      contentSha256: '0'.repeat(64),
+      volumeKey: imageKey(`${caseId}.nii`),
+      volumeVersionId: world.bucket.versionOf(imageKey(`${caseId}.nii`)),
+    };
+    await world.store.put(cloudKeys.dicomSource('liver', caseId), json(source));
+    return world.deliver('dicom-seg', world.created(cloudKeys.latest('liver', caseId)));
   },
   QueueBlocked: (world) =>
     world.deliver('watch', {
@@ -121,6 +141,7 @@ describe('an alarm', () => {
       'evaluate-finish',
       'canary',
       'watch',
+      'dicom-seg',
     ] as const;
     for (const name of queues)
       await expect(new World(site.bucket.copy()).deliver(name, {}), name).rejects.toThrow();

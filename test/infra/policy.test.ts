@@ -58,6 +58,47 @@ const NEEDED: readonly (readonly [string, Call])[] = [
     { by: { role: 'PipelineSplitRole' }, action: 's3:PutObject', on: object(`runs/open/${RUN}`) },
   ],
   [
+    'dicom reads a version of a zip file',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/dicom/a.zip'),
+    },
+  ],
+  [
+    'dicom uploads the volume of a series',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:PutObject',
+      on: object('incoming/liver/images/s0123456789abcdef.nii'),
+    },
+  ],
+  [
+    'dicom reads the key that names cases',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 'secretsmanager:GetSecretValue',
+      on: { id: 'DicomCaseKey' },
+    },
+  ],
+  [
+    'dicom lists the files of an upload',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:ListBucketVersions',
+      on: { id: 'StorageData' },
+      context: { 's3:prefix': 'incoming/liver/dicom/visit/' },
+    },
+  ],
+  [
+    'failures writes what became of an upload of DICOM',
+    {
+      by: { role: 'PipelineReportFailureRole' },
+      action: 's3:PutObject',
+      on: object(`dicom/liver/uploads/${RUN}.json`),
+    },
+  ],
+  [
     'the segment job reads slabs',
     {
       by: { role: 'SegmentJobJobRole' },
@@ -138,6 +179,38 @@ const NEEDED: readonly (readonly [string, Call])[] = [
   [
     'evaluate-finish sends a notice',
     { by: { role: 'EvaluationFinishRole' }, action: 'sns:Publish', on: { id: 'Notices' } },
+  ],
+  [
+    'dicom-seg reads which series a case is',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:GetObject',
+      on: object('dicom/liver/s0123456789abcdef.json'),
+    },
+  ],
+  [
+    'dicom-seg reads a version of uploaded DICOM',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/dicom/study.zip'),
+    },
+  ],
+  [
+    'dicom-seg writes beside a mask',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object(`cases/liver/s0123456789abcdef/${RUN}/segmentation.dcm`),
+    },
+  ],
+  [
+    'dicom-seg says why it could not',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object(`cases/liver/s0123456789abcdef/${RUN}/segmentation.reason.json`),
+    },
   ],
   [
     'the watch announces an end again',
@@ -389,6 +462,117 @@ const FORBIDDEN: readonly (readonly [string, Call])[] = [
       on: object('incoming/liver/images/a.nii.gz'),
     },
   ],
+  [
+    'dicom-seg changes a mask',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object(`cases/liver/c1/${RUN}/mask.nii.gz`),
+    },
+  ],
+  [
+    'dicom-seg changes which series a case is',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object('dicom/liver/s0123456789abcdef.json'),
+    },
+  ],
+  [
+    'dicom-seg uploads',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:PutObject',
+      on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
+    'dicom-seg reads uploads that are no DICOM',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
+    'dicom reads an image of somebody else',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:GetObjectVersion',
+      on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
+    'dicom removes an image',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:DeleteObject',
+      on: object('incoming/liver/images/a.nii.gz'),
+    },
+  ],
+  [
+    'dicom lists the versions of everything',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 's3:ListBucketVersions',
+      on: { id: 'StorageData' },
+      context: { 's3:prefix': '' },
+    },
+  ],
+  [
+    'dicom activates a bundle',
+    { by: { role: 'DicomConvertRole' }, action: 's3:PutObject', on: object('models/active.json') },
+  ],
+  [
+    'dicom reads another secret',
+    {
+      by: { role: 'DicomConvertRole' },
+      action: 'secretsmanager:GetSecretValue',
+      on: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:other',
+    },
+  ],
+  [
+    'failures reads which series a case is',
+    {
+      by: { role: 'PipelineReportFailureRole' },
+      action: 's3:GetObject',
+      on: object('dicom/liver/s0123456789abcdef.json'),
+    },
+  ],
+  [
+    'dicom-seg reads the key that names cases',
+    {
+      by: { role: 'DicomSegWriteRole' },
+      action: 'secretsmanager:GetSecretValue',
+      on: { id: 'DicomCaseKey' },
+    },
+  ],
+  ...[
+    ['split', 'PipelineSplitRole'],
+    ['assemble', 'PipelineAssembleRole'],
+    ['summary', 'PipelineSummaryRole'],
+    ['the segment job', 'SegmentJobJobRole'],
+    ['the evaluation job', 'EvaluationJobJobRole'],
+    ['the trainer', 'TrainingJobJobRole'],
+  ].flatMap(([who, role]): (readonly [string, Call])[] => [
+    [
+      `${who} reads the key that names cases`,
+      {
+        by: { role: role! },
+        action: 'secretsmanager:GetSecretValue',
+        on: { id: 'DicomCaseKey' },
+      },
+    ],
+    [
+      `${who} reads which series a case is`,
+      {
+        by: { role: role! },
+        action: 's3:GetObject',
+        on: object('dicom/liver/s0123456789abcdef.json'),
+        ...(role!.endsWith('JobRole') && { through: S3 }),
+      },
+    ],
+  ]),
   [
     'split deletes a result',
     {

@@ -206,7 +206,7 @@ export class Policies {
 
   private reference(id: string): string {
     const type = this.resources[id]?.Type;
-    if (type === 'AWS::SNS::Topic') return this.arn(id);
+    if (type === 'AWS::SNS::Topic' || type === 'AWS::SecretsManager::Secret') return this.arn(id);
     return type?.startsWith('AWS::EC2') ? `ref:${id}` : id;
   }
 

@@ -120,11 +120,35 @@ describe('security', () => {
     expect(prefixesOf('SegmentJobJobRole', 's3:GetObject')).toEqual(['models/', 'runs/', 'work/']);
     expect(prefixesOf('SegmentJobJobRole', 's3:PutObject')).toEqual(['runs/*/jobs/', 'work/']);
     expect(prefixesOf('PipelineSplitRole', 's3:DeleteObject')).toEqual(['incoming/']);
-    expect(prefixesOf('PipelineReportFailureRole', 's3:PutObject')).toEqual(['cases/', 'runs/']);
+    expect(prefixesOf('PipelineReportFailureRole', 's3:PutObject')).toEqual([
+      'cases/',
+      'dicom/*/uploads/',
+      'runs/',
+    ]);
     expect(JSON.stringify(grantsOf('PipelineReportFailureRole'))).toContain(
       '/training/requests/*.reason.json',
     );
     expect(prefixesOf('PipelineSummaryRole', 's3:PutObject')).toEqual(['summaries/']);
+  });
+
+  it('names cases of DICOM by a key of 32 bytes that it keeps with the data', () => {
+    site.hasResource('AWS::SecretsManager::Secret', {
+      DeletionPolicy: 'RetainExceptOnCreate',
+      UpdateReplacePolicy: 'Retain',
+      Properties: {
+        KmsKeyId: Match.anyValue(),
+        GenerateSecretString: {
+          PasswordLength: 64,
+          ExcludeCharacters: 'ghijklmnopqrstuvwxyz',
+          ExcludeUppercase: true,
+          ExcludePunctuation: true,
+        },
+      },
+    });
+    expect(prefixesOf('DicomConvertRole', 's3:GetObjectVersion')).toEqual([
+      'incoming/liver/dicom/',
+    ]);
+    expect(prefixesOf('DicomConvertRole', 's3:DeleteObject')).toEqual(['incoming/liver/dicom/']);
   });
 
   it('lets the trainer write its runs and its bundles, and not which bundle is used', () => {
@@ -195,6 +219,22 @@ describe('events', () => {
       EventPattern: {
         source: ['aws.batch'],
         detail: { status: ['FAILED'], arrayProperties: { index: [{ exists: false }] } },
+      },
+    });
+  });
+
+  it('takes DICOM of the datasets that is whole: zip files and markers, no single file', () => {
+    site.hasResourceProperties('AWS::Events::Rule', {
+      EventPattern: {
+        source: ['aws.s3'],
+        detail: {
+          object: {
+            key: [
+              { wildcard: 'incoming/liver/dicom/*.zip' },
+              { wildcard: 'incoming/liver/dicom/*/ready' },
+            ],
+          },
+        },
       },
     });
   });

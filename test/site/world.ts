@@ -5,6 +5,7 @@ import {
   SubmitJobCommand,
   TerminateJobCommand,
 } from '@aws-sdk/client-batch';
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { PublishCommand, SNSClient } from '@aws-sdk/client-sns';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
@@ -51,8 +52,12 @@ const ENVIRONMENT = {
   SAMMIX_TRAININGS_QUEUE: 'trainings',
   SAMMIX_EVALUATION_HOURS: '82',
   SAMMIX_TRAINING_HOURS: '312',
+  SAMMIX_DICOM_KEY: 'arn:aws:secretsmanager:eu-central-1:111122223333:secret:dicom',
   SAMMIX_TOPIC: 'arn:aws:sns:eu-central-1:111122223333:notices',
 } as const;
+
+/** As the stack draws it. */
+export const DICOM_KEY = '0123456789abcdef'.repeat(4);
 
 const FUNCTIONS = {
   split: () => import('../../functions/split.ts'),
@@ -62,7 +67,9 @@ const FUNCTIONS = {
   'evaluate-start': () => import('../../functions/evaluate-start.ts'),
   'evaluate-finish': () => import('../../functions/evaluate-finish.ts'),
   canary: () => import('../../functions/canary.ts'),
+  'dicom-seg': () => import('../../functions/dicom-seg.ts'),
   watch: () => import('../../functions/watch.ts'),
+  dicom: () => import('../../functions/dicom.ts'),
 } as const;
 type QueueFunction = keyof typeof FUNCTIONS;
 
@@ -117,6 +124,9 @@ export class World {
       .callsFake(
         ({ Subject, Message }) => void this.notices.push({ subject: Subject, text: Message }),
       );
+    mockClient(SecretsManagerClient)
+      .on(GetSecretValueCommand, { SecretId: ENVIRONMENT.SAMMIX_DICOM_KEY })
+      .resolves({ SecretString: DICOM_KEY });
     vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => this.note(String(chunk)));
   }
 

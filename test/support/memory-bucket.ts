@@ -19,16 +19,19 @@ interface Version {
   /** Null of a delete marker. */
   readonly body: Uint8Array | null;
   readonly at: Date;
+  readonly metadata: Readonly<Record<string, string>>;
 }
 
 interface GetInput {
   readonly Key: string;
   readonly VersionId?: string;
+  readonly Range?: string;
 }
 
 interface PutInput {
   readonly Key: string;
   readonly Body: Uint8Array | Readable;
+  readonly Metadata?: Readonly<Record<string, string>>;
   readonly IfMatch?: string;
   readonly IfNoneMatch?: string;
 }
@@ -134,12 +137,19 @@ export class MemoryBucket {
     return { ...found, body: found.body };
   }
 
-  private get({ Key, VersionId }: GetInput) {
-    const { body, etag, id } = this.newest(Key, VersionId);
+  private get({ Key, VersionId, Range }: GetInput) {
+    const { body: whole, etag, id, metadata } = this.newest(Key, VersionId);
+    const body = Range === undefined ? whole : partOf(whole, Range);
     const stream = Object.assign(Readable.from([Buffer.from(body)]), {
       transformToByteArray: async () => body,
     });
-    return { Body: stream, ContentLength: body.length, ETag: etag, VersionId: id };
+    return {
+      Body: stream,
+      ContentLength: body.length,
+      ETag: etag,
+      VersionId: id,
+      Metadata: metadata,
+    };
   }
 
   private head({ Key, VersionId }: GetInput) {
@@ -154,13 +164,17 @@ export class MemoryBucket {
     if (input.IfNoneMatch === '*' && current?.body) throw failure('PreconditionFailed', 412);
     if (input.IfMatch !== undefined && current?.etag !== input.IfMatch)
       throw failure('PreconditionFailed', 412);
-    return this.add(input.Key, body);
+    return this.add(input.Key, body, input.Metadata);
   }
 
-  private add(key: string, body: Uint8Array | null) {
+  private add(
+    key: string,
+    body: Uint8Array | null,
+    metadata: Readonly<Record<string, string>> = {},
+  ) {
     this.writes += 1;
     const etag = body ? `"${createHash('md5').update(body).digest('hex')}"` : '';
-    const version = { id: `v${this.writes}`, etag, body, at: new Date() };
+    const version = { id: `v${this.writes}`, etag, body, at: new Date(), metadata };
     this.objects.set(key, [...(this.objects.get(key) ?? []), version]);
     return { ETag: etag, VersionId: version.id };
   }
@@ -198,6 +212,13 @@ export class MemoryBucket {
       ...(keys.length > 2 ? { IsTruncated: true, NextKeyMarker: keys[1] } : {}),
     };
   }
+}
+
+/** The last byte is included; what begins behind the end is an error. */
+function partOf(whole: Uint8Array, range: string): Uint8Array {
+  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range)!;
+  if (Number(from) >= whole.length) throw failure('InvalidRange', 416);
+  return whole.subarray(Number(from), Number(to) + 1);
 }
 
 const buckets = new WeakMap<object, MemoryBucket>();

@@ -7,9 +7,11 @@ import numpy as np
 
 from .data.dataset import SIDES, read_dataset, read_split
 from .data.slices import load_training
+from .evaluate.worst import draw_failures, worst_cases
 from .export.bundle_model import BundleModel
 from .export.export_run import export_run, measure_bundle, test_side
 from .export.golden import GOLDEN_CASES, golden_images
+from .export.model_card import failure_table
 from .fit.command import add_fit_command
 from .train_command import add_data_argument, add_train_command
 
@@ -67,18 +69,27 @@ def add_measure_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--bundle", type=Path, required=True, help="bundle folder")
     parser.add_argument("--seed", type=int, default=0, help="of the split, if it is to be drawn")
     parser.add_argument("--side", choices=SIDES, nargs="+", default=["val"])
+    parser.add_argument(
+        "--worst", type=Path, help="PNG of the worst slices of the worst five cases"
+    )
     parser.set_defaults(run=run_measure)
 
 
 def run_measure(options: argparse.Namespace) -> None:
-    """Prints one line per score."""
+    """Prints one line per score, or one per failure."""
     if options.side == ["test"]:
         dataset, split = test_side(options.data)
     else:
         dataset = read_dataset(options.data)
         split = read_split(dataset, options.seed)
-    target = BundleModel(options.bundle).manifest["target"]["name"]
+    bundle = BundleModel(options.bundle)
+    target = bundle.manifest["target"]["name"]
     sides = {side: split[side] for side in options.side}
+    if options.worst:
+        failures = worst_cases(bundle, dataset, [i for ids in sides.values() for i in ids], target)
+        draw_failures(failures, options.worst)
+        print(failure_table(failures))
+        return
     for m in measure_bundle(options.bundle, dataset, sides, target):
         print(f"{m['value']:.4f}  {m['name']}  {m['dataset']}  n={m['n']}")
 

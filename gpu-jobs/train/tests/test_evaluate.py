@@ -1,11 +1,20 @@
 """Scores against values worked out by hand."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 from scipy import ndimage
 
+from sammix_train.data.dataset import read_dataset
 from sammix_train.evaluate.slices import box_recall_iou, dice, gate_threshold, roc_auc
 from sammix_train.evaluate.volumes import clean_mask, volume_limits
+from sammix_train.evaluate.worst import draw_failures, worst_cases
+from sammix_train.export.model_card import failure_table
+
+from .drawn_data import write_data_folder
 
 
 def test_dice() -> None:
@@ -65,3 +74,34 @@ def test_volume_limits_hold_the_next_scan_as_often_as_they_say() -> None:
     limits = [volume_limits(list(draw[:5])) for draw in draws]
     inside = [low <= draw[5] <= high for (low, high), draw in zip(limits, draws, strict=True)]
     assert np.mean(inside) == pytest.approx(0.95, abs=0.012)
+
+
+class DrawsWhatIsBright:
+    """A model that takes whatever is bright for the target."""
+
+    def classifier(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.zeros(len(image), 1), torch.ones(len(image), 1, 16, 16)
+
+    def segment(self, image: torch.Tensor, *_: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits = torch.where(image > 0.5, 1.0, -1.0)
+        return logits, torch.ones(len(image), 1)
+
+
+def test_worst_cases_are_one_slice_of_each_and_nameless(tmp_path: Path) -> None:
+    dataset = read_dataset(write_data_folder(tmp_path / "data"))
+    ids = [case.id for case in dataset.cases]
+    found = worst_cases(DrawsWhatIsBright(), dataset, ids, "liver", 4)
+    every = worst_cases(DrawsWhatIsBright(), dataset, ids, "liver", len(ids))
+    labelled = [case for case in dataset.cases if case.label]
+    assert len(found) == 4
+    assert len(every) == len(labelled)
+    assert [f.dice for f in every] == sorted(f.dice for f in every)
+    assert [f.dice for f in every[:4]] == [f.dice for f in found]
+    for failure in every:
+        assert failure.dice == pytest.approx(dice(failure.image > 127.5, failure.truth))
+    table = failure_table(every)
+    assert not any(case.id in table for case in dataset.cases)
+    assert table.count("\n") == len(every) + 1
+    draw_failures(found, tmp_path / "pictures" / "worst.png")
+    width, height = Image.open(tmp_path / "pictures" / "worst.png").size
+    assert width > height

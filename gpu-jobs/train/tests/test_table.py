@@ -29,6 +29,7 @@ ROWS_RUN = [
     "sammix-50",
     "sammix-50-no-dense",
     "sammix-50-no-box",
+    "sammix-50-map",
     "sammix-50-oracle-box",
     "sam-box-50-oracle",
     "sam-point-50-oracle",
@@ -143,12 +144,15 @@ def test_a_frozen_sam_is_encoded_once_and_classified_by_one_network_a_seed(
     frozen = ["adapt=decoder", "views=2", "unlabelled_slices=4", "mask_sources=stack"]
     settings = [word for setting in (*frozen, "empty_chance=0") for word in ("--set", setting)]
     kept = ["--embeddings", str(tmp_path / "kept"), "--classifier-steps", "3", "--seeds", "0"]
-    rows = ["sammix-50", "sammix-50-no-box", "sam-box-50-oracle", "sam-box-0"]
+    rows = ["sammix-50", "sammix-50-no-box", "sammix-50-map", "sam-box-50-oracle", "sam-box-0"]
     out = tmp_path / "out"
     run_table(data, out, rows, *start, *settings, *kept, "--steps", "2")
     classifier = torch.load(out / "weights/classifier-3-seed0.pt", weights_only=True)
     trained = torch.load(out / "weights/sammix-50-seed0.pt", weights_only=True)["weights"]
     assert all(torch.equal(trained[f"classifier.{n}"], v) for n, v in classifier.items())
+    mapped = torch.load(out / "weights/sammix-50-map-seed0.pt", weights_only=True)["weights"]
+    head = "trunk.fc.weight"
+    assert not torch.equal(mapped[f"classifier.{head}"], classifier[head])
     base = prompted_model(vit_config(reference_sam(256).state_dict(), 128), "box", seed=0)
     load_sam(base, checkpoint)
     for name, value in base.encoder.state_dict().items():

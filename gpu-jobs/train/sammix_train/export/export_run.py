@@ -10,6 +10,7 @@ from ..data.dataset import Dataset, read_dataset
 from ..data.slices import load_pool
 from ..evaluate.gate import THRESHOLD_RANGE, calibrate
 from ..evaluate.measure import measure_side
+from ..evaluate.worst import WORST_CASES, Failure, worst_cases
 from ..step.state import RunState, load_state
 from .bundle import EMPTY_SHA256, BundleContents, Training, write_bundle
 from .bundle_model import BundleModel
@@ -49,14 +50,13 @@ def export_run(
     training = training_of(record, state)
     contents = BundleContents(threshold, training, record["licences"], golden_cases=golden_cases)
     errors = write_bundle(model, contents, out)
-    metrics = []
+    scored = [test_side(root) for root in elsewhere]
     if dataset:
         sides = ("val", "test") if measure_test else ("val",)
-        split = {side: record["split"][side] for side in sides}
-        metrics = measure_bundle(out, dataset, split, target)
-    for root in elsewhere:
-        metrics += measure_bundle(out, *test_side(root), target)
-    card = model_card(model, training, threshold, contents.licences, metrics, WINDOW_HU)
+        scored.insert(0, (dataset, {side: record["split"][side] for side in sides}))
+    metrics = [entry for one in scored for entry in measure_bundle(out, *one, target)]
+    failures = worst_of(out, scored, target)
+    card = model_card(model, training, threshold, contents.licences, metrics, WINDOW_HU, failures)
     write_bundle(model, dataclasses.replace(contents, metrics=metrics, model_card=card), out)
     return errors
 
@@ -72,6 +72,20 @@ def measure_bundle(
         for side, ids in split.items()
         for entry in measure_side(bundle, dataset, ids, target, threshold, side)
     ]
+
+
+def worst_of(
+    folder: Path, scored: list[tuple[Dataset, dict[str, list[str]]]], target: str
+) -> list[Failure]:
+    """The worst of the test sides; of the validation sides where nothing was tested."""
+    bundle = BundleModel(folder)
+    found = []
+    for side in ("test", "val"):
+        for dataset, split in scored:
+            found += worst_cases(bundle, dataset, split.get(side, []), target)
+        if found:
+            break
+    return sorted(found, key=lambda failure: failure.dice)[:WORST_CASES]
 
 
 def test_side(root: Path) -> tuple[Dataset, dict[str, list[str]]]:

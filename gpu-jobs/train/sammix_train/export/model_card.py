@@ -2,6 +2,7 @@
 
 import textwrap
 
+from ..evaluate.worst import Failure
 from ..model.sam_mix import SamMix
 from .bundle import Training
 
@@ -37,9 +38,19 @@ Dice, which is after keeping the largest component and filling its holes.
 | --- | --- | --- | --- | --- |
 {scores}
 
-## Limits
+{failures}## Limits
 
 {limits}
+"""
+
+FAILURES = """## Where it fails
+
+The worst slice of each of the five worst labelled cases that were scored, with the share of the
+256 x 256 square that is target and that was drawn. Pictures of them, for whoever has the data:
+`python -m sammix_train measure --bundle BUNDLE --data DATA --side test --worst worst.png`.
+
+{table}
+
 """
 
 REAL_DATA_NOTES = """Split by patient, fixed before training (sha256 of the split in run.json:
@@ -106,6 +117,13 @@ def differences(training: Training) -> str:
     return textwrap.fill(text, 100, subsequent_indent="  ")
 
 
+def failure_table(failures: list[Failure]) -> str:
+    """Markdown table of the worst slices."""
+    head = ("Dataset", "Dice", "Probability", "Target", "Mask")
+    rows = [head, ("---",) * len(head), *(failure.words for failure in failures)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
 def model_card(
     model: SamMix,
     training: Training,
@@ -113,6 +131,7 @@ def model_card(
     licences: list[dict],
     metrics: list[dict],
     window_hu: tuple[float, float],
+    failures: list[Failure] | None = None,
 ) -> str:
     """Markdown text of MODEL_CARD.md.
 
@@ -123,6 +142,7 @@ def model_card(
         licences: entries {source, licence, use}; a run on synthetic scans alone names only those.
         metrics: entries of bundle.json.
         window_hu: intensity window.
+        failures: worst slices, where any were scored.
     """
     synthetic = all("synthetic" in entry["source"] for entry in licences)
     notes = SYNTHETIC_NOTES if synthetic else REAL_DATA_NOTES.format(split=training.split_sha256)
@@ -149,6 +169,7 @@ def model_card(
         unlabelled=training.unlabelled_slices,
         data_notes=notes,
         scores="\n".join(rows) or "| none measured | | | | |",
+        failures=FAILURES.format(table=failure_table(failures)) if failures else "",
         limits=limits,
         minutes=training.seconds / 60,
         epochs=training.epochs,
