@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { DirStore } from '../adapters/dir-store.ts';
 import { type BundleDisplay, bundleDisplay, LIVER } from '../core/contract/bundle.ts';
-import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluation.ts';
+import { type EvaluatedCase, MeasuredCase } from '../core/contract/evaluated-case.ts';
 import { runKeys } from '../core/contract/keys.ts';
 import { PREDICTION } from '../core/contract/view.ts';
 import type { LabelChoice } from '../core/dataset/label-meaning.ts';

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import type * as z from 'zod';
 import { DirStore } from '../adapters/dir-store.ts';
-import { Evaluation, History, MeasuredCase } from '../core/contract/evaluation.ts';
+import { MeasuredCase } from '../core/contract/evaluated-case.ts';
+import { Evaluation, History } from '../core/contract/evaluation.ts';
 import { runKeys } from '../core/contract/keys.ts';
 import { CaseReport, type SegmentedReport, type ShownSlice } from '../core/contract/report.ts';
 import { PREDICTION } from '../core/contract/view.ts';

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { targetOf } from '../core/contract/bundle.ts';
+import type { EvaluatedCase } from '../core/contract/evaluated-case.ts';
 import type {
   EstimateInterval,
-  EvaluatedCase,
   Evaluation,
   EvaluationComparison,
   MetricSummary,

@@ -6,7 +6,8 @@ import { keysOf, type LocalRun } from './local.ts';
 
 /**
  * A run of another bundle, or with other parameters, draws every mask anew; those that a person has corrected are not
- * drawn over unasked.
+ * drawn over unasked. Of all cases at once, though it reads the report of each, as its turn will again: a command
+ * that stopped in the middle of the night would have cost more.
  *
  * @throws ConfigError where a mask that would be drawn again has been corrected, unless `force` is set
  */

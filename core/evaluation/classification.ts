@@ -1,9 +1,5 @@
-import type {
-  ClassificationSummary,
-  EstimateInterval,
-  EvaluatedCase,
-  ScoredSlice,
-} from '../contract/evaluation.ts';
+import type { EvaluatedCase, ScoredSlice } from '../contract/evaluated-case.ts';
+import type { ClassificationSummary, EstimateInterval } from '../contract/evaluation.ts';
 import { toExtended } from '../contract/panel.ts';
 import {
   type Confusion,

@@ -1,9 +1,5 @@
-import type {
-  EstimateInterval,
-  EvaluatedCase,
-  Evaluation,
-  EvaluationComparison,
-} from '../contract/evaluation.ts';
+import type { EvaluatedCase } from '../contract/evaluated-case.ts';
+import type { EstimateInterval, Evaluation, EvaluationComparison } from '../contract/evaluation.ts';
 import {
   byText,
   casesOfPatients,

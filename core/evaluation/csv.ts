@@ -1,4 +1,4 @@
-import type { EvaluatedCase } from '../contract/evaluation.ts';
+import type { EvaluatedCase } from '../contract/evaluated-case.ts';
 import { METRIC_DEFINITIONS, type MetricName } from '../contract/panel.ts';
 import { ConfigError, faultText } from '../errors.ts';
 

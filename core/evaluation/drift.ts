@@ -1,4 +1,5 @@
-import type { DriftSignal, EvaluatedCase } from '../contract/evaluation.ts';
+import type { EvaluatedCase } from '../contract/evaluated-case.ts';
+import type { DriftSignal } from '../contract/evaluation.ts';
 import { kolmogorovSmirnov } from './statistics.ts';
 
 /** Below it an input counts as drifted. Six signals then raise a false flag in under 6 % of runs. */

@@ -1,9 +1,5 @@
-import type {
-  EvaluatedCase,
-  EvaluatedStatus,
-  MetricSummary,
-  VolumeAgreement,
-} from '../contract/evaluation.ts';
+import type { EvaluatedCase, EvaluatedStatus } from '../contract/evaluated-case.ts';
+import type { MetricSummary, VolumeAgreement } from '../contract/evaluation.ts';
 import {
   fromExtended,
   METRIC_DEFINITIONS,

@@ -1,4 +1,5 @@
-import type { EstimateInterval, EvaluatedCase } from '../contract/evaluation.ts';
+import type { EvaluatedCase } from '../contract/evaluated-case.ts';
+import type { EstimateInterval } from '../contract/evaluation.ts';
 import { groupBy } from '../group-by.ts';
 import { quantile } from '../metrics/quantile.ts';
 import { createRandom } from '../random.ts';

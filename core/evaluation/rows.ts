@@ -3,7 +3,7 @@ import type {
   EvaluatedStatus,
   ScanTraits,
   ScoredSlice,
-} from '../contract/evaluation.ts';
+} from '../contract/evaluated-case.ts';
 import type { CasePanel, PanelMetric } from '../contract/panel.ts';
 import {
   type CaseReport,

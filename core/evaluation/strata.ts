@@ -1,4 +1,5 @@
-import type { EvaluatedCase, ScanTraits, Stratum } from '../contract/evaluation.ts';
+import type { EvaluatedCase, ScanTraits } from '../contract/evaluated-case.ts';
+import type { Stratum } from '../contract/evaluation.ts';
 import {
   byText,
   casesOfPatients,

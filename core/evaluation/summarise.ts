@@ -1,10 +1,6 @@
 import type { BundleDisplay } from '../contract/bundle.ts';
-import {
-  type EstimateInterval,
-  type EvaluatedCase,
-  EvaluatedStatus,
-  type Evaluation,
-} from '../contract/evaluation.ts';
+import { type EvaluatedCase, EvaluatedStatus } from '../contract/evaluated-case.ts';
+import type { EstimateInterval, Evaluation } from '../contract/evaluation.ts';
 import { fromExtended } from '../contract/panel.ts';
 import { summariseClassification } from './classification.ts';
 import { compareEvaluations } from './compare.ts';

@@ -1,4 +1,5 @@
-import type { EstimateInterval, EvaluatedCase } from '../contract/evaluation.ts';
+import type { EvaluatedCase } from '../contract/evaluated-case.ts';
+import type { EstimateInterval } from '../contract/evaluation.ts';
 import type { ExtendedNumber } from '../contract/panel.ts';
 import { html, type Insert } from './html.ts';
 

@@ -46,6 +46,7 @@ header .note{margin:.25rem 0 0}
 .finding.review{border-color:var(--review)}
 .finding.info{border-color:var(--info)}
 .chip{display:inline-block;border-radius:1rem;padding:0 .55rem;font-size:.8rem;white-space:nowrap}
+.facts .chip{white-space:normal}
 .chip.review{color:var(--review);background:var(--review-bg)}
 .chip.info{color:var(--info);background:var(--info-bg)}
 .layers{display:flex;flex-wrap:wrap;gap:.4rem 1.4rem;border:1px solid var(--rule);border-radius:.5rem;margin:0;padding:.5rem .9rem .7rem}

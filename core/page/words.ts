@@ -1,4 +1,4 @@
-import type { EvaluatedStatus } from '../contract/evaluation.ts';
+import type { EvaluatedStatus } from '../contract/evaluated-case.ts';
 import type { MetricName } from '../contract/panel.ts';
 
 /** What readers call the metrics; the definition stands beside each. */

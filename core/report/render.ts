@@ -161,7 +161,7 @@ function volumeRange({ volumeMl, flags, bundle: { volumeLimits } }: SegmentedRep
   return [
     doubt && html` <span class="chip review">${doubt}</span>`,
     volumeLimits &&
-      html`<span class="note">validation: 95 % of labels between ${label(volumeLimits.upperPercent)} and ${label(volumeLimits.lowerPercent)} ml
+      html` <span class="note">validation: 95 % of labels between ${label(volumeLimits.upperPercent)} and ${label(volumeLimits.lowerPercent)} ml
 (${volumeLimits.scans} scans of <bdi>${volumeLimits.dataset}</bdi>)</span>`,
   ];
 }

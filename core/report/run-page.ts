@@ -8,6 +8,7 @@ import {
   volumeDoubt,
 } from '../contract/report.ts';
 import { faultText } from '../errors.ts';
+import { quantile } from '../metrics/quantile.ts';
 import { plotGrid } from '../page/chart.ts';
 import { COHORT_STYLE } from '../page/cohort-style.ts';
 import {
@@ -129,10 +130,9 @@ function header(rows: readonly RunPageRow[], facts: RunPageFacts): SafeHtml {
 <ul class="facts">
 ${tile(flagged, `${targets.length > 1 ? (flagged === 1 ? 'mask has' : 'masks have') : flagged === 1 ? 'case has' : 'cases have'} flags to review`)}${tile(failed, `${failed === 1 ? 'case' : 'cases'} failed`)}${targets.map(
   (target) => {
-    const volumes = volumesOf(rowsOf(rows, target)).sort((a, b) => a - b);
+    const volumes = volumesOf(rowsOf(rows, target));
     if (volumes.length === 0) return null;
-    const median = volumes[Math.floor((volumes.length - 1) / 2)];
-    return tile(`${numberText(median, 0)} ml`, `median ${target} volume`);
+    return tile(`${numberText(quantile(volumes, 0.5), 0)} ml`, `median ${target} volume`);
   },
 )}${
   dice.length > 0 &&

@@ -1,5 +1,6 @@
 import type { HuStatistics, TargetMeasures } from '../contract/measures.ts';
 import type { SegmentedReport } from '../contract/report.ts';
+import { capital } from '../page/format.ts';
 import { html, type Insert, type SafeHtml } from '../page/html.ts';
 
 /** One table for each measured organ; nothing for reports of before they were measured. */
@@ -13,7 +14,7 @@ export const targetMeasuresTables = ({ measures, measuresFault }: SegmentedRepor
 function targetTable(measures: TargetMeasures): SafeHtml {
   const { inside, eroded } = measures;
   return html`<div class="scroll"><table>
-<caption>${measures.target} in the image</caption>
+<caption>${capital(measures.target)} in the image</caption>
 <thead><tr><td></td><th scope="col">Whole mask</th><th scope="col">Without its outermost voxels</th></tr></thead>
 ${ROWS.map(
   ([name, of]) =>

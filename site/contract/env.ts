@@ -71,6 +71,31 @@ const furtherTargets = () => {
   );
 };
 
+/** JSON: what is liver in the labels of a dataset (`labels` of the site's file). */
+const labelChoices = () => {
+  const expected = 'expected what is liver by dataset, as JSON';
+  return z.pipe(
+    z._default(z.string(expected), '{}'),
+    parsed(expected, (json) => {
+      const choice = z.object({
+        values: z.optional(z.array(z.int())),
+        names: z.optional(z.array(z.string())),
+        ignore: z.optional(z.array(z.int())),
+      });
+      return z.record(z.string(), choice).parse(json);
+    }),
+  );
+};
+
+/** JSON array of their names. */
+const datasets = () => {
+  const expected = 'expected names of datasets, as JSON';
+  return z.pipe(
+    z.string(expected),
+    parsed(expected, (json) => z.array(z.string()).parse(json)),
+  );
+};
+
 export const SplitEnv = () =>
   z.object({
     ...commonEnv(),
@@ -108,22 +133,7 @@ export const AssembleEnv = () =>
     ...commonEnv(),
     SAMMIX_GPU_PRICES: gpuPrices(),
     SAMMIX_TARGETS: furtherTargets(),
-    /** JSON: what is liver in the labels of a dataset (`labels` of the site's file). */
-    SAMMIX_LABELS: z.pipe(
-      z._default(z.string(), '{}'),
-      z.transform((text) =>
-        z
-          .record(
-            z.string(),
-            z.object({
-              values: z.optional(z.array(z.int())),
-              names: z.optional(z.array(z.string())),
-              ignore: z.optional(z.array(z.int())),
-            }),
-          )
-          .parse(JSON.parse(text)),
-      ),
-    ),
+    SAMMIX_LABELS: labelChoices(),
   });
 
 export const FailuresEnv = () =>
@@ -137,11 +147,7 @@ export const FailuresEnv = () =>
 export const SummaryEnv = () =>
   z.object({
     ...commonEnv(),
-    /** JSON array of dataset names. */
-    SAMMIX_DATASETS: z.pipe(
-      z.string(),
-      z.transform((text) => z.array(z.string()).parse(JSON.parse(text))),
-    ),
+    SAMMIX_DATASETS: datasets(),
   });
 
 export const TrainEnv = () =>

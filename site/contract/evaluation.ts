@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import * as z from 'zod';
-import { EvaluatedCase } from '../../core/contract/evaluation.ts';
+import { EvaluatedCase } from '../../core/contract/evaluated-case.ts';
 import { FaultSchema } from '../../core/contract/fault.ts';
 import { RunId, Sha256 } from '../../core/contract/ids.ts';
 import { assertSegment } from '../../core/contract/keys.ts';

@@ -1,7 +1,8 @@
 import { pMapIterable } from 'p-map';
 import { provenance } from '../../adapters/provenance.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
-import { type EvaluatedCase, Evaluation, History } from '../../core/contract/evaluation.ts';
+import type { EvaluatedCase } from '../../core/contract/evaluated-case.ts';
+import { Evaluation, History } from '../../core/contract/evaluation.ts';
 import type { CaseReport, FailedReport } from '../../core/contract/report.ts';
 import type { Fault } from '../../core/errors.ts';
 import { extendHistory } from '../../core/evaluation/history.ts';

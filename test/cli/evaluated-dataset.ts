@@ -2,7 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { type EvaluateOptions, evaluateCommand } from '../../cli/evaluate.ts';
 import type { Progress } from '../../cli/progress.ts';
-import type { EvaluatedCase, Evaluation } from '../../core/contract/evaluation.ts';
+import type { EvaluatedCase } from '../../core/contract/evaluated-case.ts';
+import type { Evaluation } from '../../core/contract/evaluation.ts';
 import { phantomFile, TINY_BUNDLE } from '../support/case.ts';
 
 export const SIZE = { columns: 48, rows: 48, slices: 12 };

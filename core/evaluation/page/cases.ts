@@ -1,4 +1,5 @@
-import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
+import type { EvaluatedCase } from '../../contract/evaluated-case.ts';
+import type { Evaluation } from '../../contract/evaluation.ts';
 import { fromExtended } from '../../contract/panel.ts';
 import { faultText } from '../../errors.ts';
 import { metricOf, NONE, numberInsert, numberText, percentText } from '../../page/format.ts';

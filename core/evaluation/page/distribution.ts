@@ -1,5 +1,6 @@
 import type { CustomSeriesRenderItem } from 'echarts';
-import type { EvaluatedCase, Evaluation, MetricSummary } from '../../contract/evaluation.ts';
+import type { EvaluatedCase } from '../../contract/evaluated-case.ts';
+import type { Evaluation, MetricSummary } from '../../contract/evaluation.ts';
 import type { MetricName } from '../../contract/panel.ts';
 import {
   AXIS,

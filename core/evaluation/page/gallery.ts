@@ -1,4 +1,5 @@
-import type { EvaluatedCase, Evaluation } from '../../contract/evaluation.ts';
+import type { EvaluatedCase } from '../../contract/evaluated-case.ts';
+import type { Evaluation } from '../../contract/evaluation.ts';
 import {
   type GallerySlice,
   maskVoxelsPerSlice,

@@ -1,8 +1,8 @@
 import { targetOf } from '../../contract/bundle.ts';
+import type { EvaluatedStatus } from '../../contract/evaluated-case.ts';
 import type {
   DriftSignal,
   EstimateInterval,
-  EvaluatedStatus,
   Evaluation,
   Stratum,
 } from '../../contract/evaluation.ts';

@@ -1,12 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type * as z from 'zod';
-import {
-  EvaluatedCase,
-  Evaluation,
-  History,
-  MeasuredCase,
-} from '../../../core/contract/evaluation.ts';
+import { EvaluatedCase, MeasuredCase } from '../../../core/contract/evaluated-case.ts';
+import { Evaluation, History } from '../../../core/contract/evaluation.ts';
 import { CaseManifest, SlabRecords } from '../../../core/contract/manifest.ts';
 import { PromotionDecision } from '../../../core/contract/promotion.ts';
 import { CaseReport, FailedReport } from '../../../core/contract/report.ts';

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EvaluatedCase, Evaluation } from '../../../core/contract/evaluation.ts';
+import type { EvaluatedCase } from '../../../core/contract/evaluated-case.ts';
+import type { Evaluation } from '../../../core/contract/evaluation.ts';
 import { PromotionDecision, PromotionPolicy } from '../../../core/contract/promotion.ts';
 import { decide } from '../../../core/evaluation/gate.ts';
 import { evaluate, FACTS, row } from './rows.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EvaluatedCase } from '../../../core/contract/evaluation.ts';
+import type { EvaluatedCase } from '../../../core/contract/evaluated-case.ts';
 import { ResampledAuc, ROC_POINTS, thinRoc } from '../../../core/evaluation/classification.ts';
 import { PatientBootstrap } from '../../../core/evaluation/patients.ts';
 import { spacingStratum } from '../../../core/evaluation/strata.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { EvaluatedCase } from '../../../core/contract/evaluation.ts';
+import { EvaluatedCase } from '../../../core/contract/evaluated-case.ts';
 import { METRIC_DEFINITIONS } from '../../../core/contract/panel.ts';
 import type { SegmentedReport } from '../../../core/contract/report.ts';
 import { evaluatedCase } from '../../../core/evaluation/rows.ts';

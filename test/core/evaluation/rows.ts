@@ -1,4 +1,5 @@
-import type { EvaluatedCase, Evaluation, ScanTraits } from '../../../core/contract/evaluation.ts';
+import type { EvaluatedCase, ScanTraits } from '../../../core/contract/evaluated-case.ts';
+import type { Evaluation } from '../../../core/contract/evaluation.ts';
 import { METRIC_DEFINITIONS, type MetricName } from '../../../core/contract/panel.ts';
 import { unmeasured } from '../../../core/evaluation/rows.ts';
 import { type EvaluationFacts, summarise } from '../../../core/evaluation/summarise.ts';

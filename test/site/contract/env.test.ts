@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type ZodMiniType, z } from 'zod/mini';
-import { count, filled, ordinal, SegmentJobEnv, SummaryEnv } from '../../../site/contract/env.ts';
+import {
+  AssembleEnv,
+  count,
+  filled,
+  ordinal,
+  SegmentJobEnv,
+  SummaryEnv,
+} from '../../../site/contract/env.ts';
 
 const says = (schema: ZodMiniType, value: unknown) =>
   schema.safeParse(value).error?.issues.map((issue) => issue.message);
@@ -41,5 +48,17 @@ describe('the environment of functions and jobs', () => {
   it('reads a list of datasets', () => {
     const env = { SAMMIX_SITE: 'site-a', SAMMIX_BUCKET: 'bucket', SAMMIX_DATASETS: '["a","b"]' };
     expect(SummaryEnv().parse(env).SAMMIX_DATASETS).toEqual(['a', 'b']);
+    const said = z.pick(SummaryEnv(), { SAMMIX_DATASETS: true });
+    for (const bad of ['a,b', '{"a":1}'])
+      expect(says(said, { SAMMIX_DATASETS: bad })).toEqual(['expected names of datasets, as JSON']);
+  });
+
+  it('says what it wanted of the labels', () => {
+    const said = z.pick(AssembleEnv(), { SAMMIX_LABELS: true });
+    expect(said.parse({})).toEqual({ SAMMIX_LABELS: {} });
+    for (const bad of ['[', '{"liver":{"values":["six"]}}'])
+      expect(says(said, { SAMMIX_LABELS: bad })).toEqual([
+        'expected what is liver by dataset, as JSON',
+      ]);
   });
 });

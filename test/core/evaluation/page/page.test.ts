@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { EvaluatedCase, History } from '../../../../core/contract/evaluation.ts';
+import type { EvaluatedCase } from '../../../../core/contract/evaluated-case.ts';
+import type { History } from '../../../../core/contract/evaluation.ts';
 import { encodePng } from '../../../../core/draw/png.ts';
 import {
   type EvaluationPicture,

@@ -1,9 +1,5 @@
-import {
-  type EvaluatedCase,
-  type EvaluatedStatus,
-  Evaluation,
-  type History,
-} from '../../../../core/contract/evaluation.ts';
+import type { EvaluatedCase, EvaluatedStatus } from '../../../../core/contract/evaluated-case.ts';
+import { Evaluation, type History } from '../../../../core/contract/evaluation.ts';
 import { extendHistory } from '../../../../core/evaluation/history.ts';
 import { summarise } from '../../../../core/evaluation/summarise.ts';
 import { createRandom, type Random } from '../../../../core/random.ts';
