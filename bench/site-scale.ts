@@ -10,8 +10,10 @@ import { peakMemoryMiB } from '../adapters/provenance.ts';
 import type { S3Store } from '../adapters/s3-store.ts';
 import { siteStatus } from '../cli/site/status.ts';
 import { BundleManifest, bundleDisplay } from '../core/contract/bundle.ts';
-import { type EvaluatedCase } from '../core/contract/evaluated-case.ts';
-import { EvaluatedCase as EvaluatedCaseSchema } from '../core/contract/evaluated-case.ts';
+import {
+  type EvaluatedCase,
+  EvaluatedCase as EvaluatedCaseSchema,
+} from '../core/contract/evaluated-case.ts';
 import { METRIC_DEFINITIONS } from '../core/contract/panel.ts';
 import { casesCsv } from '../core/evaluation/csv.ts';
 import { evaluationJson, extendHistory } from '../core/evaluation/history.ts';
