@@ -132,14 +132,27 @@ export async function dicomRows(n = 3): Promise<BenchRow[]> {
   const folder = path.join(WORK, 'series-300');
   if (!existsSync(path.join(folder, 'series'))) await makeSeries(REAL, folder, '300');
   const rows = [await seriesRow('300 slices of 512x512', path.join(folder, 'series'), n)];
-  for (const syntax of ['jpeg-lossless', 'jpeg-2000']) {
-    const compressed = path.join(WORK, `series-300-${syntax}`);
-    const series = await makeCompressed(REAL, compressed, '300', syntax);
-    if (series === undefined) continue;
+  for (const [syntax, series] of await compressedSeries())
     rows.push(await seriesRow(`300 slices in ${syntax}`, series, n));
-    rows.push(await codecRow(syntax, series, n));
-  }
   return rows;
+}
+
+/** Reading alone, of what archives keep: what of the rows above is the codec's. */
+export async function dicomCodecRows(n = 3): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  for (const [syntax, series] of await compressedSeries())
+    rows.push(await codecRow(syntax, series, n));
+  return rows;
+}
+
+async function compressedSeries(): Promise<[syntax: string, series: string][]> {
+  const made: [string, string][] = [];
+  for (const syntax of existsSync(REAL) ? ['jpeg-lossless', 'jpeg-2000'] : []) {
+    const folder = path.join(WORK, `series-300-${syntax}`);
+    const series = await makeCompressed(REAL, folder, '300', syntax);
+    if (series !== undefined) made.push([syntax, series]);
+  }
+  return made;
 }
 
 /** A series against the NIfTI file that was written beside it. */
@@ -158,7 +171,6 @@ async function seriesRow(what: string, series: string, n: number): Promise<Bench
   );
 }
 
-/** What of that is the codec's: nothing but reading, decoding and writing. */
 async function codecRow(syntax: string, series: string, n: number): Promise<BenchRow> {
   const out = await scratch('converted');
   const runs = await pairs(

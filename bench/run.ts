@@ -4,7 +4,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { lambdaStartRows } from './lambda-start.ts';
 import { rows as metricRows } from './metrics.ts';
-import { dicomRows, inferenceRows, memoryRows, splitRows, wholeRunRows } from './pipeline.ts';
+import {
+  dicomCodecRows,
+  dicomRows,
+  inferenceRows,
+  memoryRows,
+  splitRows,
+  wholeRunRows,
+} from './pipeline.ts';
 import type { BenchRow } from './row.ts';
 
 const PARTS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
@@ -12,6 +19,7 @@ const PARTS: Readonly<Record<string, () => Promise<BenchRow[]>>> = {
   inference: inferenceRows,
   run: wholeRunRows,
   dicom: dicomRows,
+  'dicom-codec': dicomCodecRows,
   memory: memoryRows,
   metrics: metricRows,
   'lambda-start': lambdaStartRows,

@@ -44,7 +44,8 @@ export class DicomSeg extends Construct {
         ...SEGMENTATIONS.map((form) => onKeys(data, 's3:PutObject', form)),
         seesWhatIsMissing(data),
       ],
-      memoryMiB: 1769,
+      // A deflated object is inflated as a whole to read its header.
+      memoryMiB: 3008,
       timeout: TIMEOUT,
       queue: { source: this.queue, concurrency: 5 },
     });

@@ -67,10 +67,11 @@ export class Dicom extends Construct {
       queue: { source: this.queue, concurrency: 5 },
     });
     const to = { queue: this.queue, undelivered: parked };
-    const ends = below('dicom').flatMap((prefix) =>
-      Object.values(DICOM_ENDINGS).map((ending) => `${prefix}*${ending}`),
-    );
-    route(this, 'Uploaded', objectsLike(storage, ...ends), to);
+    // A rule each: a pattern holds 2 048 characters.
+    const endingIn = (ending: string) =>
+      objectsLike(storage, ...below('dicom').map((prefix) => `${prefix}*${ending}`));
+    route(this, 'Zipped', endingIn(DICOM_ENDINGS.archive), to);
+    route(this, 'Closed', endingIn(DICOM_ENDINGS.files), to);
   }
 }
 

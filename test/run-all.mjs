@@ -78,13 +78,14 @@ function testDicomOut() {
     return !process.env.CI;
   }
   const made = prepareVenv(python, dicomVenv, path.join(dicom, 'requirements.txt'));
+  const tests = ['test_out.py', 'test_round_trip.py'].map((file) => path.join(dicom, file));
   const out = mkdtempSync(path.join(tmpdir(), 'sammix-dicom-'));
   try {
     const script = path.join(dicom, 'write-out.ts');
     return (
       made &&
       run(process.execPath, ['--import', 'tsx', script, out]) &&
-      run(pythonOf(dicomVenv), ['-m', 'pytest', '-q', path.join(dicom, 'test_out.py')], {
+      run(pythonOf(dicomVenv), ['-m', 'pytest', '-q', ...tests], {
         env: { ...process.env, SAMMIX_DICOM_OUT: out },
       })
     );

@@ -3,6 +3,7 @@ import { DirStore } from '../../adapters/dir-store.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { runKeys, targetFolder } from '../../core/contract/keys.ts';
 import type { TargetOfCase } from '../../core/contract/targets.ts';
+import { StorageError } from '../../core/errors.ts';
 import { readReport } from '../../core/stage/finished-report.ts';
 import { joinTargets } from '../../core/stage/join-targets.ts';
 import type { LatestPointer } from '../../site/contract/runs.ts';
@@ -58,7 +59,7 @@ export async function fetchCases(
     for (const { of, runId, prefix, status } of ended) {
       const folder = of && targetFolder(of.target);
       const into = folder === undefined ? caseId : `${caseId}/${folder}`;
-      const files = await download(store, prefix, out, into);
+      const files = await download(store, prefix, { out, into }, progress);
       fetched.push({ caseId, ...(of && { target: of.target }), runId, status, files });
       progress.line(`fetched ${caseId}${of ? `, ${of.target}` : ''}: ${status}`);
       const report = of && (await readReport(out, runKeys(into)));
@@ -72,14 +73,22 @@ export async function fetchCases(
 async function download(
   store: S3Store,
   prefix: string,
-  out: DirStore,
-  into: string,
+  { out, into }: { readonly out: DirStore; readonly into: string },
+  progress: Progress,
 ): Promise<string[]> {
   const files: string[] = [];
   for await (const { key } of store.list(`${prefix}/`)) {
     const file = `${into}/${key.slice(prefix.length + 1)}`;
-    await out.put(file, store.read(key));
-    files.push(file);
+    try {
+      await out.put(file, store.read(key));
+      files.push(file);
+    } catch (error) {
+      if (key !== runKeys(prefix).dicomSeg || !isDenied(error)) throw error;
+      progress.line(`not fetched: ${file}, which names the patient and may not be read`);
+    }
   }
   return files;
 }
+
+const isDenied = (error: unknown): boolean =>
+  error instanceof StorageError && error.code === 'no-permission';

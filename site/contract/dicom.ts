@@ -29,12 +29,8 @@ export interface SeriesVolume {
  */
 export function dicomCaseId(key: Uint8Array, { seriesInstanceUid, part }: SeriesVolume): string {
   const text = part === null ? seriesInstanceUid : `${seriesInstanceUid}\n${part}`;
-  return `s${keyedDigits(key, text)}`;
+  return `s${createHmac('sha256', key).update(text).digest('hex').slice(0, 16)}`;
 }
-
-/** Stands for a text that may be a patient's wherever people and programs read. */
-export const keyedDigits = (key: Uint8Array, text: string): string =>
-  createHmac('sha256', key).update(text).digest('hex').slice(0, 16);
 
 const Bytes = z.int().nonnegative();
 

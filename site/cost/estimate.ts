@@ -77,8 +77,9 @@ export function throughput(rush: Rush): Throughput {
   };
 }
 
-/** Messages and events of a volume: its upload, its job's end, and what asks the queues for them. */
-const MESSAGES = 8;
+/** Of a volume: its upload, its job's end, the pointer to its run; and what is sent to and asked of their queues. */
+const EVENTS = 3;
+const MESSAGES = 4 * EVENTS;
 
 export function estimate(rush: Rush): Estimate {
   const { volumes, volume, prices } = rush;
@@ -100,7 +101,7 @@ export function estimate(rush: Rush): Estimate {
     gpuHours,
     s3Writes: volumes * writes,
     s3Reads: volumes * reads,
-    functionCalls: 2 * volumes,
+    functionCalls: EVENTS * volumes,
     jobs: volumes * jobsOf(volume),
     uploadGb: (volumes * volume.slices * BYTES.uploadPerSlice) / 1e9,
   };
@@ -117,9 +118,9 @@ export function estimate(rush: Rush): Estimate {
     };
     const gbSeconds = seconds.split * FUNCTION_GB.split + seconds.assemble * FUNCTION_GB.assemble;
     const perMillion =
-      2 * EVERYWHERE.eventsPerMillion +
+      EVENTS * EVERYWHERE.eventsPerMillion +
       MESSAGES * EVERYWHERE.sqsPerMillion +
-      2 * (EVERYWHERE.lambdaPerMillion + EVERYWHERE.tracesPerMillion);
+      EVENTS * (EVERYWHERE.lambdaPerMillion + EVERYWHERE.tracesPerMillion);
     const slabGb = (volume.slices * BYTES.slabPerSlice) / 1e9;
     return {
       gpu: hours * hourly,

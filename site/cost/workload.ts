@@ -43,9 +43,17 @@ export const assembleRequests = (volume: Volume): Requests => ({
   reads: Math.ceil(16 + 6.5 * slabsOf(volume) + 2 * jobsOf(volume)),
 });
 
+/** Whether the case came by DICOM. */
+export const DICOM_SEG_REQUESTS: Requests = { writes: 0, reads: 1 };
+
 /** All of them, the upload among them. */
 export function requestsOf(volume: Volume): Requests {
-  const stages = [splitRequests(volume), jobRequests(volume), assembleRequests(volume)];
+  const stages = [
+    splitRequests(volume),
+    jobRequests(volume),
+    assembleRequests(volume),
+    DICOM_SEG_REQUESTS,
+  ];
   return {
     writes: 1 + stages.reduce((sum, { writes }) => sum + writes, 0),
     reads: stages.reduce((sum, { reads }) => sum + reads, 0),

@@ -1,5 +1,4 @@
 import { InputError } from '../../core/errors.ts';
-import type { RangedFile } from '../../core/ports.ts';
 import type { AxialStack } from '../../dicom/series.ts';
 import { type SortedFiles, sortFiles } from '../../dicom/sort-files.ts';
 import type { SiteContext } from '../context.ts';
@@ -93,9 +92,10 @@ async function ingestHeld(
     replaceJson(store, dicomUploadKey(record), DicomUpload, (now) => now && { ...now, ...change });
   try {
     const source = await sourceOfUpload(upload, event, store);
-    const { files, leftAside: tooLarge } = smallEnough(await filesOfSource(source, store));
+    const { files, tooLarge } = await filesOfSource(source, store);
     const sorted = await sortFiles(files);
-    const leftAside = [...tooLarge, ...countAside(sorted.leftAside)];
+    const leftAside = countAside(sorted.leftAside);
+    if (tooLarge > 0) leftAside.push({ code: 'file-too-large', files: tooLarge });
     if (sorted.stacks.length === 0) throw noCtSeries(record.uploadId, leftAside, files.length);
     const series = await convertAll({ event, record, source, sorted }, ports);
     await end({ state: 'converted', series, leftAside });
@@ -112,18 +112,6 @@ async function ingestHeld(
       log.warn('quarantined', { code: error.code });
     } else throw error;
   }
-}
-
-/** A compressed object is held in memory as it lies in the file, and the function has 3 GB. */
-const LARGEST_FILE_BYTES = 2 ** 30;
-
-function smallEnough(files: readonly RangedFile[]): {
-  files: readonly RangedFile[];
-  leftAside: DicomUpload['leftAside'];
-} {
-  const kept = files.filter(({ bytes }) => bytes <= LARGEST_FILE_BYTES);
-  const count = files.length - kept.length;
-  return { files: kept, leftAside: count > 0 ? [{ code: 'file-too-large', files: count }] : [] };
 }
 
 interface OpenedUpload {

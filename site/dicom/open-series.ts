@@ -6,8 +6,17 @@ import type { AxialStack } from '../../dicom/series.ts';
 import { sortFiles } from '../../dicom/sort-files.ts';
 import type { DicomSource } from '../contract/dicom.ts';
 
+/** A compressed object is held in memory as it lies in the file, and a function has 3 GB. */
+const LARGEST_FILE_BYTES = 2 ** 30;
+
 /** What the errors of an upload name instead of its key, which may be a patient's. */
 const ARCHIVE = 'the zip file of the DICOM upload';
+
+/** The files of an upload that are read, and how many are too large for it. */
+export interface FilesOfUpload {
+  readonly files: readonly RangedFile[];
+  readonly tooLarge: number;
+}
 
 /**
  * The files of a DICOM upload, in exactly the versions that were uploaded, read in parts as they are needed.
@@ -17,7 +26,13 @@ const ARCHIVE = 'the zip file of the DICOM upload';
 export async function filesOfSource(
   source: DicomSource['source'],
   store: S3Store,
-): Promise<RangedFile[]> {
+): Promise<FilesOfUpload> {
+  const all = await everyFile(source, store);
+  const files = all.filter(({ bytes }) => bytes <= LARGEST_FILE_BYTES);
+  return { files, tooLarge: all.length - files.length };
+}
+
+async function everyFile(source: DicomSource['source'], store: S3Store): Promise<RangedFile[]> {
   if (source.kind === 'archive') return zipEntries(store.ranged(source, ARCHIVE));
   const { prefix, files } = source;
   return files.map(({ name, ...version }) =>
@@ -35,7 +50,8 @@ export async function openSeries(
   { caseId, source, seriesInstanceUid, part }: DicomSource,
   store: S3Store,
 ): Promise<AxialStack> {
-  const { stacks } = await sortFiles(await filesOfSource(source, store));
+  const { files } = await filesOfSource(source, store);
+  const { stacks } = await sortFiles(files);
   const found = stacks.find(
     (stack) => stack.seriesUid === seriesInstanceUid && (stack.part ?? null) === part,
   );

@@ -5,7 +5,7 @@ import { type Finding, fault, judged, well } from './finding.ts';
 import { gpuQuotas, LAMBDA_CONCURRENCY, type NeededQuota, uncoveredTypes } from './quotas.ts';
 
 /** Messages that the site's functions work on at once, all queues at their most. */
-export const FUNCTIONS_AT_ONCE = 45;
+export const FUNCTIONS_AT_ONCE = 55;
 
 /** CDK's own minimum for the assets of this version's templates. */
 const BOOTSTRAP_VERSION = 6;

@@ -1,3 +1,4 @@
+import { pMapIterable } from 'p-map';
 import * as z from 'zod';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import type { StoredVersion } from '../../adapters/s3-versions.ts';
@@ -5,7 +6,7 @@ import { fromJsonBytes } from '../../core/json.ts';
 import { DicomUpload } from '../contract/dicom.ts';
 import { cloudKeys, dicomUploadsBelow, filesBeside, parseDicomUpload } from '../contract/keys.ts';
 import { replaceJson } from '../records.ts';
-import { type CaseName, collect, exactly, readVersion } from './traces.ts';
+import { AT_ONCE, type CaseName, collect, exactly, readVersion } from './traces.ts';
 
 /**
  * What a site keeps of the DICOM of which a case was made. An upload may hold other cases as well: while
@@ -24,10 +25,23 @@ export interface DicomTraces {
 }
 
 /** Of a record of any version of sammix. */
-const UploadOfCases = z.object({
+const RecordOfUpload = z.object({
   key: z.string(),
+  versionId: z.string(),
   series: z.array(z.object({ caseId: z.string() })),
 });
+
+/** What all versions of an upload's record say. */
+interface KnownUpload {
+  readonly recordKey: string;
+  readonly versions: readonly StoredVersion[];
+  /** Of the zip file, or of the marker. */
+  readonly key: string;
+  readonly versionId: string;
+  readonly cases: ReadonlySet<string>;
+  /** The cases of the record as it is now. */
+  readonly casesNow: ReadonlySet<string>;
+}
 
 export async function findDicomTraces(
   store: S3Store,
@@ -41,42 +55,72 @@ export async function findDicomTraces(
     rewritten: [] as string[],
     old: [] as StoredVersion[],
   };
-  for (const [key, versions] of await recordsOf(store, dataset)) {
-    const holds = await holdersOf(store, versions, caseId);
-    if (!holds) continue;
-    if (await anyIsThere(store, dataset, holds.others)) {
-      found.shared.push(holds.upload);
-      if (holds.now) found.rewritten.push(key);
+  const all = await uploadsOf(store, dataset);
+  for (const upload of all) {
+    if (!upload.cases.has(caseId)) continue;
+    const { recordKey, versions, casesNow, key } = upload;
+    if (await anyIsThere(store, dataset, besideIt(caseId, upload, all))) {
+      found.shared.push(key);
+      if (casesNow.has(caseId)) found.rewritten.push(recordKey);
       found.old.push(...versions.filter(({ isLatest }) => !isLatest));
     } else {
       found.records.push(...versions);
-      found.uploads.push(...(await versionsOfUpload(store, holds.upload)));
+      found.uploads.push(...(await versionsOfUpload(store, upload)));
     }
   }
   return found;
 }
 
-async function recordsOf(store: S3Store, dataset: string): Promise<Map<string, StoredVersion[]>> {
-  const found = new Map<string, StoredVersion[]>();
+/** Every upload has a record of its own, also one under the key of another. */
+async function uploadsOf(store: S3Store, dataset: string): Promise<KnownUpload[]> {
+  const byKey = new Map<string, StoredVersion[]>();
   for await (const version of store.listVersions(dicomUploadsBelow(dataset)))
-    found.set(version.key, [...(found.get(version.key) ?? []), version]);
-  return found;
+    byKey.set(version.key, [...(byKey.get(version.key) ?? []), version]);
+  const read = pMapIterable(byKey, ([key, versions]) => knownUpload(store, key, versions), {
+    concurrency: AT_ONCE,
+  });
+  return (await collect(read)).filter((one) => one !== undefined);
 }
 
-/** Of a record's versions: whether the case is in any, whether in the present one, and which cases are beside it. */
-async function holdersOf(store: S3Store, versions: readonly StoredVersion[], caseId: string) {
-  let [upload, now]: [string | undefined, boolean] = [undefined, false];
-  const others = new Set<string>();
+async function knownUpload(
+  store: S3Store,
+  recordKey: string,
+  versions: readonly StoredVersion[],
+): Promise<KnownUpload | undefined> {
+  let known: KnownUpload | undefined;
   for (const version of versions) {
     if (version.isDeleteMarker) continue;
-    const { key, series } = fromJsonBytes(UploadOfCases, await readVersion(store, version));
-    const cases = series.map((one) => one.caseId);
-    for (const other of cases) if (other !== caseId) others.add(other);
-    if (!cases.includes(caseId)) continue;
-    upload = key;
-    now ||= version.isLatest;
+    const record = fromJsonBytes(RecordOfUpload, await readVersion(store, version));
+    const { key, versionId } = record;
+    const here = new Set(record.series.map(({ caseId }) => caseId));
+    const cases = new Set([...(known?.cases ?? []), ...here]);
+    const casesNow = version.isLatest ? here : (known?.casesNow ?? new Set());
+    known = { recordKey, versions, key, versionId, cases, casesNow };
   }
-  return upload === undefined ? undefined : { upload, now, others };
+  return known;
+}
+
+const isOfFiles = ({ key }: KnownUpload): boolean => parseDicomUpload(key)?.kind === 'files';
+
+/** The other cases of an upload. Files beside a marker may be those of another upload by the same marker. */
+function besideIt(
+  caseId: string,
+  upload: KnownUpload,
+  all: readonly KnownUpload[],
+): ReadonlySet<string> {
+  const same = isOfFiles(upload) ? all.filter(({ key }) => key === upload.key) : [upload];
+  const cases = new Set(same.flatMap((one) => [...one.cases]));
+  cases.delete(caseId);
+  return cases;
+}
+
+/** That version of a zip file, with the markers over it where it was the last; of a marker, all that it closes. */
+async function versionsOfUpload(store: S3Store, upload: KnownUpload): Promise<StoredVersion[]> {
+  const { key, versionId } = upload;
+  if (isOfFiles(upload)) return collect(store.listVersions(filesBeside(key)));
+  const versions = await exactly(store, key);
+  const others = versions.some((one) => !one.isDeleteMarker && one.versionId !== versionId);
+  return versions.filter((one) => one.versionId === versionId || (one.isDeleteMarker && !others));
 }
 
 async function anyIsThere(
@@ -92,12 +136,6 @@ async function anyIsThere(
       for await (const _ of store.listVersions(prefix)) return true;
   return false;
 }
-
-/** All versions of a zip file; of a marker, also of all files that it closes. */
-const versionsOfUpload = (store: S3Store, key: string): Promise<StoredVersion[]> =>
-  parseDicomUpload(key)?.kind === 'files'
-    ? collect(store.listVersions(filesBeside(key)))
-    : exactly(store, key);
 
 /** Takes the case out of the records of uploads that stay. */
 export async function rewriteDicom(

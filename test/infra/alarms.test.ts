@@ -141,6 +141,7 @@ describe('an alarm', () => {
       'evaluate-finish',
       'canary',
       'watch',
+      'dicom',
       'dicom-seg',
     ] as const;
     for (const name of queues)
@@ -168,7 +169,7 @@ describe('an alarm', () => {
     for (const { MetricName, Dimensions } of of('AWS/SQS')) {
       const [queue] = (Dimensions[0]!.Value as { 'Fn::GetAtt': string[] })['Fn::GetAtt'];
       if (MetricName === 'ApproximateNumberOfMessagesVisible') expect(deadLetters).toContain(queue);
-      else expect(queue).toMatch(/^Pipeline(Ingest|Results)/);
+      else expect(queue).toMatch(/^(PipelineIngest|PipelineResults|DicomQueue)/);
     }
     expect(alarms.length).toBe(
       of('Sammix').length + of('AWS/Lambda').length + of('AWS/SQS').length,

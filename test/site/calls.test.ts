@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   assembleRequests,
+  DICOM_SEG_REQUESTS,
   jobRequests,
   jobsOf,
   type Requests,
@@ -9,6 +10,7 @@ import {
   slabsOf,
   splitRequests,
 } from '../../site/cost/workload.ts';
+import { cloudKeys } from '../../site/contract/keys.ts';
 import { phantomFile } from '../support/case.ts';
 import { imageKey, World } from './world.ts';
 
@@ -53,6 +55,9 @@ describe('the requests that a volume makes', () => {
     expect(assemble.lists).toBeGreaterThanOrEqual(2);
     expect(assemble.reads).toBeLessThanOrEqual(told.reads);
     expect(assemble.reads).toBeGreaterThan(0.75 * told.reads);
+    const newest = site.created(cloudKeys.latest('liver', `c${slices}`));
+    const segmentation = await counted(() => site.deliver('dicom-seg', newest));
+    expect(segmentation).toMatchObject(DICOM_SEG_REQUESTS);
     expect(slabsOf(volume)).toBe(slices / 4);
     expect(requestsOf(volume).writes).toBe(1 + split.writes + jobs.writes + assemble.writes + 2);
   });

@@ -95,3 +95,16 @@ test('single files go with their marker, and an event that comes late finds noth
   const handled = uploadHash(event.detail.object.key, event.detail.object['version-id']);
   expect(world.bucket.keys(`runs/handled/${handled}`)).toHaveLength(1);
 });
+
+test('another upload under the same name stays', async () => {
+  await deliver(BOTH, zipOf(await series('first', 1)));
+  const version = world.bucket.versionOf(BOTH);
+  await deliver(BOTH, zipOf(await series('second', 2)));
+  await purged(caseOf('first'));
+  expect(naming(caseOf('first'))).toEqual([]);
+  expect(naming(caseOf('second')).length).toBeGreaterThan(0);
+  const versions = [];
+  for await (const one of world.store.listVersions(BOTH)) versions.push(one.versionId);
+  expect(versions).toHaveLength(1);
+  expect(versions).not.toContain(version);
+});

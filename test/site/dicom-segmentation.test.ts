@@ -3,12 +3,14 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { silentProgress } from '../../cli/progress.ts';
 import { runCommand } from '../../cli/run.ts';
+import { fetchCases } from '../../cli/site/fetch.ts';
+import { purge } from '../../cli/site/purge.ts';
 import { readLabel } from '../../core/volume/label.ts';
 import { DicomSource } from '../../site/contract/dicom.ts';
 import { cloudKeys, cloudRunKeys, parseUpload } from '../../site/contract/keys.ts';
-import { readLatest } from '../../site/runs.ts';
 import { once, TINY_BUNDLE, temporaryFolder } from '../support/case.ts';
 import { drawnSeries, seriesUidOf, studyUidOf } from '../support/dicom-series.ts';
+import { serviceFailure } from '../support/memory-bucket.ts';
 import { readSegmentation } from '../support/segmentation-frames.ts';
 import { type ZipEntry, zipOf } from '../support/zip.ts';
 import { World } from './world.ts';
@@ -107,6 +109,23 @@ describe('the DICOM-SEG of a case that came by DICOM', () => {
       expect(seen).not.toContain(planted);
   });
 
+  it('is fetched with the mask; who may not read it gets the rest', async () => {
+    const world = open();
+    await told(world);
+    const fetched = async (folder: string) => {
+      const options = { dataset: 'liver', out: folder };
+      const [one] = await fetchCases(world.store, options, silentProgress);
+      return one!.files.map((file) => path.basename(file));
+    };
+    const whole = await fetched(await temporaryFolder());
+    expect(whole).toContain('segmentation.dcm');
+    world.bucket.onGet = (key) => {
+      if (key.endsWith('segmentation.dcm')) throw serviceFailure('AccessDenied', 403);
+    };
+    const rest = await fetched(await temporaryFolder());
+    expect(rest).toEqual(whole.filter((file) => file !== 'segmentation.dcm'));
+  });
+
   it('is not made of a case that came as NIfTI, which costs one request', async () => {
     const world = open();
     await world.store.remove(cloudKeys.dicomSource('liver', caseId));
@@ -130,11 +149,7 @@ describe('the DICOM-SEG of a case that came by DICOM', () => {
   it('is tried again where storage does not answer', async () => {
     const world = open();
     world.bucket.onPut = async () => {
-      throw Object.assign(new Error('SlowDown'), {
-        name: 'SlowDown',
-        $fault: 'server',
-        $metadata: {},
-      });
+      throw serviceFailure('SlowDown', 503);
     };
     await expect(told(world)).rejects.toThrow();
     world.bucket.onPut = undefined;
@@ -153,12 +168,30 @@ describe('the DICOM-SEG of a case that came by DICOM', () => {
     expect(world.bucket.keys(keys().prefix)).not.toContain(keys().dicomSeg);
   });
 
-  it('is not written of a case that is being purged', async () => {
+  it('goes with the case, and a late event brings nothing of it back', async () => {
+    const world = open();
+    const event = world.created(cloudKeys.latest('liver', caseId));
+    await world.deliver('dicom-seg', event);
+    const options = { dataset: 'liver', trainingData: false, yes: true, quietSeconds: 0 };
+    const ports = {
+      store: world.store,
+      jobs: { find: async () => new Map(), terminate: async () => {} },
+      sleep: async () => {},
+      tell: () => {},
+    };
+    const { exitCode } = await purge({ dataset: 'liver', caseId }, options, ports);
+    expect(exitCode).toBe(0);
+    expect(await world.deliver('dicom-seg', event)).toEqual([]);
+    const left = world.bucket.everything().map(({ body }) => Buffer.from(body));
+    expect(left.some((body) => body.includes(NAMES.patientName))).toBe(false);
+    expect(world.bucket.everyKey().filter((key) => key.startsWith(keys().prefix))).toEqual([]);
+  });
+
+  it('is not written of a case of which the pointer is gone', async () => {
     const world = open();
     const event = world.created(cloudKeys.latest('liver', caseId));
     await world.store.remove(cloudKeys.latest('liver', caseId));
     expect(await world.deliver('dicom-seg', event)).toEqual([]);
-    expect(await readLatest(world.store, 'liver', caseId)).toBeUndefined();
     expect(world.bucket.keys(keys().prefix)).not.toContain(keys().dicomSeg);
   });
 });

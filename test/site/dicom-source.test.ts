@@ -47,7 +47,7 @@ describe('a series is found again', () => {
     const archive = { key: KEY, versionId: 'v1', bytes: (await store.get(KEY)).length };
     await store.put(KEY, Buffer.from('another upload'));
     const source = { kind: 'archive' as const, ...archive };
-    const { stacks } = await sortFiles(await filesOfSource(source, store));
+    const { stacks } = await sortFiles((await filesOfSource(source, store)).files);
     expect(stacks).toHaveLength(4);
     for (const stack of stacks) {
       const again = await openSeries(sourceOf(source, stack), store);

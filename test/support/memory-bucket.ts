@@ -52,6 +52,8 @@ export class MemoryBucket {
   private readonly objects = new Map<string, Version[]>();
   /** Called before an object is written, with its key. */
   onPut: ((key: string) => Promise<void>) | undefined;
+  /** Called before an object is read, with its key. */
+  onGet: ((key: string) => void) | undefined;
   private writes = 0;
   private seen: string[] = [];
 
@@ -133,11 +135,12 @@ export class MemoryBucket {
   private newest(key: string, versionId?: string): Version & { body: Uint8Array } {
     const versions = this.objects.get(key) ?? [];
     const found = versionId ? versions.find(({ id }) => id === versionId) : versions.at(-1);
-    if (!found?.body) throw failure(versionId ? 'NoSuchVersion' : 'NoSuchKey', 404);
+    if (!found?.body) throw serviceFailure(versionId ? 'NoSuchVersion' : 'NoSuchKey', 404);
     return { ...found, body: found.body };
   }
 
   private get({ Key, VersionId, Range }: GetInput) {
+    this.onGet?.(Key);
     const { body: whole, etag, id, metadata } = this.newest(Key, VersionId);
     const body = Range === undefined ? whole : partOf(whole, Range);
     const stream = Object.assign(Readable.from([Buffer.from(body)]), {
@@ -161,9 +164,9 @@ export class MemoryBucket {
     const body = await toBytes(input.Body);
     await this.onPut?.(input.Key);
     const current = this.objects.get(input.Key)?.at(-1);
-    if (input.IfNoneMatch === '*' && current?.body) throw failure('PreconditionFailed', 412);
+    if (input.IfNoneMatch === '*' && current?.body) throw serviceFailure('PreconditionFailed', 412);
     if (input.IfMatch !== undefined && current?.etag !== input.IfMatch)
-      throw failure('PreconditionFailed', 412);
+      throw serviceFailure('PreconditionFailed', 412);
     return this.add(input.Key, body, input.Metadata);
   }
 
@@ -217,7 +220,7 @@ export class MemoryBucket {
 /** The last byte is included; what begins behind the end is an error. */
 function partOf(whole: Uint8Array, range: string): Uint8Array {
   const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range)!;
-  if (Number(from) >= whole.length) throw failure('InvalidRange', 416);
+  if (Number(from) >= whole.length) throw serviceFailure('InvalidRange', 416);
   return whole.subarray(Number(from), Number(to) + 1);
 }
 
@@ -246,7 +249,8 @@ for (const [name, command] of Object.entries(COMMANDS) as [
     return bucket.answer[name](input);
   });
 
-const failure = (name: string, status: number): S3ServiceException =>
+/** An answer of S3 that is none. */
+export const serviceFailure = (name: string, status: number): S3ServiceException =>
   new S3ServiceException({
     name,
     message: name,

@@ -151,8 +151,9 @@ def test_a_frozen_sam_is_encoded_once_and_classified_by_one_network_a_seed(
     trained = torch.load(out / "weights/sammix-50-seed0.pt", weights_only=True)["weights"]
     assert all(torch.equal(trained[f"classifier.{n}"], v) for n, v in classifier.items())
     mapped = torch.load(out / "weights/sammix-50-map-seed0.pt", weights_only=True)["weights"]
-    head = "trunk.fc.weight"
-    assert not torch.equal(mapped[f"classifier.{head}"], classifier[head])
+    own = torch.load(out / "weights/classifier-3-50-masks-seed0.pt", weights_only=True)
+    assert all(torch.equal(mapped[f"classifier.{n}"], v) for n, v in own.items())
+    assert not torch.equal(own["trunk.fc.weight"], classifier["trunk.fc.weight"])
     base = prompted_model(vit_config(reference_sam(256).state_dict(), 128), "box", seed=0)
     load_sam(base, checkpoint)
     for name, value in base.encoder.state_dict().items():

@@ -216,10 +216,11 @@ class TableRun:
         return to_device(model, settings.device)
 
     def _classifier(self, config: TrainConfig) -> dict:
-        """Weights of the seed's classifier; trains it if it is not there."""
+        """Weights of the seed's classifier, or of one that masks are shown; trained once."""
         settings = self.settings
         own = dataclasses.replace(config, steps=settings.classifier_steps, minutes=0.0)
-        path = settings.out / "weights" / f"classifier-{own.steps}-seed{config.seed}.pt"
+        masks = f"-{config.labels}-masks" if config.cam_weight else ""
+        path = settings.out / "weights" / f"classifier-{own.steps}{masks}-seed{config.seed}.pt"
         if path.exists():
             return torch.load(path, map_location="cpu", weights_only=True)
         fresh = to_device(prompted_model(config.model, "mask+box", config.seed), settings.device)
