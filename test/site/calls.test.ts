@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { cloudKeys } from '../../site/contract/keys.ts';
 import {
   assembleRequests,
   DICOM_SEG_REQUESTS,
@@ -10,7 +11,6 @@ import {
   slabsOf,
   splitRequests,
 } from '../../site/cost/workload.ts';
-import { cloudKeys } from '../../site/contract/keys.ts';
 import { phantomFile } from '../support/case.ts';
 import { imageKey, World } from './world.ts';
 
