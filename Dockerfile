@@ -1,5 +1,5 @@
 # The command for a machine or a cluster without Node. Context: this folder after `npm run build && npm pack`.
-#   docker build -t sammix . && docker run --rm -v "$PWD:/data" sammix run scans --out results
+#   docker build -t sammix . && docker run --rm --user "$(id -u):$(id -g)" -v "$PWD:/data" sammix run scans --out results
 #   apptainer build sammix.sif docker-daemon://sammix:latest && apptainer run sammix.sif run scans --out results
 FROM node:24-bookworm-slim
 COPY sammix-*.tgz /opt/

@@ -25,7 +25,7 @@ export interface OtherRun {
 }
 
 /** `--other all`: as many as a reader chooses from, the newest. */
-export const ALL_RUNS = 'all';
+const ALL_RUNS = 'all';
 const MOST_OTHERS = 4;
 
 /**

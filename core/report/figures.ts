@@ -5,6 +5,7 @@ import { LAYERS, type Layer } from '../draw/layers.ts';
 import { layerContours } from '../draw/overlay.ts';
 import type { SlicePicture } from '../draw/picture.ts';
 import { encodePng } from '../draw/png.ts';
+import { numberText } from '../page/format.ts';
 import { html, type Insert, SafeHtml } from '../page/html.ts';
 import { swatch } from '../page/page.ts';
 import { maskAreasMm2 } from './curves.ts';
@@ -22,7 +23,7 @@ export function montage(report: SegmentedReport, pictures: readonly SlicePicture
 ${layers.map(layerSwitch)}
 </fieldset>
 <p class="note">Slices run from inferior to superior and are counted from 0, whatever the order in the file. The left of an image is the patient’s right
-(R). <span class="on-screen">Select an image to enlarge it.</span></p>
+(R). Grey values are the model’s, ${numberText(report.bundle.windowHu[0], 0)} to ${numberText(report.bundle.windowHu[1], 0)} HU. <span class="on-screen">Select an image to enlarge it.</span></p>
 <div class="montage">
 ${pictures.map((picture) => sliceFigure(report, picture, printed))}
 </div>`;
