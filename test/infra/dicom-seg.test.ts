@@ -1,4 +1,5 @@
-import { expect, it } from 'vitest';
+import type { Template } from 'aws-cdk-lib/assertions';
+import { beforeAll, expect, it } from 'vitest';
 import { cloudKeys, cloudRunKeys } from '../../site/contract/keys.ts';
 import { templateOf } from './synth.ts';
 
@@ -10,8 +11,13 @@ interface ObjectRule {
   };
 }
 
+let template: Template;
+beforeAll(() => {
+  template = templateOf();
+}, 600_000);
+
 it('DICOM-SEG begins with every pointer to a newest run, of any target, and with nothing else', () => {
-  const rules = Object.entries(templateOf().findResources('AWS::Events::Rule'));
+  const rules = Object.entries(template.findResources('AWS::Events::Rule'));
   const [, { Properties }] = rules.find(([id]) => id.startsWith('DicomSeg'))! as [
     string,
     { readonly Properties: ObjectRule },
