@@ -82,7 +82,7 @@ export async function localRun(
   work: string,
   image: string,
   label?: string,
-): Promise<{ mask: Buffer; report: SegmentedReport }> {
+): Promise<{ mask: Buffer; report: SegmentedReport; folder: string }> {
   const out = await mkdtemp(path.join(work, 'local-'));
   const words = ['run', image, '--out', out, '--bundle', TINY_BUNDLE, '--threads', '1', '--quiet'];
   const given = label === undefined ? [] : ['--label', label];
@@ -95,7 +95,7 @@ export async function localRun(
     JSON.parse(await readFile(path.join(folder, 'report.json'), 'utf8')),
   );
   if (report.status !== 'segmented') throw new Error(`locally it failed: ${report.fault.code}`);
-  return { mask: await readFile(path.join(folder, 'mask.nii.gz')), report };
+  return { mask: await readFile(path.join(folder, 'mask.nii.gz')), report, folder };
 }
 
 /** What must not depend on where a case was processed. */

@@ -4,12 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import {
-  GetObjectCommand,
-  HeadObjectCommand,
-  ListObjectVersionsCommand,
-  type S3Client,
-} from '@aws-sdk/client-s3';
+import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import { createS3Client } from '../../adapters/aws-clients.ts';
 import { S3Store } from '../../adapters/s3-store.ts';
@@ -20,7 +15,8 @@ import { caseIdOf } from '../../core/dataset/case-id.ts';
 import { encodePhantom, phantomCase } from '../../phantom/phantom.ts';
 import { jobControl } from '../../site/batch.ts';
 import { cloudKeys } from '../../site/contract/keys.ts';
-import { readings, withPlantedText } from '../support/planted.ts';
+import { withPlantedText } from '../support/planted.ts';
+import { holding, versionsIn } from './bucket-scan.ts';
 import { latest, readAll, segmented, until } from './cases.ts';
 import { type Emulator, ROOT } from './emulator.ts';
 
@@ -134,51 +130,6 @@ export function privacyTests(at: () => At): void {
 }
 
 const caseId = caseIdOf(FILE);
-
-interface Version {
-  readonly Key: string;
-  readonly VersionId: string;
-  readonly isDeleteMarker: boolean;
-}
-
-/** By the service's own listing, not by ours. */
-async function versionsIn(bucket: string, client: S3Client = createS3Client()): Promise<Version[]> {
-  const found: Version[] = [];
-  for (let from: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {}; from; ) {
-    const page: Awaited<ReturnType<typeof list>> = await list(client, bucket, from);
-    for (const one of page.Versions ?? []) found.push({ ...named(one), isDeleteMarker: false });
-    for (const one of page.DeleteMarkers ?? []) found.push({ ...named(one), isDeleteMarker: true });
-    from = page.IsTruncated
-      ? { KeyMarker: page.NextKeyMarker!, VersionIdMarker: page.NextVersionIdMarker! }
-      : undefined;
-  }
-  return found;
-}
-
-const list = (client: S3Client, Bucket: string, from: object) =>
-  client.send(new ListObjectVersionsCommand({ Bucket, ...from }));
-
-const named = ({ Key = '', VersionId = '' }: { Key?: string; VersionId?: string }) => ({
-  Key,
-  VersionId,
-});
-
-/** Keys of the versions in whose content the text can be read, unpacked where they are packed. */
-async function holding(
-  bucket: string,
-  versions: readonly Version[],
-  text: string,
-): Promise<string[]> {
-  const client = createS3Client();
-  const found: string[] = [];
-  for (const { Key, VersionId, isDeleteMarker } of versions) {
-    if (isDeleteMarker) continue;
-    const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key, VersionId }));
-    const bytes = await Body!.transformToByteArray();
-    if (readings(Key, bytes).some((one) => one.includes(text))) found.push(Key);
-  }
-  return found;
-}
 
 const CREDENTIALS = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'] as const;
 

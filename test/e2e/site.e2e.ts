@@ -29,6 +29,7 @@ import {
   until,
 } from './cases.ts';
 import type { Deployment } from './deployment.ts';
+import { dicomTests } from './dicom-tests.ts';
 import { type Emulator, emulatorPython } from './emulator.ts';
 import { isolationTests } from './isolation-tests.ts';
 import { privacyTests } from './privacy-tests.ts';
@@ -206,6 +207,8 @@ describe('what goes wrong ends in a report', () => {
     expect(estimatedUsd).toBeGreaterThan(0);
   });
 });
+
+dicomTests(() => ({ site: south, bucket: south.bucket, work }));
 
 isolationTests(() => ({ emulator, own: north.bucket, other: south.bucket }));
 
