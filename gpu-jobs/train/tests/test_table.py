@@ -142,7 +142,8 @@ def test_a_frozen_sam_is_encoded_once_and_classified_by_one_network_a_seed(
     torch.save(reference_sam(256).state_dict(), checkpoint)
     start = ["--size", "vit_b", "--image-size", "128", "--checkpoint", str(checkpoint)]
     frozen = ["adapt=decoder", "views=2", "unlabelled_slices=4", "mask_sources=stack"]
-    settings = [word for setting in (*frozen, "empty_chance=0") for word in ("--set", setting)]
+    unseen = (*frozen, "empty_chance=0", "cam_weight=0")
+    settings = [word for setting in unseen for word in ("--set", setting)]
     kept = ["--embeddings", str(tmp_path / "kept"), "--classifier-steps", "3", "--seeds", "0"]
     rows = ["sammix-50", "sammix-50-no-box", "sammix-50-map", "sam-box-50-oracle", "sam-box-0"]
     out = tmp_path / "out"

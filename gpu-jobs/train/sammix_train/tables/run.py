@@ -219,7 +219,9 @@ class TableRun:
         """Weights of the seed's classifier, or of one that masks are shown; trained once."""
         settings = self.settings
         own = dataclasses.replace(config, steps=settings.classifier_steps, minutes=0.0)
-        masks = f"-{config.labels}-masks" if config.cam_weight else ""
+        if config.labels == "0":
+            own = dataclasses.replace(own, cam_weight=0.0)
+        masks = f"-{config.labels}-masks" if own.cam_weight else ""
         path = settings.out / "weights" / f"classifier-{own.steps}{masks}-seed{config.seed}.pt"
         if path.exists():
             return torch.load(path, map_location="cpu", weights_only=True)
