@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { StorageError } from '../core/errors.ts';
 import type { BlobInfo, BlobStore, ByteStream, RangedFile } from '../core/ports.ts';
+import { wholeStream } from '../core/whole-stream.ts';
 import {
   type Action,
   expectation,
@@ -41,12 +42,6 @@ export interface OpenVersion {
 
 /** What is written with an object: at most 2 KB of metadata, in ASCII. */
 type WrittenHeaders = Pick<PutObjectCommandInput, 'ContentType' | 'Metadata'>;
-
-async function collected(stream: ByteStream): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of stream) chunks.push(chunk);
-  return Buffer.concat(chunks);
-}
 
 /** Stores objects in an S3 bucket. S3's own writes are atomic. */
 export class S3Store implements BlobStore {
@@ -113,11 +108,11 @@ export class S3Store implements BlobStore {
       this.client.send(new GetObjectCommand(request)),
     );
     const body = Body as unknown as AsyncIterable<Uint8Array>;
-    return collected(this.chunks(key, body, ContentLength));
+    return wholeStream(this.chunks(key, body, ContentLength));
   }
 
   async get(key: string): Promise<Uint8Array> {
-    return collected(this.read(key));
+    return wholeStream(this.read(key));
   }
 
   /**

@@ -7,7 +7,7 @@ import { caseIdOf } from '../core/dataset/case-id.ts';
 import { faultText, InputError } from '../core/errors.ts';
 import type { RangedFile } from '../core/ports.ts';
 import { readInstance } from '../dicom/instance.ts';
-import type { AxialStack, LeftAside } from '../dicom/series.ts';
+import { type AxialStack, isStack, type LeftAside } from '../dicom/series.ts';
 import { sortFiles } from '../dicom/sort-files.ts';
 import type { CaseInput } from './inputs.ts';
 import { naturally, walk } from './walk.ts';
@@ -107,9 +107,7 @@ export async function findSeries(
   const found = ZIP.test(container)
     ? await dicomOf(container)
     : await dicomAmong(container, (await walk(container, [])).others);
-  const one = found.series.find(
-    ({ stack }) => stack.seriesUid === series.uid && (stack.part ?? null) === series.part,
-  );
+  const one = found.series.find(({ stack }) => isStack(stack, series.uid, series.part));
   if (one) return { caseId: one.name, image: one.container, dicom: one.stack };
   throw new InputError({
     code: 'series-missing',

@@ -7,6 +7,7 @@ import { counted } from '../core/page/format.ts';
 import { VIEWER_LINK } from '../core/page/page.ts';
 import type { ByteStream } from '../core/ports.ts';
 import { singleFile } from '../core/volume/single-file.ts';
+import { wholeStream } from '../core/whole-stream.ts';
 import { type ViewerPage, viewerPage } from '../viewer/build.ts';
 import { imageStream } from './case-image.ts';
 import { integer, ok, report, withOutput } from './command.ts';
@@ -167,9 +168,7 @@ export function portNumber(text: string): number {
 
 /** The report with a link back to the viewer, which a report that is opened as a file has no use for. */
 async function* linkedReport(file: string, caseId: string): ByteStream {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of readFile(file)) chunks.push(chunk);
-  const html = Buffer.concat(chunks).toString('utf8');
+  const html = (await wholeStream(readFile(file))).toString('utf8');
   const hash = new URLSearchParams({ case: caseId });
   yield Buffer.from(html.replace(VIEWER_LINK, `<a href="../../#${hash}">Open in the viewer</a>`));
 }

@@ -24,6 +24,10 @@ export interface AxialStack {
   readonly duplicates: number;
 }
 
+/** Whether it is the stack that was written down by its series and part, where null is the only one. */
+export const isStack = (stack: AxialStack, seriesUid: string, part: number | null): boolean =>
+  stack.seriesUid === seriesUid && (stack.part ?? null) === part;
+
 /** Why something is no axial CT: for programs, and for people, whom values of the header may be told. */
 interface Reason {
   readonly code: string;

@@ -18,10 +18,11 @@ import {
 } from './contract/keys.ts';
 import type { RunRecord } from './contract/runs.ts';
 import { failDicomUpload } from './dicom/fail.ts';
+import { forEvery } from './for-every.ts';
 import { pointLatest } from './latest.ts';
 import type { EmitMetrics } from './metrics.ts';
 import { advance, type Claimed, imageVersion, newRun, readRun } from './runs.ts';
-import { forEachTarget, type SiteTarget, wantedOf } from './targets.ts';
+import { type SiteTarget, wantedOf } from './targets.ts';
 import { failRequest } from './training/end.ts';
 
 /**
@@ -159,7 +160,7 @@ async function failedUpload(
   if (await ports.store.stat(cloudKeys.handled(key, version))) return;
   const { store, headerText } = ports;
   const { targets, names } = await wantedOf(upload.dataset, ports.targets);
-  await forEachTarget(targets, async ({ target, bundle }) => {
+  await forEvery(targets, async ({ target, bundle }) => {
     let [known, problem]: [RegisteredBundle | undefined, unknown] = [undefined, undefined];
     try {
       known = await bundle();

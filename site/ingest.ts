@@ -12,6 +12,7 @@ import type { ObjectCreated } from './contract/events.ts';
 import { cloudRunKeys, parseUpload, segmentJobName } from './contract/keys.ts';
 import type { RunRecord } from './contract/runs.ts';
 import { quarantine } from './failed-run.ts';
+import { forEvery } from './for-every.ts';
 import { underLease } from './lease.ts';
 import type { EmitMetrics } from './metrics.ts';
 import { once } from './records.ts';
@@ -28,7 +29,7 @@ import {
   runLease,
 } from './runs.ts';
 import { problemsOf } from './source-problems.ts';
-import { forEachTarget, type SiteTarget, siteTargets, wantedOf } from './targets.ts';
+import { type SiteTarget, siteTargets, wantedOf } from './targets.ts';
 
 interface IngestPorts {
   readonly store: S3Store;
@@ -90,7 +91,7 @@ async function ingestImage(
   if (upload?.kind !== 'image') return;
   await once(event, ports, async () => {
     const { targets, names } = await wantedOf(upload.dataset, ports.targets);
-    await forEachTarget(targets, async ({ target, bundle }) => {
+    await forEvery(targets, async ({ target, bundle }) => {
       const known = await bundle();
       const caseId = await claimCase(ports.store, upload, event.detail.object.key);
       const draft = newRun(event, { ...upload, caseId }, known, { ...settings, target, names });

@@ -16,6 +16,7 @@ import { cloudKeys, cloudRunKeys, parseUpload, type Upload } from './contract/ke
 import type { GpuPrices } from './contract/prices.ts';
 import type { JobRecord, LabelPointer, RunRecord } from './contract/runs.ts';
 import { costOnMachines } from './cost/gpu-cost.ts';
+import { forEvery } from './for-every.ts';
 import { pointLatest } from './latest.ts';
 import type { EmitMetrics } from './metrics.ts';
 import { once } from './records.ts';
@@ -31,7 +32,6 @@ import {
   storedLabel,
   writeAccount,
 } from './runs.ts';
-import { forEachTarget } from './targets.ts';
 
 export interface ReportPorts {
   readonly store: S3Store;
@@ -205,7 +205,7 @@ async function pointAndReport(
   });
   if (!isNewest) return;
   const { dataset, caseId } = upload;
-  await forEachTarget([undefined, ...ports.further], async (target) => {
+  await forEvery([undefined, ...ports.further], async (target) => {
     const latest = await readLatest(ports.store, dataset, caseId, target);
     if (latest?.status !== 'segmented') return;
     const inTime = await reportAgain(latest.runId, ports);

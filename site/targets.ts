@@ -62,22 +62,6 @@ export async function wantedOf(
   return { targets, names: [first, ...further.map(({ target }) => target!)] };
 }
 
-/** Does something for each target, also where it fails for one; throws then what failed first. */
-export async function forEachTarget<Target>(
-  targets: Iterable<Target>,
-  action: (target: Target) => Promise<unknown>,
-): Promise<void> {
-  const errors: unknown[] = [];
-  for (const target of targets) {
-    try {
-      await action(target);
-    } catch (error) {
-      errors.push(error);
-    }
-  }
-  if (errors.length > 0) throw errors[0];
-}
-
 const sameAsMain = (target: string): BundleError =>
   new BundleError({
     code: 'same-target',

@@ -8,6 +8,7 @@ import { type NiftiHeader, withoutText } from '../../core/volume/header.ts';
 import { placementOn } from '../../core/volume/lattice.ts';
 import { wholeMask, writeMask } from '../../core/volume/mask-writer.ts';
 import { openNifti } from '../../core/volume/reader.ts';
+import { wholeStream } from '../../core/whole-stream.ts';
 import { readFile } from '../files.ts';
 
 /** Header and geometry of a scan. */
@@ -142,8 +143,6 @@ export class Strokes {
 export async function labelBytes(name: string, label: LabelVolume): Promise<Uint8Array> {
   const { header, geometry, data } = label;
   const whole = wholeMask({ grid: geometry.grid, data });
-  const chunks: Uint8Array[] = [];
   const options = { gzipLevel: name.endsWith('.gz') ? 6 : null };
-  for await (const chunk of writeMask(header, geometry, whole, options)) chunks.push(chunk);
-  return Buffer.concat(chunks);
+  return wholeStream(writeMask(header, geometry, whole, options));
 }

@@ -6,10 +6,11 @@ import { type DicomSource, DicomUpload, dicomCaseId } from '../contract/dicom.ts
 import type { DicomEnv } from '../contract/env.ts';
 import type { ObjectCreated } from '../contract/events.ts';
 import { type DicomUploadKey, parseDicomUpload } from '../contract/keys.ts';
+import { forEvery } from '../for-every.ts';
 import { type Lease, type Tagged, underLease } from '../lease.ts';
 import { once, replaceJson } from '../records.ts';
 import { isWithdrawn } from '../runs.ts';
-import { forEachTarget, siteTargets } from '../targets.ts';
+import { siteTargets } from '../targets.ts';
 import { filesOfSource } from './open-series.ts';
 import { type RefusePorts, refuseSeries, refuseUpload } from './refuse.ts';
 import { readSiteKey } from './site-key.ts';
@@ -124,7 +125,7 @@ interface OpenedUpload {
 /** All series, also where one fails by no fault of its own: then the message comes back. */
 async function convertAll(upload: OpenedUpload, ports: DicomPorts): Promise<DicomUpload['series']> {
   const series: DicomUpload['series'] = [];
-  await forEachTarget(upload.sorted.stacks, async (stack) => {
+  await forEvery(upload.sorted.stacks, async (stack) => {
     series.push(await convertSeries(stack, upload, ports));
   });
   return series;

@@ -2,7 +2,7 @@ import type { S3Store } from '../../adapters/s3-store.ts';
 import { zipEntries } from '../../adapters/zip.ts';
 import { InputError } from '../../core/errors.ts';
 import type { RangedFile } from '../../core/ports.ts';
-import type { AxialStack } from '../../dicom/series.ts';
+import { type AxialStack, isStack } from '../../dicom/series.ts';
 import { sortFiles } from '../../dicom/sort-files.ts';
 import type { DicomSource } from '../contract/dicom.ts';
 
@@ -52,9 +52,7 @@ export async function openSeries(
 ): Promise<AxialStack> {
   const { files } = await filesOfSource(source, store);
   const { stacks } = await sortFiles(files);
-  const found = stacks.find(
-    (stack) => stack.seriesUid === seriesInstanceUid && (stack.part ?? null) === part,
-  );
+  const found = stacks.find((stack) => isStack(stack, seriesInstanceUid, part));
   if (found) return found;
   throw new InputError({
     code: 'series-missing',

@@ -7,9 +7,10 @@ import type { DicomUpload } from '../contract/dicom.ts';
 import type { ObjectCreated } from '../contract/events.ts';
 import { cloudKeys, type DicomUploadKey } from '../contract/keys.ts';
 import { keepAside, refuseRun, takeAway } from '../failed-run.ts';
+import { forEvery } from '../for-every.ts';
 import type { EmitMetrics } from '../metrics.ts';
 import { newRun } from '../runs.ts';
-import { forEachTarget, type SiteTarget, wantedOf } from '../targets.ts';
+import { type SiteTarget, wantedOf } from '../targets.ts';
 import type { SeriesOfCase } from './volume.ts';
 
 /** What cannot be segmented is told as of any image, without a name of a file, a patient or a series. */
@@ -33,7 +34,7 @@ export async function refuseSeries(
   const { targets, names } = await wantedOf(dataset, ports.targets);
   const fileName = `${caseId}.nii`;
   const image = { kind: 'image' as const, dataset, caseId, fileName, place: fileName };
-  await forEachTarget(targets, async ({ target, bundle }) => {
+  await forEvery(targets, async ({ target, bundle }) => {
     const known = await bundle().catch(undefinedWhereDamaged);
     const settings = { slicesPerJob: 1, slicesPerSlab: 1, headerText, target, names };
     const record = newRun(underKey(event, volumeKey), image, known, settings);

@@ -5,6 +5,7 @@ import type { StoredVersion } from '../../adapters/s3-versions.ts';
 import { RUN_ID } from '../../core/contract/hex.ts';
 import { hashed } from '../../core/dataset/case-id.ts';
 import { fromJsonBytes } from '../../core/json.ts';
+import { wholeStream } from '../../core/whole-stream.ts';
 import {
   cloudKeys,
   PREFIX,
@@ -128,7 +129,7 @@ export async function readVersion(
   store: S3Store,
   { key, versionId }: Pick<StoredVersion, 'key' | 'versionId'>,
 ): Promise<Uint8Array> {
-  return Buffer.concat(await collect((await store.open(key, versionId)).body));
+  return wholeStream((await store.open(key, versionId)).body);
 }
 
 /** Versions of one key: a listing by prefix may hold longer ones. */

@@ -1,6 +1,7 @@
 import type { Log } from '../../adapters/log.ts';
 import type { S3Store } from '../../adapters/s3-store.ts';
 import { ConfigError, type Fault, StorageError } from '../../core/errors.ts';
+import { wholeStream } from '../../core/whole-stream.ts';
 import { jobSubmitter } from '../batch.ts';
 import { type SiteContext, traceId } from '../context.ts';
 import type { EnvironmentOf, TrainEnv, TrainJobRunEnv } from '../contract/env.ts';
@@ -104,9 +105,7 @@ const isTaken = ({ state }: TrainingRecord): boolean =>
   state === 'submitted' || state === 'trained';
 
 async function textOf({ key, version }: Request, store: S3Store): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of (await store.open(key, version)).body) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  return (await wholeStream((await store.open(key, version)).body)).toString('utf8');
 }
 
 /** Undefined where another invocation has submitted it. */

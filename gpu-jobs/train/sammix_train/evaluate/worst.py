@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from ..data.dataset import Dataset
-from ..data.slices import load_pool
+from ..data.slices import load_case
 from .slices import dice, predict_slices
 
 WORST_CASES = 5
-PIXELS = 256 * 256
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Failure:
     @property
     def words(self) -> tuple[str, str, str, str, str]:
         """Source, Dice, probability, and the shares of the square that truth and mask cover."""
-        shares = [f"{100 * part.sum() / PIXELS:.2f} %" for part in (self.truth, self.mask)]
+        shares = [f"{100 * part.mean():.2f} %" for part in (self.truth, self.mask)]
         return self.source, f"{self.dice:.2f}", f"{self.probability:.2f}", shares[0], shares[1]
 
 
@@ -58,7 +57,7 @@ def worst_cases(
     for case in dataset.cases:
         if case.id not in wanted or not case.label:
             continue
-        pool = load_pool(dataset, [case.id], target)
+        pool = load_case(dataset, case, target)
         pool = pool.subset(pool.indices(has_mask=True, has_target=True))
         if not len(pool):
             continue
