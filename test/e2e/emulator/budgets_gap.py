@@ -4,29 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from made_resource import MadeResource
 from moto.budgets import models as budgets
 from moto.core.common_models import CloudFormationModel
 from moto.moto_api._internal import mock_random
 
 
-class Budget(CloudFormationModel):
+class Budget(MadeResource, CloudFormationModel):
     # moto reads the service from the module of a model.
     __module__ = "moto.budgets.models"
-
-    def __init__(self, name: str) -> None:
-        self.physical_resource_id = name
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
 
     @staticmethod
     def cloudformation_type() -> str:
         return "AWS::Budgets::Budget"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        return False
 
     @classmethod
     def create_from_cloudformation_json(

@@ -9,30 +9,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from made_resource import MadeResource
 from moto.core.common_models import CloudFormationModel
 from moto.moto_api._internal import mock_random
 from moto.secretsmanager import models as secrets
 from moto.secretsmanager.responses import SecretsManagerResponse
 
 
-class Secret(CloudFormationModel):
+class Secret(MadeResource, CloudFormationModel):
     # moto reads the service from the module of a model.
     __module__ = "moto.secretsmanager.models"
-
-    def __init__(self, arn: str) -> None:
-        self.physical_resource_id = arn
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
 
     @staticmethod
     def cloudformation_type() -> str:
         return "AWS::SecretsManager::Secret"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        return False
 
     @classmethod
     def create_from_cloudformation_json(

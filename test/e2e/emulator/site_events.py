@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 from cloudformation_gaps import new_id
+from made_resource import MadeResource
 from moto.cloudformation import models as cloudformation
 from moto.core.common_models import CloudFormationModel
 from moto.sns import models as sns
@@ -29,18 +30,15 @@ def install(settings: Settings) -> None:
     _do_not_delay()
 
 
-class Schedule(CloudFormationModel):
+class Schedule(MadeResource, CloudFormationModel):
     """A schedule of EventBridge Scheduler, which moto does not make from templates."""
 
     # moto reads the service from the module of a model.
     __module__ = "moto.scheduler.models"
 
     def __init__(self, name: str, region: str, properties: dict[str, Any]) -> None:
+        super().__init__(name)
         self.name, self.region, self.properties = name, region, properties
-
-    @property
-    def physical_resource_id(self) -> str:
-        return self.name
 
     @staticmethod
     def cloudformation_name_type() -> str:
@@ -49,10 +47,6 @@ class Schedule(CloudFormationModel):
     @staticmethod
     def cloudformation_type() -> str:
         return "AWS::Scheduler::Schedule"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        return False
 
     @classmethod
     def create_from_cloudformation_json(
@@ -113,25 +107,14 @@ class Schedule(CloudFormationModel):
         )
 
 
-class MailSubscription(CloudFormationModel):
+class MailSubscription(MadeResource, CloudFormationModel):
     """A subscription of its own, which moto knows only as a part of its topic."""
 
     __module__ = "moto.sns.models"
 
-    def __init__(self, arn: str) -> None:
-        self.physical_resource_id = arn
-
-    @staticmethod
-    def cloudformation_name_type() -> str:
-        return ""
-
     @staticmethod
     def cloudformation_type() -> str:
         return "AWS::SNS::Subscription"
-
-    @classmethod
-    def has_cfn_attr(cls, attr: str) -> bool:
-        return False
 
     @classmethod
     def create_from_cloudformation_json(
